@@ -1,0 +1,73 @@
+// Names of link types, which of them are read, and libpcap's own numbers for them.
+#include "capture/link_type.h"
+
+#include <pcap/pcap.h>
+
+namespace microcloud {
+
+namespace {
+
+constexpr int kDltRaw = DLT_RAW;
+
+// From 104 on a type has one number everywhere; below that platforms disagreed and files got 100 to 103 of their own.
+struct FileNumber {
+  uint16_t in_file;
+  int dlt;
+};
+constexpr FileNumber kFileNumbers[] = {{100, DLT_ATM_RFC1483},
+                                       {static_cast<uint16_t>(LinkType::Raw), kDltRaw},
+                                       {102, DLT_SLIP_BSDOS},
+                                       {103, DLT_PPP_BSDOS}};
+
+}  // namespace
+
+int dlt_of(LinkType type) {
+  const auto number = static_cast<uint16_t>(type);
+  for (const FileNumber& row : kFileNumbers) {
+    if (row.in_file == number) return row.dlt;
+  }
+  return type == LinkType::RawOldBsd ? kDltRaw : number;
+}
+
+LinkType link_type_of(int dlt) {
+  for (const FileNumber& row : kFileNumbers) {
+    if (row.dlt == dlt) return static_cast<LinkType>(row.in_file);
+  }
+  return static_cast<LinkType>(dlt);
+}
+
+std::string link_type_name(LinkType type) {
+  const char* name = pcap_datalink_val_to_name(dlt_of(type));
+  return name != nullptr ? name : "LINKTYPE_" + std::to_string(static_cast<unsigned>(type));
+}
+
+bool supported(LinkType type) {
+  switch (type) {
+    case LinkType::Null:
+    case LinkType::Ethernet:
+    case LinkType::Ppp:
+    case LinkType::RawOld:
+    case LinkType::RawOldBsd:
+    case LinkType::PppHdlc:
+    case LinkType::PppEther:
+    case LinkType::Raw:
+    case LinkType::Loop:
+    case LinkType::LinuxSll:
+    case LinkType::Ieee80211:
+    case LinkType::Ieee80211Radio:
+    case LinkType::Ipv4:
+    case LinkType::Ipv6:
+    case LinkType::Nflog:
+    case LinkType::LinuxSll2:
+      return true;
+  }
+  return false;
+}
+
+std::string unsupported_link_type(LinkType type) {
+  const char* name = pcap_datalink_val_to_name(dlt_of(type));
+  return "link type " + std::to_string(static_cast<unsigned>(type)) +
+         (name != nullptr ? " (" + std::string(name) + ")" : std::string()) + " is not supported";
+}
+
+}  // namespace microcloud
