@@ -7,15 +7,13 @@ namespace microcloud {
 
 namespace {
 
-constexpr int kDltRaw = DLT_RAW;
-
 // From 104 on a type has one number everywhere; below that platforms disagreed and files got 100 to 103 of their own.
 struct FileNumber {
   uint16_t in_file;
   int dlt;
 };
 constexpr FileNumber kFileNumbers[] = {{100, DLT_ATM_RFC1483},
-                                       {static_cast<uint16_t>(LinkType::Raw), kDltRaw},
+                                       {static_cast<uint16_t>(LinkType::Raw), DLT_RAW},
                                        {102, DLT_SLIP_BSDOS},
                                        {103, DLT_PPP_BSDOS}};
 
@@ -26,14 +24,7 @@ int dlt_of(LinkType type) {
   for (const FileNumber& row : kFileNumbers) {
     if (row.in_file == number) return row.dlt;
   }
-  return type == LinkType::RawOldBsd ? kDltRaw : number;
-}
-
-LinkType link_type_of(int dlt) {
-  for (const FileNumber& row : kFileNumbers) {
-    if (row.dlt == dlt) return static_cast<LinkType>(row.in_file);
-  }
-  return static_cast<LinkType>(dlt);
+  return type == LinkType::RawOldBsd ? DLT_RAW : number;
 }
 
 std::string link_type_name(LinkType type) {
@@ -64,10 +55,10 @@ bool supported(LinkType type) {
   return false;
 }
 
-std::string unsupported_link_type(LinkType type) {
+std::string link_type_text(LinkType type) {
   const char* name = pcap_datalink_val_to_name(dlt_of(type));
-  return "link type " + std::to_string(static_cast<unsigned>(type)) +
-         (name != nullptr ? " (" + std::string(name) + ")" : std::string()) + " is not supported";
+  const std::string number = std::to_string(static_cast<unsigned>(type));
+  return name != nullptr ? number + " (" + name + ")" : number;
 }
 
 }  // namespace microcloud

@@ -5,11 +5,10 @@
 
 namespace microcloud {
 
-/// The DLT that libpcap uses in memory for a type that stands in a file, and back.
+/// The DLT that libpcap uses in memory for a type that stands in a file.
 int dlt_of(LinkType type);
-LinkType link_type_of(int dlt);
 
-/// One sentence for a link type that no decoder reads.
-std::string unsupported_link_type(LinkType type);
+/// For messages: the number, and the name where there is one.
+std::string link_type_text(LinkType type);
 
 }  // namespace microcloud

@@ -1,0 +1,134 @@
+#include "capture/record_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "capture/link_type.h"
+
+namespace microcloud {
+
+namespace {
+
+// Half of a usual second-level cache; twice and half as much measured slower.
+constexpr size_t kBlock = 256U << 10;
+
+}  // namespace
+
+RecordFile::RecordFile(std::unique_ptr<FileInput> input, uint32_t snap_length)
+    : input_(std::move(input)),
+      snap_length_(snap_length == 0 ? UINT32_MAX : snap_length),
+      capacity_(kBlock),
+      buffer_(std::make_unique_for_overwrite<uint8_t[]>(kBlock)) {
+  at_ = end_ = buffer_.get();
+}
+
+void RecordFile::take_head(uint8_t* to) {
+  buffer_offset_ = input_->read(to, FileInput::kHead).count;
+}
+
+void RecordFile::begin(LinkType type, const std::string& bpf_filter) {
+  link_type_ = type;
+  if (!supported(type)) {
+    throw std::runtime_error(name() + ": link type " + link_type_text(type) + " is not supported");
+  }
+  if (!bpf_filter.empty()) filter_ = file_filter(dlt_of(type), bpf_filter);
+}
+
+ReadResult RecordFile::read(std::span<Frame> burst) {
+  const ReadStatus status = complete_record();
+  if (status != ReadStatus::More) return {0, status};
+  const size_t count = walk(burst);
+  position_.set(offset());
+  return {count, ReadStatus::More};
+}
+
+ReadStatus RecordFile::complete_record() {
+  while (last_ == ReadStatus::More && !complete()) {
+    if (refill() == ReadStatus::Idle) return ReadStatus::Idle;
+  }
+  return last_;
+}
+
+bool RecordFile::complete() const {
+  const auto held = static_cast<size_t>(end_ - at_);
+  const Extent record = next_record();
+  return held >= record.header && record.body <= held - record.header;
+}
+
+ReadStatus RecordFile::refill() {
+  if (const Extent record = next_record(); record.body > max_body_) {
+    fail("is broken: its length " + std::to_string(record.body) + " is larger than the limit of " +
+         std::to_string(max_body_));
+    return last_;
+  }
+  make_room();
+  const auto held = static_cast<size_t>(end_ - at_);
+  const FileInput::Result got = input_->read(buffer_.get() + held, capacity_ - held);
+  switch (got.state) {
+    case FileInput::State::Data:
+      end_ += got.count;
+      return ReadStatus::More;
+    case FileInput::State::Idle:
+      return ReadStatus::Idle;
+    case FileInput::State::End:
+      end_of_input();
+      return last_;
+    case FileInput::State::Error:
+      fail("cannot be read: " + std::string(std::strerror(errno)));
+      return last_;
+  }
+  return last_;
+}
+
+// The bytes of the incomplete record go to the buffer's front; the buffer grows only when they fill it, so by what the
+// file really holds and not by what a length in it claims.
+void RecordFile::make_room() {
+  const auto held = static_cast<size_t>(end_ - at_);
+  buffer_offset_ = offset();
+  if (held < capacity_) {
+    std::memmove(buffer_.get(), at_, held);
+  } else {
+    capacity_ *= 2;
+    auto larger = std::make_unique_for_overwrite<uint8_t[]>(capacity_);
+    std::memcpy(larger.get(), at_, held);
+    buffer_ = std::move(larger);
+  }
+  at_ = buffer_.get();
+  end_ = at_ + held;
+}
+
+void RecordFile::end_of_input() {
+  const auto held = static_cast<size_t>(end_ - at_);
+  const Extent record = next_record();
+  if (held == 0) {
+    last_ = ReadStatus::End;
+  } else if (held < record.header) {
+    fail("is cut: the file ends after " + std::to_string(held) + " of the " + std::to_string(record.header) +
+         " bytes of its header");
+  } else {
+    fail("is cut: the file ends after " + std::to_string(held - record.header) + " of the " +
+         std::to_string(record.body) + " bytes behind its header");
+  }
+}
+
+void RecordFile::fail(const std::string& what) {
+  error_ = name() + ": the record at byte " + std::to_string(offset()) + " " + what;
+  last_ = ReadStatus::Failed;
+}
+
+bool RecordFile::admit(Frame& frame, uint32_t fcs_bytes) {
+  if (fcs_bytes > 0) {
+    frame.length -= std::min(fcs_bytes, frame.length);
+    frame.captured = std::min(frame.captured, frame.length);
+  }
+  if (filter_ && !filter_->matches(frame.data, frame.captured, frame.length)) {
+    filtered_.add();
+    return false;
+  }
+  frame.captured = std::min(frame.captured, snap_length_);
+  return true;
+}
+
+}  // namespace microcloud

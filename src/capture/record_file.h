@@ -1,0 +1,82 @@
+// What the readers of capture files share: records walked in place in one reused buffer that stays in the cache.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/counter.h"
+#include "capture/file_input.h"
+#include "capture/packet_filter.h"
+#include "capture/source.h"
+
+namespace microcloud {
+
+/// A format says where a record ends and what it holds; this class reads large blocks, moves a record that straddles
+/// the end of one, and tells where a file is broken or cut.
+class RecordFile : public Source {
+ public:
+  LinkType link_type() const final { return link_type_; }
+  ReadResult read(std::span<Frame> burst) final;
+  SourceDrops drops() const final { return {.filtered = filtered_.get()}; }
+  std::string error() const final { return error_; }
+  uint64_t position() const final { return position_.get(); }
+  uint64_t size() const final { return input_->size(); }
+
+  /// A record that claims more is broken.
+  static constexpr uint32_t kMaxRecord = 64U << 20;
+
+ protected:
+  RecordFile(std::unique_ptr<FileInput> input, uint32_t snap_length);
+
+  /// The file's header, whose size FileInput::kHead is: not a record.
+  void take_head(uint8_t* to);
+  /// The next record, as far as its own header tells.
+  struct Extent {
+    uint32_t header = 0;  // bytes that must be there before `body` is known
+    uint64_t body = 0;    // bytes behind the header; 0 while they are not known
+  };
+  virtual Extent next_record() const = 0;
+  /// Gives the frames of complete records, beginning at at_, and moves at_ behind them. May call fail().
+  virtual size_t walk(std::span<Frame> burst) = 0;
+
+  /// Reads until the record at at_ is complete. Only when no frame is in use: bytes may move.
+  ReadStatus complete_record();
+  /// The record at at_ is broken: what was given before it stands, nothing comes after it.
+  void fail(const std::string& what);
+  /// Once the link type is known, before the first read(). Throws std::runtime_error: not supported, or a bad filter.
+  void begin(LinkType type, const std::string& bpf_filter);
+  void limit_body(uint32_t bytes) { max_body_ = bytes; }
+
+  /// Off the plain path: takes the frame check sequence off, asks the filter, and then cuts to the snapshot length.
+  bool admit(Frame& frame, uint32_t fcs_bytes);
+  bool filtering() const { return filter_.has_value(); }
+  uint32_t snap_length() const { return snap_length_; }
+  const std::string& name() const { return input_->name(); }
+
+  const uint8_t* at_;   // the next record
+  const uint8_t* end_;  // of what has been read
+
+ private:
+  bool complete() const;
+  ReadStatus refill();
+  void make_room();
+  void end_of_input();
+  uint64_t offset() const { return buffer_offset_ + static_cast<uint64_t>(at_ - buffer_.get()); }
+
+  std::unique_ptr<FileInput> input_;
+  LinkType link_type_ = LinkType::Ethernet;
+  std::optional<PacketFilter> filter_;
+  const uint32_t snap_length_;
+  uint32_t max_body_ = kMaxRecord;
+  size_t capacity_;
+  std::unique_ptr<uint8_t[]> buffer_;
+  uint64_t buffer_offset_ = 0;  // in the file, of the buffer's first byte
+  ReadStatus last_ = ReadStatus::More;
+  Counter filtered_;
+  Counter position_;
+  std::string error_;
+};
+
+}  // namespace microcloud
