@@ -72,10 +72,12 @@ uint32_t PcapngFile::u32(size_t at) const {
   return load32(at_ + at, swapped_);
 }
 
-// A section's header says its byte order itself.
+// A section's header says its byte order itself; what says neither is refused whatever its length.
 uint32_t PcapngFile::block_length() const {
-  const bool section = load_host<uint32_t>(at_) == kMagic;
-  return load32(at_ + 4, section ? load_host<uint32_t>(at_ + 8) != kByteOrder : swapped_);
+  if (load_host<uint32_t>(at_) != kMagic) return load32(at_ + 4, swapped_);
+  const auto order = load_host<uint32_t>(at_ + 8);
+  if (order != kByteOrder && order != __builtin_bswap32(kByteOrder)) return kSmallestBlock;
+  return load32(at_ + 4, order != kByteOrder);
 }
 
 RecordFile::Extent PcapngFile::next_record() const {

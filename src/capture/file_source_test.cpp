@@ -1,0 +1,523 @@
+// Capture files written here by hand, byte by byte, and read back.
+#include "capture/file_source.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace microcloud {
+namespace {
+
+/// Integers in either byte order, one behind the other.
+class Writer {
+ public:
+  explicit Writer(bool swapped = false) : swapped_(swapped) {}
+
+  Writer& u16(unsigned value) { return number(value, 2); }
+  Writer& u32(uint64_t value) { return number(value, 4); }
+  Writer& raw(const std::string& bytes) {
+    bytes_ += bytes;
+    return *this;
+  }
+  Writer& pad() { return raw(std::string((4 - bytes_.size() % 4) % 4, '\0')); }
+  const std::string& bytes() const { return bytes_; }
+
+  /// A pcap file's header.
+  Writer& file(uint32_t magic = 0xa1b2c3d4, uint32_t network = 1, uint32_t snap = 65535, unsigned minor = 4) {
+    return u32(magic).u16(2).u16(minor).u32(0).u32(0).u32(snap).u32(network);
+  }
+  Writer& record(uint32_t seconds, uint32_t fraction, const std::string& data, size_t length = 0) {
+    return u32(seconds).u32(fraction).u32(data.size()).u32(length == 0 ? data.size() : length).raw(data);
+  }
+  /// A pcapng block around `body`.
+  Writer& block(uint32_t type, const std::string& body) {
+    const size_t length = 12 + (body.size() + 3) / 4 * 4;
+    return u32(type).u32(length).raw(body).pad().u32(length);
+  }
+  Writer& section() { return block(0x0a0d0d0a, like().u32(0x1a2b3c4d).u16(1).u16(0).u32(~0U).u32(~0U).bytes()); }
+  Writer& interface(unsigned link_type, uint32_t snap = 0, const std::string& options = {}) {
+    return block(1, like().u16(link_type).u16(0).u32(snap).raw(options).bytes());
+  }
+  Writer& packet(uint32_t interface, uint64_t ticks, const std::string& data, size_t length = 0) {
+    return block(6, like()
+                        .u32(interface)
+                        .u32(ticks >> 32)
+                        .u32(ticks & 0xffffffff)
+                        .u32(data.size())
+                        .u32(length == 0 ? data.size() : length)
+                        .raw(data)
+                        .bytes());
+  }
+  Writer like() const { return Writer(swapped_); }
+
+ private:
+  Writer& number(uint64_t value, int size) {
+    for (int i = 0; i < size; ++i) {
+      const int byte = swapped_ ? size - 1 - i : i;
+      bytes_.push_back(static_cast<char>(value >> (8 * byte) & 0xff));
+    }
+    return *this;
+  }
+
+  bool swapped_;
+  std::string bytes_;
+};
+
+/// A frame whose bytes tell which one it is.
+std::string numbered(size_t number, size_t size) {
+  std::string data(size, '\0');
+  for (size_t i = 0; i < size; ++i) data[i] = static_cast<char>(number * 31 + i);
+  return data;
+}
+
+struct Seen {
+  std::string data;
+  uint32_t length;
+  int64_t time_us;
+};
+
+struct Outcome {
+  std::vector<Seen> frames;
+  ReadStatus status = ReadStatus::More;
+  std::string error;
+};
+
+Outcome read_all(Source& source, size_t burst_size = 32) {
+  Outcome outcome;
+  std::vector<Frame> burst(burst_size);
+  while (outcome.status == ReadStatus::More || outcome.status == ReadStatus::Idle) {
+    const ReadResult result = source.read(burst);
+    for (size_t i = 0; i < result.count; ++i) {
+      const Frame& frame = burst[i];
+      outcome.frames.push_back({{frame.data, frame.data + frame.captured}, frame.length, frame.time_us});
+    }
+    outcome.status = result.status;
+  }
+  outcome.error = source.error();
+  return outcome;
+}
+
+class FileSource : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_NE(::mkdtemp(folder_.data()), nullptr); }
+  void TearDown() override {
+    ::unlink(path().c_str());
+    ::rmdir(folder_.c_str());
+  }
+
+  std::string path() const { return folder_ + "/x.pcap"; }
+  void write(const std::string& bytes) const {
+    std::FILE* file = std::fopen(path().c_str(), "wb");
+    ASSERT_NE(file, nullptr);
+    ASSERT_EQ(std::fwrite(bytes.data(), 1, bytes.size(), file), bytes.size());
+    std::fclose(file);
+  }
+  Outcome read(const Writer& file, const std::string& filter = {}, uint32_t snap_length = 0) const {
+    write(file.bytes());
+    return read_all(*open_file(path(), filter, snap_length));
+  }
+  /// The sentence with which open_file() refuses, without the file's name.
+  std::string refusal(const std::string& bytes, const std::string& filter = {}) const {
+    write(bytes);
+    return refusal_of(path(), filter);
+  }
+  static std::string refusal_of(const std::string& path, const std::string& filter = {}) {
+    try {
+      open_file(path, filter);
+    } catch (const std::runtime_error& error) {
+      const std::string text = error.what();
+      return text.substr(0, path.size()) == path ? text.substr(path.size()) : text;
+    }
+    return "accepted";
+  }
+  std::string at(size_t offset, const std::string& what) const {
+    return path() + ": the record at byte " + std::to_string(offset) + " " + what;
+  }
+
+  std::string folder_ = testing::TempDir() + "file_source_XXXXXX";
+};
+
+/// IPv4 with UDP, enough for filters.
+std::string udp_frame(unsigned destination_port) {
+  std::string frame(12, '\x02');
+  frame += std::string("\x08\x00\x45\x00\x00\x1c\x00\x00\x00\x00\x40\x11\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02", 22);
+  frame += std::string("\x30\x39", 2);
+  frame += static_cast<char>(destination_port >> 8);
+  frame += static_cast<char>(destination_port & 0xff);
+  return frame + std::string("\x00\x08\x00\x00", 4);
+}
+
+TEST_F(FileSource, ReadsBothByteOrdersAndBothPrecisions) {
+  for (const bool swapped : {false, true}) {
+    for (const bool nanoseconds : {false, true}) {
+      Writer file(swapped);
+      file.file(nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4);
+      file.record(1700000000, nanoseconds ? 123456789 : 123456, numbered(1, 60), 1514).record(1, 0, numbered(2, 61));
+      const Outcome outcome = read(file);
+      ASSERT_EQ(outcome.status, ReadStatus::End);
+      ASSERT_EQ(outcome.frames.size(), 2U);
+      EXPECT_EQ(outcome.frames[0].data, numbered(1, 60));
+      EXPECT_EQ(outcome.frames[0].length, 1514U);
+      EXPECT_EQ(outcome.frames[0].time_us, 1700000000123456);
+      EXPECT_EQ(outcome.frames[1].data, numbered(2, 61));
+      EXPECT_EQ(outcome.frames[1].time_us, 1000000);
+    }
+  }
+}
+
+TEST_F(FileSource, ReadsRareDialects) {
+  Writer kuznetzov;
+  kuznetzov.file(0xa1b2cd34);
+  for (size_t i = 0; i < 2; ++i) {
+    kuznetzov.u32(7).u32(i).u32(20).u32(20).u32(0x11111111).u32(0x22222222).raw(numbered(i, 20));
+  }
+  EXPECT_EQ(read(kuznetzov).frames.at(1).data, numbered(1, 20));
+
+  Writer old;
+  old.file(0xa1b2c3d4, 1, 65535, 2).u32(7).u32(8).u32(99).u32(20).raw(numbered(3, 20));
+  const Outcome outcome = read(old);
+  EXPECT_EQ(outcome.frames.at(0).data, numbered(3, 20));
+  EXPECT_EQ(outcome.frames.at(0).length, 99U);
+}
+
+TEST_F(FileSource, TakesMicrosecondsAboveAMillion) {
+  const Outcome outcome = read(Writer().file().record(10, 1500000, numbered(0, 20)));
+  EXPECT_EQ(outcome.frames.at(0).time_us, 11500000);
+}
+
+TEST_F(FileSource, EndsAtOnceWithoutRecords) {
+  const Outcome outcome = read(Writer().file());
+  EXPECT_EQ(outcome.status, ReadStatus::End);
+  EXPECT_TRUE(outcome.frames.empty());
+}
+
+TEST_F(FileSource, GivesEveryRecordAcrossTheBuffersEnds) {
+  // Sizes without a common divisor with the buffer, one empty frame, and frames larger than the buffer.
+  Writer file;
+  file.file(0xa1b2c3d4, 1, 1U << 20);
+  std::vector<size_t> sizes;
+  for (size_t i = 0; i < 3000; ++i) sizes.push_back(i * 37 % 1500);
+  sizes.push_back(300000);
+  sizes.push_back(1000000);
+  for (size_t i = 0; i < 3000; ++i) sizes.push_back(i * 41 % 1500);
+  for (size_t i = 0; i < sizes.size(); ++i) file.record(static_cast<uint32_t>(i), 0, numbered(i, sizes[i]), 2000000);
+  for (const size_t burst : {1U, 32U, 5000U}) {
+    write(file.bytes());
+    const std::unique_ptr<Source> source = open_file(path());
+    const Outcome outcome = read_all(*source, burst);
+    ASSERT_EQ(outcome.status, ReadStatus::End) << outcome.error;
+    ASSERT_EQ(outcome.frames.size(), sizes.size());
+    for (size_t i = 0; i < sizes.size(); ++i) ASSERT_EQ(outcome.frames[i].data, numbered(i, sizes[i])) << i;
+    EXPECT_EQ(source->position(), file.bytes().size());
+    EXPECT_EQ(source->size(), file.bytes().size());
+  }
+}
+
+TEST_F(FileSource, FramesOfABurstStayUntilTheNextRead) {
+  Writer file;
+  file.file();
+  for (size_t i = 0; i < 1000; ++i) file.record(0, 0, numbered(i, 1000));
+  write(file.bytes());
+  const std::unique_ptr<Source> source = open_file(path());
+  std::vector<Frame> burst(1000);
+  size_t number = 0;
+  for (ReadResult result = source->read(burst); result.count > 0; result = source->read(burst)) {
+    for (size_t i = 0; i < result.count; ++i, ++number) {
+      ASSERT_EQ(std::string(burst[i].data, burst[i].data + burst[i].captured), numbered(number, 1000));
+    }
+  }
+  EXPECT_EQ(number, 1000U);
+}
+
+TEST_F(FileSource, TellsWhereItIsCut) {
+  const Writer whole = Writer().file().record(1, 0, numbered(1, 60)).record(2, 0, numbered(2, 60));
+  const size_t second = 24 + 16 + 60;
+  for (size_t size = second + 1; size < whole.bytes().size(); ++size) {
+    write(whole.bytes().substr(0, size));
+    const Outcome outcome = read_all(*open_file(path()));
+    ASSERT_EQ(outcome.status, ReadStatus::Failed);
+    ASSERT_EQ(outcome.frames.size(), 1U);
+    const size_t held = size - second;
+    const std::string what =
+        held < 16 ? "is cut: the file ends after " + std::to_string(held) + " of the 16 bytes of its header"
+                  : "is cut: the file ends after " + std::to_string(held - 16) + " of the 60 bytes behind its header";
+    ASSERT_EQ(outcome.error, at(second, what));
+  }
+}
+
+TEST_F(FileSource, RefusesARecordLongerThanTheLimit) {
+  const Writer file =
+      Writer().file().record(1, 0, numbered(1, 60)).u32(2).u32(0).u32(262145).u32(60).raw(numbered(2, 60));
+  const Outcome outcome = read(file);
+  EXPECT_EQ(outcome.status, ReadStatus::Failed);
+  EXPECT_EQ(outcome.frames.size(), 1U);
+  EXPECT_EQ(outcome.error, at(100, "is broken: its length 262145 is larger than the limit of 262144"));
+
+  const Outcome huge = read(Writer().file(0xa1b2c3d4, 1, ~0U).u32(2).u32(0).u32(~0U).u32(60));
+  EXPECT_EQ(huge.error, at(24, "is broken: its length 4294967295 is larger than the limit of 67108864"));
+}
+
+TEST_F(FileSource, TakesTheFrameCheckSequenceOff) {
+  const uint32_t two_words = 0x24000001;
+  const Outcome outcome = read(Writer()
+                                   .file(0xa1b2c3d4, two_words)
+                                   .record(0, 0, numbered(1, 64))
+                                   .record(0, 0, numbered(2, 40), 64)
+                                   .record(0, 0, numbered(3, 62), 64)
+                                   .record(0, 0, numbered(4, 2)));
+  ASSERT_EQ(outcome.frames.size(), 4U);
+  EXPECT_EQ(outcome.frames[0].data, numbered(1, 60));
+  EXPECT_EQ(outcome.frames[0].length, 60U);
+  EXPECT_EQ(outcome.frames[1].data, numbered(2, 40));
+  EXPECT_EQ(outcome.frames[2].data, numbered(3, 60));
+  EXPECT_TRUE(outcome.frames[3].data.empty());
+  EXPECT_EQ(read(Writer().file(0xa1b2c3d4, 0x20000001).record(0, 0, numbered(1, 64))).frames.at(0).length, 64U);
+}
+
+TEST_F(FileSource, FiltersAndCounts) {
+  Writer file;
+  file.file();
+  for (unsigned i = 0; i < 100; ++i) file.record(i, 0, udp_frame(i % 4 == 0 ? 53 : 80));
+  write(file.bytes());
+  const std::unique_ptr<Source> source = open_file(path(), "udp port 53");
+  const Outcome outcome = read_all(*source);
+  ASSERT_EQ(outcome.frames.size(), 25U);
+  EXPECT_EQ(outcome.frames[1].time_us, 4000000);
+  EXPECT_EQ(source->drops().filtered, 75U);
+}
+
+TEST_F(FileSource, FiltersRawAddressesOfALinkTypeThatLibpcapNumbersOtherwise) {
+  const Outcome outcome =
+      read(Writer().file(0xa1b2c3d4, 101).record(0, 0, udp_frame(53).substr(14)).record(1, 0, udp_frame(80).substr(14)),
+           "udp dst port 80");
+  ASSERT_EQ(outcome.frames.size(), 1U);
+  EXPECT_EQ(outcome.frames[0].time_us, 1000000);
+}
+
+TEST_F(FileSource, CutsToTheSnapLengthAfterTheFilter) {
+  const Outcome outcome = read(Writer().file().record(0, 0, udp_frame(53)), "udp port 53", 20);
+  ASSERT_EQ(outcome.frames.size(), 1U);
+  EXPECT_EQ(outcome.frames[0].data, udp_frame(53).substr(0, 20));
+  EXPECT_EQ(outcome.frames[0].length, 42U);
+  EXPECT_EQ(read(Writer().file().record(0, 0, numbered(0, 90)), "", 20).frames.at(0).data, numbered(0, 20));
+}
+
+TEST_F(FileSource, RefusesWithOneSentence) {
+  const std::string header = Writer().file().bytes();
+  EXPECT_EQ(refusal_of(folder_ + "/none"), ": No such file or directory");
+  EXPECT_EQ(refusal_of(folder_), " is a directory, not a capture file");
+  EXPECT_EQ(refusal(""), " is empty");
+  EXPECT_EQ(refusal(header.substr(0, 23)), " is cut in its first 24 bytes");
+  EXPECT_EQ(refusal("{\"a\": 1}"), " is not a capture file: it begins with 7b 22 61 22; pcap and pcapng are read");
+  EXPECT_EQ(refusal("\x1f\x8b\x08"),
+            " is not a capture file: it begins with 1f 8b 08 (gzip: unpack it, perhaps into standard input); pcap and "
+            "pcapng are read");
+  EXPECT_EQ(refusal(Writer().file(0xa1b2c3d4, 195).bytes()), ": link type 195 (IEEE802_15_4) is not supported");
+  EXPECT_EQ(refusal(Writer().file(0xa1b2c3d4, 100).bytes()), ": link type 100 (ATM_RFC1483) is not supported");
+  EXPECT_EQ(refusal(Writer().file(0xa1b2c3d4, 9999).bytes()), ": link type 9999 is not supported");
+  EXPECT_EQ(refusal(Writer().u32(0xa1b2c3d4).u16(3).u16(0).raw(std::string(16, '\0')).bytes()),
+            ": pcap version 3.0 is not supported, only 2.x");
+  EXPECT_EQ(refusal(header, "udp prot 53").rfind("bad BPF filter 'udp prot 53': ", 0), 0U);
+}
+
+TEST_F(FileSource, NamesLinkTypes) {
+  EXPECT_EQ(link_type_name(LinkType::Ethernet), "EN10MB");
+  EXPECT_EQ(link_type_name(LinkType::Raw), "RAW");
+  EXPECT_EQ(link_type_name(LinkType::LinuxSll2), "LINUX_SLL2");
+  EXPECT_EQ(link_type_name(static_cast<LinkType>(9999)), "LINKTYPE_9999");
+  EXPECT_TRUE(supported(LinkType::Nflog));
+  EXPECT_FALSE(supported(static_cast<LinkType>(195)));
+}
+
+TEST_F(FileSource, ReadsPcapngOfBothByteOrders) {
+  for (const bool swapped : {false, true}) {
+    Writer file(swapped);
+    const std::string options = file.like().u16(9).u16(1).raw(std::string("\x09\0\0\0", 4)).u16(0).u16(0).bytes();
+    file.section().interface(1, 65535, options).block(5, "statistics");
+    file.packet(0, 1700000000123456789, numbered(1, 61), 1514).packet(0, 1000, numbered(2, 0));
+    const Outcome outcome = read(file);
+    ASSERT_EQ(outcome.status, ReadStatus::End) << outcome.error;
+    ASSERT_EQ(outcome.frames.size(), 2U);
+    EXPECT_EQ(outcome.frames[0].data, numbered(1, 61));
+    EXPECT_EQ(outcome.frames[0].length, 1514U);
+    EXPECT_EQ(outcome.frames[0].time_us, 1700000000123456);
+    EXPECT_EQ(outcome.frames[1].time_us, 1);
+  }
+}
+
+TEST_F(FileSource, ReadsPcapngTimesOfAnyResolutionAndOffset) {
+  const std::string offset = Writer().u16(14).u16(8).u32(5).u32(0).bytes();
+  const std::string binary = Writer().u16(9).u16(1).raw(std::string("\x8a\0\0\0", 4)).bytes();  // 2^-10 s
+  const std::string finest = Writer().u16(9).u16(1).raw(std::string("\x13\0\0\0", 4)).bytes();  // 10^-19 s
+  Writer file;
+  file.section().interface(1, 100).interface(1, 200, offset).interface(1, 0, binary).interface(1, 0, finest);
+  file.packet(0, 7, "a").packet(1, 7, "b").packet(2, 1536, "c").packet(3, 12000000000000000000U, "d");
+  const Outcome outcome = read(file);
+  ASSERT_EQ(outcome.frames.size(), 4U) << outcome.error;
+  EXPECT_EQ(outcome.frames[0].time_us, 7);
+  EXPECT_EQ(outcome.frames[1].time_us, 5000007);
+  EXPECT_EQ(outcome.frames[2].time_us, 1500000);
+  EXPECT_EQ(outcome.frames[3].time_us, 1200000);
+}
+
+TEST_F(FileSource, ReadsOldAndSimplePcapngPackets) {
+  Writer file;
+  file.section().interface(1, 6);
+  file.block(2, Writer().u16(0).u16(3).u32(0).u32(9).u32(5).u32(50).raw("older").bytes());
+  file.block(3, Writer().u32(50).raw("simple").bytes()).block(3, Writer().u32(3).raw("abc").bytes());
+  const Outcome outcome = read(file);
+  ASSERT_EQ(outcome.frames.size(), 3U) << outcome.error;
+  EXPECT_EQ(outcome.frames[0].data, "older");
+  EXPECT_EQ(outcome.frames[0].length, 50U);
+  EXPECT_EQ(outcome.frames[0].time_us, 9);
+  EXPECT_EQ(outcome.frames[1].data, "simple");
+  EXPECT_EQ(outcome.frames[1].length, 50U);
+  EXPECT_EQ(outcome.frames[2].data, "abc");
+}
+
+TEST_F(FileSource, ReadsSeveralPcapngSections) {
+  Writer file;
+  file.section().interface(1).packet(0, 1, "first");
+  file.raw(Writer(true).section().interface(1).packet(0, 2, "second").bytes());
+  const Outcome outcome = read(file);
+  ASSERT_EQ(outcome.frames.size(), 2U) << outcome.error;
+  EXPECT_EQ(outcome.frames[1].data, "second");
+  EXPECT_EQ(outcome.frames[1].time_us, 2);
+}
+
+TEST_F(FileSource, RefusesASecondLinkTypeOnlyForItsPackets) {
+  Writer file;
+  file.section().interface(1).interface(101).packet(0, 1, "first");
+  EXPECT_EQ(read(file).status, ReadStatus::End);
+  const size_t offset = file.bytes().size();
+  const Outcome outcome = read(file.packet(1, 2, "raw"));
+  EXPECT_EQ(outcome.status, ReadStatus::Failed);
+  EXPECT_EQ(outcome.frames.size(), 1U);
+  EXPECT_EQ(outcome.error,
+            at(offset, "is of link type 101 (RAW) in a file of 1 (EN10MB): one link type a file is supported"));
+}
+
+TEST_F(FileSource, TellsWherePcapngIsBroken) {
+  const Writer good = Writer().section().interface(1).packet(0, 1, "good");
+  const size_t next = good.bytes().size();
+  const auto error_after = [&](const std::string& bytes) {
+    const Outcome outcome = read(Writer(good).raw(bytes));
+    EXPECT_EQ(outcome.frames.size(), 1U);
+    return outcome.error;
+  };
+  EXPECT_EQ(error_after(Writer().u32(6).u32(8).u32(8).bytes()), at(next, "has a length of 8"));
+  EXPECT_EQ(error_after(Writer().u32(5).u32(13).u32(13).raw("a").bytes()), at(next, "has a length of 13"));
+  EXPECT_EQ(error_after(Writer().u32(5).u32(16).u32(0).u32(20).bytes()),
+            at(next, "does not repeat its length at its end"));
+  EXPECT_EQ(error_after(Writer().block(6, "short").bytes()), at(next, "is too short for its packet"));
+  EXPECT_EQ(error_after(Writer().block(6, Writer().u32(0).u32(0).u32(0).u32(9).u32(9).raw("12345678").bytes()).bytes()),
+            at(next, "is too short for its packet"));
+  EXPECT_EQ(error_after(Writer().packet(1, 0, "x").bytes()), at(next, "is of interface 1, which is not described"));
+  EXPECT_EQ(error_after(Writer().block(1, "").bytes()), at(next, "is too short for an interface description"));
+  EXPECT_EQ(error_after(Writer().interface(1, 0, std::string("\x09\0\x01\0\x14\0\0\0", 8)).bytes()),
+            at(next, "has a time resolution that is not supported"));
+  EXPECT_EQ(error_after(Writer().block(0x0a0d0d0a, "no magic").bytes()), at(next, "has no byte-order magic"));
+  EXPECT_EQ(error_after(Writer().u32(6).u32(0x7ffffffc).u32(0).bytes()),
+            at(next, "is broken: its length 2147483632 is larger than the limit of 67108864"));
+  EXPECT_EQ(error_after(Writer().packet(0, 0, "x").bytes().substr(0, 20)),
+            at(next, "is cut: the file ends after 8 of the 24 bytes behind its header"));
+}
+
+TEST_F(FileSource, RefusesPcapngWithOneSentence) {
+  EXPECT_EQ(refusal(Writer().section().interface(195).bytes()), ": link type 195 (IEEE802_15_4) is not supported");
+  EXPECT_EQ(refusal(Writer().section().interface(1).bytes().substr(0, 40)),
+            ": the record at byte 28 is cut: the file ends after 0 of the 8 bytes behind its header");
+  EXPECT_EQ(read(Writer().section()).status, ReadStatus::End);
+  EXPECT_EQ(read(Writer().section().packet(0, 1, "x")).error, at(28, "is of interface 0, which is not described"));
+}
+
+TEST_F(FileSource, FiltersAndCutsPcapng) {
+  write(Writer().section().interface(1).packet(0, 1, udp_frame(80)).packet(0, 2, udp_frame(53)).bytes());
+  const std::unique_ptr<Source> source = open_file(path(), "udp port 53", 20);
+  const Outcome outcome = read_all(*source);
+  ASSERT_EQ(outcome.frames.size(), 1U);
+  EXPECT_EQ(outcome.frames[0].data, udp_frame(53).substr(0, 20));
+  EXPECT_EQ(source->drops().filtered, 1U);
+}
+
+/// Runs `reader` with a pipe as standard input, into which `bytes` come in pieces.
+void with_standard_input(const std::string& bytes, const std::function<void()>& reader) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const int kept = ::dup(STDIN_FILENO);
+  ASSERT_GE(kept, 0);
+  ASSERT_GE(::dup2(ends[0], STDIN_FILENO), 0);
+  ::close(ends[0]);
+  std::thread writer([&] {
+    for (size_t at = 0; at < bytes.size(); at += 70001) {
+      const std::string piece = bytes.substr(at, 70001);
+      if (::write(ends[1], piece.data(), piece.size()) < 0) break;
+    }
+    ::close(ends[1]);
+  });
+  reader();
+  writer.join();
+  ::dup2(kept, STDIN_FILENO);
+  ::close(kept);
+}
+
+TEST_F(FileSource, ReadsStandardInputThroughAPipe) {
+  Writer pcap;
+  pcap.file();
+  Writer pcapng;
+  pcapng.section().interface(1);
+  for (size_t i = 0; i < 1000; ++i) {
+    pcap.record(0, 0, numbered(i, 1000));
+    pcapng.packet(0, 0, numbered(i, 1000));
+  }
+  for (const Writer* file : {&pcap, &pcapng}) {
+    with_standard_input(file->bytes(), [] {
+      const std::unique_ptr<Source> source = open_file("-");
+      EXPECT_EQ(source->size(), 0U);
+      const Outcome outcome = read_all(*source);
+      ASSERT_EQ(outcome.status, ReadStatus::End) << outcome.error;
+      ASSERT_EQ(outcome.frames.size(), 1000U);
+      for (size_t i = 0; i < 1000; ++i) ASSERT_EQ(outcome.frames[i].data, numbered(i, 1000));
+    });
+  }
+  with_standard_input(pcap.bytes().substr(0, 50), [] {
+    EXPECT_EQ(
+        read_all(*open_file("-")).error,
+        "standard input: the record at byte 24 is cut: the file ends after 10 of the 1000 bytes behind its header");
+  });
+}
+
+TEST_F(FileSource, AQuietPipeIsIdleAndGivesWhatCameAtOnce) {
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  const int writer = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(writer, 0);
+  const std::string bytes = Writer().file().record(1, 0, "first").record(2, 0, "second").bytes();
+  const auto send = [&](size_t from, size_t to) {
+    ASSERT_EQ(::write(writer, bytes.data() + from, to - from), static_cast<ssize_t>(to - from));
+  };
+  send(0, 24);
+  const std::unique_ptr<Source> source = open_file(path());
+  Frame burst[4];
+  EXPECT_EQ(source->read(burst).status, ReadStatus::Idle);
+  send(24, 50);
+  const ReadResult first = source->read(burst);
+  EXPECT_EQ(first.status, ReadStatus::More);
+  ASSERT_EQ(first.count, 1U);
+  EXPECT_EQ(burst[0].captured, 5U);
+  EXPECT_EQ(source->read(burst).status, ReadStatus::Idle);
+  send(50, bytes.size());
+  EXPECT_EQ(source->read(burst).count, 1U);
+  ::close(writer);
+  EXPECT_EQ(source->read(burst).status, ReadStatus::End);
+}
+
+}  // namespace
+}  // namespace microcloud
