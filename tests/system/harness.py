@@ -1,0 +1,161 @@
+"""What the system tests share: runs the program, and holds every record that it prints against the program's own schema.
+
+Environment: MICROCLOUD names the program (default: build/microcloud), MICROCLOUD_TEST_WORKERS gives `--workers N` to
+every probe that a test does not give it itself.
+"""
+import collections
+import contextlib
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import jsonschema
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.path.abspath(os.environ.get("MICROCLOUD", os.path.join(TOP, "build", "microcloud")))
+CAPTURES = os.path.join(TOP, "captures")
+PYTHON = sys.executable
+TIMEOUT = 60  # seconds; a sanitizer's build takes some
+
+Run = collections.namedtuple("Run", "status records stdout stderr")
+
+# (record type, element) of every record that any test has seen.
+seen_elements = set()
+
+
+def pipeline(test):
+    """Marks a test class that exercises the threads of the pipeline: run under ThreadSanitizer too."""
+    test.pipeline = True
+    return test
+
+
+@functools.cache
+def catalogue(form):
+    """`microcloud fields` with --json or --json-schema, parsed."""
+    done = subprocess.run([PROGRAM, "fields", form], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    return json.loads(done.stdout)
+
+
+@functools.cache
+def validator(record_type):
+    schema = catalogue("--json-schema")
+    for one in schema["oneOf"]:
+        if one["properties"]["record"]["const"] == record_type:
+            jsonschema.Draft202012Validator.check_schema(one)
+            return jsonschema.Draft202012Validator(one)
+    raise AssertionError(f"record type {record_type} is not in the schema")
+
+
+def parse_record(line):
+    """One JSON line as a dict; AssertionError when it is not what the schema says."""
+    record = json.loads(line)
+    error = next(validator(record["record"]).iter_errors(record), None)
+    if error is not None:
+        raise AssertionError(f"not valid by the schema: {error.message} in {line}")
+    seen_elements.update((record["record"], name) for name in record)
+    return record
+
+
+def unseen_elements():
+    """Elements of the catalogue that no test has produced: (record type, element) in the catalogue's order."""
+    listed = catalogue("--json")
+    common = [row["name"] for row in listed["common"]]
+    seen_common = {name for _, name in seen_elements}
+    missing = [("every record", name) for name in common if name not in seen_common]
+    for one in listed["records"]:
+        missing += [(one["record"], row["name"]) for row in one["elements"]
+                    if (one["record"], row["name"]) not in seen_elements]
+    return missing
+
+
+def command(args):
+    """The probe's command line with the workers of this test run."""
+    workers = os.environ.get("MICROCLOUD_TEST_WORKERS")
+    more = ["--workers", workers] if workers and "--workers" not in args and args[0] == "probe" else []
+    return [PROGRAM, *args, *more]
+
+
+def run(*args, stdin=b"", timeout=TIMEOUT):
+    """Any command, as it is: (status, no records, stdout, stderr)."""
+    done = subprocess.run(command(list(args)), input=stdin, capture_output=True, timeout=timeout, check=False)
+    return Run(done.returncode, [], done.stdout.decode(), done.stderr.decode())
+
+
+def run_probe(*args, stdin=b"", timeout=TIMEOUT):
+    """`probe --json - ARGS`: (status, records, stdout, stderr). Every line of stdout must be a valid record."""
+    done = run("probe", "--json", "-", *args, stdin=stdin, timeout=timeout)
+    return done._replace(records=[parse_record(line) for line in done.stdout.splitlines()])
+
+
+def start_probe(*args, prefix=(), **options):
+    """A probe in the background, to be ended by end_probe()."""
+    return subprocess.Popen([*prefix, *command(["probe", *args])], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, **options)
+
+
+def end_probe(process, with_signal=signal.SIGINT, timeout=TIMEOUT):
+    """Ends a started probe and gives what it printed; records are parsed where stdout is made of them."""
+    process.send_signal(with_signal)
+    stdout, stderr = process.communicate(timeout=timeout)
+    lines = stdout.decode().splitlines()
+    records = [parse_record(line) for line in lines] if lines and lines[0].startswith("{") else []
+    return Run(process.returncode, records, stdout.decode(), stderr.decode())
+
+
+@contextlib.contextmanager
+def scratch_file(data, suffix=".pcap"):
+    with tempfile.NamedTemporaryFile(suffix=suffix) as file:
+        file.write(data)
+        file.flush()
+        yield file.name
+
+
+class ProbeTest(unittest.TestCase):
+    maxDiff = 4000
+
+    def flows(self, *args, **options):
+        """The flow records of a run that must go well and say nothing else."""
+        done = run_probe(*args, **options)
+        self.assertEqual(done.status, 0, done.stderr)
+        return [record for record in done.records if record["record"] == "flow"]
+
+    def assert_refused(self, done, status, *words):
+        """Ended with `status` and one line on stderr that holds all `words`, and printed nothing else."""
+        self.assertEqual(done.status, status, done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+
+def ends(record):
+    """((source, port), (destination, port)) of a record; ports 0 where there are none."""
+    source = record.get("sourceIPv4Address") or record["sourceIPv6Address"]
+    destination = record.get("destinationIPv4Address") or record["destinationIPv6Address"]
+    return ((source, record.get("sourceTransportPort", 0)), (destination, record.get("destinationTransportPort", 0)))
+
+
+COUNTERS = ("packetDeltaCount", "octetDeltaCount", "reversePacketDeltaCount", "reverseOctetDeltaCount")
+
+
+def counters(record):
+    """Packets and octets forth, packets and octets back."""
+    return tuple(record.get(name, 0) for name in COUNTERS)
+
+
+def summed(flows):
+    """{(protocol, source end, destination end): counters}, slices of one flow added up. Directions are the records' own."""
+    sums = collections.defaultdict(lambda: (0, 0, 0, 0))
+    for record in flows:
+        key = (record["protocolIdentifier"], *ends(record))
+        sums[key] = tuple(a + b for a, b in zip(sums[key], counters(record)))
+    return dict(sums)
+
+
+def metered_packets(flows):
+    return sum(record.get("packetDeltaCount", 0) + record.get("reversePacketDeltaCount", 0) for record in flows)
