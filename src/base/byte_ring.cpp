@@ -47,29 +47,21 @@ void ByteRing::commit(size_t size) {
   reserved_ = 0;
 }
 
-uint8_t* ByteRing::front(size_t& size) {
-  size_t head = head_.load(std::memory_order_relaxed);
+uint8_t* ByteRing::read(size_t& size) {
   for (;;) {
-    if (head == tail_seen_) {
+    if (read_ == tail_seen_) {
       tail_seen_ = tail_.load(std::memory_order_acquire);
-      if (head == tail_seen_) return nullptr;
+      if (read_ == tail_seen_) return nullptr;
     }
+    uint8_t* const at = buffer_ + (read_ & mask_);
     Header header;
-    std::memcpy(&header, buffer_ + (head & mask_), sizeof header);
+    std::memcpy(&header, at, sizeof header);
+    read_ += header.stride;
     if (header.skip == 0) {
       size = header.size;
-      return buffer_ + (head & mask_) + sizeof(Header);
+      return at + sizeof(Header);
     }
-    head += header.stride;
-    head_.store(head, std::memory_order_release);
   }
-}
-
-void ByteRing::release() {
-  const size_t head = head_.load(std::memory_order_relaxed);
-  Header header;
-  std::memcpy(&header, buffer_ + (head & mask_), sizeof header);
-  head_.store(head + header.stride, std::memory_order_release);
 }
 
 }  // namespace microcloud

@@ -24,10 +24,10 @@ class ByteRing {
   /// Producer: lets the consumer see everything committed so far.
   void publish() { tail_.store(write_, std::memory_order_release); }
 
-  /// Consumer: the next message, or nullptr. Valid until release().
-  uint8_t* front(size_t& size);
-  /// Consumer: gives the room of the front message back.
-  void release();
+  /// Consumer: the next message, or nullptr. It stays valid until release().
+  uint8_t* read(size_t& size);
+  /// Consumer: gives the room of all messages read so far back to the producer.
+  void release() { head_.store(read_, std::memory_order_release); }
   /// Either side: nothing published is waiting.
   bool empty() const { return head_.load(std::memory_order_acquire) == tail_.load(std::memory_order_acquire); }
   /// Either side: bytes published and not yet released.
@@ -49,6 +49,7 @@ class ByteRing {
   size_t head_seen_ = 0;  // producer's last look at head_
   size_t reserved_ = 0;   // stride reserved at write_
   alignas(64) std::atomic<size_t> head_{0};
+  size_t read_ = 0;       // consumer's own: bytes read, perhaps not yet released
   size_t tail_seen_ = 0;  // consumer's last look at tail_
 };
 

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
+#include <vector>
 
-struct bpf_insn;
 struct bpf_program;
 struct pcap;
+struct sock_filter;
 
 namespace microcloud {
 
@@ -20,7 +20,8 @@ class PacketFilter {
   PacketFilter(pcap* handle, const std::string& text);
 
   bool matches(const uint8_t* data, uint32_t captured, uint32_t length) const;
-  std::span<const bpf_insn> program() const;
+  /// The same for SO_ATTACH_FILTER.
+  std::vector<sock_filter> kernel_program() const;
 
  private:
   struct Free {
@@ -31,5 +32,11 @@ class PacketFilter {
 
 /// For frames of one link type (a libpcap number) in a file.
 PacketFilter file_filter(int dlt, const std::string& text);
+
+/// For the kernel, on an Ethernet interface: `vlan` looks at the tags that the kernel has taken out. A frame that
+/// matches is cut to `snap_length` (0: not at all). Needs CAP_NET_RAW, as libpcap asks the kernel what it can.
+PacketFilter ethernet_filter(const std::string& interface, const std::string& text, uint32_t snap_length);
+/// The same on an interface whose packets begin with the IP header.
+PacketFilter raw_filter(const std::string& text, uint32_t snap_length);
 
 }  // namespace microcloud

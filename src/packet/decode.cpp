@@ -131,6 +131,7 @@ bool is_final(const Next& next) { return next.kind <= Kind::Truncated; }
 Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies) {
   packet.around = Encapsulation{};
   packet.fragment = FragmentPart::Whole;
+  packet.frame = frame.captured.data();
   Layers at{Cursor(frame.captured), frame.captured.data(), frame.length, static_cast<uint32_t>(frame.captured.size()),
             packet, anomalies, frame.verify_transport};
   Next next = read_first(first, at);
@@ -155,7 +156,6 @@ const char* ignored_name(Ignored reason) {
     case Ignored::Malformed: return "malformed";
     case Ignored::Truncated: return "truncated";
     case Ignored::LostFragment: return "fragment_without_first";
-    case Ignored::Sampled: return "sampled_out";
     case Ignored::kCount: break;
   }
   assert(false);

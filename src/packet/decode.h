@@ -20,7 +20,6 @@ enum class Ignored : uint8_t {
   Malformed,        // an IP header that contradicts itself
   Truncated,        // the capture ends before the IP header does
   LostFragment,     // a later IP fragment whose first one never came
-  Sampled,          // left out by --sample
   kCount
 };
 const char* ignored_name(Ignored reason);
@@ -32,7 +31,7 @@ struct FrameBytes {
   bool verify_transport = false;   // check the TCP or UDP checksum of this frame
 };
 
-/// Fills `packet` (its time, interface and hash are left to the caller). Returns kCount when the frame is to be metered.
+/// Fills `packet` (its times, port and hash are left to the caller). Returns kCount when the frame is to be metered.
 /// Never throws; thread-compatible; `anomalies` are counted for metered and ignored frames alike.
 Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies);
 

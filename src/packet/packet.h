@@ -63,7 +63,7 @@ enum class Tunnel : uint8_t {
 /// The name in `tunnelTypes`.
 const char* tunnel_name(Tunnel tunnel);
 
-inline constexpr size_t kMaxTunnels = 14;
+inline constexpr size_t kMaxTunnels = 10;
 inline constexpr uint16_t kNoVlan = 0xffff;
 
 /// Everything around the innermost IP packet.
@@ -94,7 +94,9 @@ enum class FragmentPart : uint8_t { Whole, First, Later };
 struct Packet {
   FlowKey key;
   uint64_t hash;
-  int64_t time_us;
+  const uint8_t* frame;
+  int64_t time_us;          // its own time, since 1970
+  uint32_t tick_ms;         // the worker's clock at this packet: it never goes back
   uint32_t octets;          // IP total length of the innermost packet
   bool from_low;            // sent by key.low
   FragmentPart fragment;
@@ -108,8 +110,8 @@ struct Packet {
   uint16_t payload_captured;
   uint8_t icmp_type;
   uint8_t icmp_code;
-  uint32_t interface;
-  bool outgoing;
+  uint16_t port;             // which of the probe's interfaces: 1, 2, ...; 0: a file
+  bool outgoing;             // sent, not received, on it
   bool has_icmp;
   uint16_t fragment_at;      // of a fragment: offset of the source address in the fragmented header,
   uint8_t fragment_version;  // its IP version

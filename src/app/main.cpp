@@ -1,0 +1,57 @@
+// The program: a table of commands.
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include "app/command.h"
+
+namespace {
+
+using namespace microcloud;
+
+constexpr Command kCommands[] = {
+    {"probe", "meter traffic into flow records, live or from a capture file", run_probe},
+    {"fields", "list every record type and information element", run_fields},
+};
+
+void print_help() {
+  std::puts("Usage: microcloud COMMAND [OPTION...]\n\nCommands:");
+  for (const Command& command : kCommands) std::printf("  %-10s %s\n", command.name, command.job);
+  std::puts("\n'microcloud COMMAND --help' tells a command's options; 'microcloud --version' the version.");
+}
+
+int run(const Command& command, int count, char** arguments) {
+  try {
+    return command.run(count, arguments);
+  } catch (const UsageError& error) {
+    std::fprintf(stderr, "microcloud %s: %s\n", command.name, error.what());
+    return kBadUsage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "microcloud %s: %s\n", command.name, error.what());
+    return kFailed;
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write, told as one
+  const char* name = count > 1 ? arguments[1] : "";
+  for (const Command& command : kCommands) {
+    if (std::strcmp(name, command.name) == 0) return run(command, count - 1, arguments + 1);
+  }
+  if (std::strcmp(name, "--version") == 0) {
+    std::puts("microcloud " MICROCLOUD_VERSION);
+    return kDone;
+  }
+  if (std::strcmp(name, "--help") == 0 || std::strcmp(name, "-h") == 0 || std::strcmp(name, "help") == 0) {
+    print_help();
+    return kDone;
+  }
+  std::fprintf(stderr, "microcloud: %s%s%s; accepted:", *name == '\0' ? "a command is missing" : "unknown command '", name,
+               *name == '\0' ? "" : "'");
+  for (const Command& command : kCommands) std::fprintf(stderr, " %s", command.name);
+  std::fputs(" (microcloud --help tells what they do)\n", stderr);
+  return kBadUsage;
+}

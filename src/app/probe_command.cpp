@@ -1,0 +1,197 @@
+// microcloud probe: options, wiring, signals.
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "app/command.h"
+#include "app/command_line.h"
+#include "app/progress.h"
+#include "capture/file_source.h"
+#include "capture/interface.h"
+#include "capture/live_source.h"
+#include "capture/looped_source.h"
+#include "capture/paced_source.h"
+#include "probe/json_output.h"
+#include "probe/probe.h"
+#include "probe/summary.h"
+
+namespace microcloud {
+namespace {
+
+struct Options {
+  std::vector<std::string> interfaces;
+  std::string file;
+  std::string filter;
+  std::vector<std::string> collectors;
+  uint32_t active_s = 120;
+  uint32_t idle_s = 30;
+  uint32_t flows = 1'000'000;
+  uint32_t snap_length = 0;
+  uint32_t workers = 1;
+  uint32_t loop = 1;
+  std::string json;
+  std::string probe_id;
+  bool realtime = false;
+  bool every_checksum = false;
+  bool no_dpi = false;
+  bool no_promiscuous = false;
+};
+
+std::string host_name() {
+  char name[256] = "probe";
+  if (gethostname(name, sizeof name - 1) != 0) return "probe";
+  return name;
+}
+
+void declare(CLI::App& app, Options& options) {
+  constexpr uint32_t kLongestTimeoutS = 7 * 86'400;
+  app.add_option("-i,--interface", options.interfaces, "capture live on this interface; may be repeated")->type_name("IFACE");
+  app.add_option("-r,--read", options.file, "read a capture file (pcap, pcapng); - is standard input")->type_name("FILE");
+  app.add_option("-f,--filter", options.filter, "meter only packets that match this BPF filter")->type_name("BPF");
+  app.add_option("-n,--collector", options.collectors, "where flows are exported to; this version knows 'none': records are made and dropped")
+      ->type_name("COLLECTOR")
+      ->check(CLI::IsMember({"none"}));
+  app.add_option("--json", options.json, "write records as JSON lines to this file; - is standard output")->type_name("FILE");
+  app.add_option("-t,--active", options.active_s, "active timeout in seconds: a longer flow is told in slices")
+      ->check(CLI::Range(1U, kLongestTimeoutS))->capture_default_str()->type_name("SECONDS");
+  app.add_option("-d,--idle", options.idle_s, "idle timeout in seconds: a flow without packets for so long has ended")
+      ->check(CLI::Range(1U, kLongestTimeoutS))->capture_default_str()->type_name("SECONDS");
+  app.add_option("-w,--flows", options.flows, "flows at once; memory is taken as they come, about 230 bytes each")
+      ->check(CLI::Range(1U, 1U << 28))->capture_default_str()->type_name("N");
+  app.add_option("-s,--snaplen", options.snap_length, "take at most this many bytes of a packet; 0: all")
+      ->check(CLI::Range(0U, 262'144U))->capture_default_str()->type_name("BYTES");
+  app.add_option("--workers", options.workers, "threads that meter; live: of each interface")
+      ->check(CLI::Range(1U, 64U))->capture_default_str()->type_name("N");
+  app.add_option("--loop", options.loop, "read the file so many times over, its time going on")
+      ->check(CLI::Range(1U, 1'000'000U))->capture_default_str()->type_name("N");
+  app.add_flag("--realtime", options.realtime, "read the file at its own pace");
+  app.add_flag("--checksums", options.every_checksum, "check every TCP and UDP checksum, not one packet in 64");
+  app.add_flag("--no-promiscuous", options.no_promiscuous, "take only packets that the interface would take anyway");
+  app.add_flag("--no-dpi", options.no_dpi, "name no applications (this version names none in any case)");
+  app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")->type_name("NAME");
+}
+
+void check(const Options& options) {
+  const bool live = !options.interfaces.empty();
+  if (live == !options.file.empty()) {
+    throw UsageError(live ? "-i and -r exclude each other: give one of them" : "nothing to read: give -i IFACE or -r FILE");
+  }
+  if (live && (options.loop != 1 || options.realtime)) throw UsageError("--loop and --realtime go with -r FILE, not with -i");
+  if (options.loop != 1 && options.file == "-") throw UsageError("--loop: standard input can be read only once; give a file");
+  if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
+}
+
+std::unique_ptr<Source> file_source(const Options& options) {
+  const auto open = [options] { return open_file(options.file, options.filter, options.snap_length); };
+  std::unique_ptr<Source> source = options.loop > 1 ? std::make_unique<LoopedSource>(open, options.loop) : open();
+  if (options.realtime) source = std::make_unique<PacedSource>(std::move(source));
+  return source;
+}
+
+/// One list a worker: its part of each interface, or the file.
+std::vector<std::vector<Input>> open_inputs(const Options& options) {
+  if (options.interfaces.empty()) {
+    std::vector<std::vector<Input>> inputs(1);
+    inputs[0].push_back({file_source(options), 0});
+    return inputs;
+  }
+  std::vector<std::vector<Input>> inputs(options.workers);
+  uint16_t port = 0;
+  for (const std::string& interface : options.interfaces) {
+    ++port;
+    LiveOptions live;
+    live.interface = interface;
+    live.bpf_filter = options.filter;
+    live.snap_length = options.snap_length;
+    live.promiscuous = !options.no_promiscuous;
+    unsigned worker = 0;
+    for (auto& source : open_live(live, options.workers)) inputs[worker++].push_back({std::move(source), port});
+  }
+  return inputs;
+}
+
+std::atomic<Probe*> running_probe{nullptr};
+
+/// The first signal ends the run in order, the second one at once.
+extern "C" void on_stop_signal(int) {
+  static std::atomic<int> signals{0};
+  if (signals.fetch_add(1) > 0) _exit(kFailed);
+  if (Probe* probe = running_probe.load(); probe != nullptr) probe->stop();
+}
+
+void catch_stop_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_stop_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+ProbeSettings probe_settings(const Options& options) {
+  ProbeSettings settings;
+  settings.workers = options.workers;
+  settings.live = !options.interfaces.empty();
+  settings.started_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  settings.every_checksum = options.every_checksum;
+  settings.flows.capacity = options.flows;
+  settings.flows.active_ms = options.active_s * 1000;
+  settings.flows.idle_ms = options.idle_s * 1000;
+  settings.flows.seed = HashSeed::random();
+  settings.probe_id = options.probe_id.empty() ? host_name() : options.probe_id;
+  return settings;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+}  // namespace
+
+int run_probe(int count, char** arguments) {
+  Options options;
+  CLI::App app("Meter traffic into bidirectional flow records, live or from a capture file.\n"
+               "Without an output a summary is printed: at the end of a file, each second of live capture.\n", "probe");
+  declare(app, options);
+  if (!parse_command_line(app, count, arguments)) return kDone;
+  check(options);
+
+  std::unique_ptr<JsonOutput> json;
+  std::unique_ptr<SummaryOutput> summary;
+  Progress progress;
+  std::vector<Output*> outputs;
+  if (!options.json.empty()) outputs.push_back((json = std::make_unique<JsonOutput>(options.json)).get());
+  const bool live = !options.interfaces.empty();
+  if (outputs.empty() && options.collectors.empty()) {
+    const auto when = live && isatty(STDOUT_FILENO) != 0 ? SummaryOutput::When::Live : SummaryOutput::When::AtEnd;
+    summary = std::make_unique<SummaryOutput>(live ? joined(options.interfaces) : options.file, when);
+    outputs.push_back(summary.get());
+  }
+  const bool show_progress = !live && isatty(STDERR_FILENO) != 0;
+  if (show_progress) outputs.insert(outputs.begin(), &progress);
+
+  ProbeSettings settings = probe_settings(options);
+  std::vector<std::vector<Input>> inputs = open_inputs(options);
+  for (const std::string& name : options.interfaces) settings.interfaces.push_back(static_cast<uint32_t>(find_interface(name).index));
+
+  Probe probe(std::move(settings), std::move(inputs), outputs);
+  progress.watch(probe);
+  if (summary) summary->watch(probe);
+  running_probe = &probe;
+  catch_stop_signals();
+  probe.start();
+  const std::string error = probe.wait();
+  running_probe = nullptr;
+
+  if (!summary) std::fputs(conservation_text(probe.totals()).c_str(), stderr);
+  if (!error.empty()) throw std::runtime_error(error);
+  return kDone;
+}
+
+}  // namespace microcloud

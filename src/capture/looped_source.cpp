@@ -1,0 +1,39 @@
+#include "capture/looped_source.h"
+
+#include <algorithm>
+
+namespace microcloud {
+
+ReadResult LoopedSource::read(std::span<Frame> burst) {
+  ReadResult result = source_->read(burst);
+  for (Frame& frame : burst.first(result.count)) {
+    frame.time_us += shift_us_;
+    if (!any_) {
+      any_ = true;
+      first_us_ = last_us_ = frame.time_us;
+    }
+    last_us_ = std::max(last_us_, frame.time_us);
+  }
+  // The frames given must stay valid: the next pass begins with the next read, which gives none of this one.
+  if (result.status == ReadStatus::End && result.count > 0) {
+    result.status = ReadStatus::More;
+    return result;
+  }
+  if (result.status == ReadStatus::End && passes_left_ > 0) {
+    --passes_left_;
+    filtered_before_ += source_->drops().filtered;
+    source_ = open_();
+    if (any_) shift_us_ += last_us_ - first_us_ + 1;
+    any_ = false;
+    result.status = ReadStatus::More;
+  }
+  return result;
+}
+
+SourceDrops LoopedSource::drops() const {
+  SourceDrops drops = source_->drops();
+  drops.filtered += filtered_before_;
+  return drops;
+}
+
+}  // namespace microcloud

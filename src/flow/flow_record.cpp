@@ -1,0 +1,72 @@
+#include "flow/flow_record.h"
+
+namespace microcloud {
+namespace {
+
+template <IpAddress FlowRecord::*Member>
+std::optional<Ipv4> v4(const FlowRecord& flow) {
+  return (flow.*Member).version == 4 ? std::optional((flow.*Member).as_v4()) : std::nullopt;
+}
+
+template <IpAddress FlowRecord::*Member>
+std::optional<Ipv6> v6(const FlowRecord& flow) {
+  return (flow.*Member).version == 6 ? std::optional((flow.*Member).as_v6()) : std::nullopt;
+}
+
+using Flow = FlowRecord;
+
+constexpr Field kFields[] = {
+    field<&Flow::start>("flowStartMilliseconds", {"FLOW_START_MILLISECONDS", pen::kIana, 152},
+                        "first packet of the slice, since 1970", Role::Default, Unit::Milliseconds),
+    field<&Flow::end>("flowEndMilliseconds", {"FLOW_END_MILLISECONDS", pen::kIana, 153},
+                      "last packet of the slice, since 1970", Role::Default, Unit::Milliseconds),
+    field<&Flow::end_reason>("flowEndReason", {"FLOW_END_REASON", pen::kIana, 136},
+                             "1 idle, 2 active timeout, 3 end seen (FIN, RST), 4 forced, 5 lack of resources", Role::Identifier),
+    field<&Flow::slice>("flowSlice", {"", pen::kOwn, 3}, "1, 2, ...: one slice each active timeout"),
+    field<&Flow::octets>("octetDeltaCount", {"IN_BYTES", pen::kIana, 1},
+                         "from the initiator: sum of the innermost IP total lengths", Role::DeltaCounter, Unit::Octets),
+    field<&Flow::packets>("packetDeltaCount", {"IN_PKTS", pen::kIana, 2}, "from the initiator", Role::DeltaCounter, Unit::Packets),
+    field<&Flow::reverse_octets>("reverseOctetDeltaCount", {"OUT_BYTES", pen::kReverse, 1, 23},
+                                 "from the responder: sum of the innermost IP total lengths", Role::DeltaCounter, Unit::Octets),
+    field<&Flow::reverse_packets>("reversePacketDeltaCount", {"OUT_PKTS", pen::kReverse, 2, 24}, "from the responder",
+                                  Role::DeltaCounter, Unit::Packets),
+    field<&Flow::tcp_flags>("tcpControlBits", {"TCP_FLAGS", pen::kIana, 6}, "all TCP flags of the initiator", Role::Flags),
+    field<&Flow::reverse_tcp_flags>("reverseTcpControlBits", {"SERVER_TCP_FLAGS", pen::kReverse, 6, 57472 + 79},
+                                    "all TCP flags of the responder", Role::Flags),
+    field<&Flow::tos>("ipClassOfService", {"SRC_TOS", pen::kIana, 5}, "TOS or traffic class of the first packet", Role::Identifier),
+    field<&Flow::source_mac>("sourceMacAddress", {"IN_SRC_MAC", pen::kIana, 56}, "of the innermost Ethernet header, initiator's side"),
+    field<&Flow::destination_mac>("destinationMacAddress", {"IN_DST_MAC", pen::kIana, 80},
+                                  "of the innermost Ethernet header, responder's side"),
+    field<&Flow::ingress>("ingressInterface", {"INPUT_SNMP", pen::kIana, 10}, "interface that received the first packet", Role::Identifier),
+    field<&Flow::egress>("egressInterface", {"OUTPUT_SNMP", pen::kIana, 14}, "interface that sent the first packet", Role::Identifier),
+    field<&Flow::vlan>("dot1qVlanId", {"DOT1Q_SRC_VLAN", pen::kIana, 243}, "VLAN of the outer tag", Role::Identifier),
+    field<&Flow::customer_vlan>("dot1qCustomerVlanId", {"DOT1Q_CUST_VLAN", pen::kIana, 245}, "VLAN of the second tag", Role::Identifier),
+    field<&Flow::mpls>("mplsTopLabelStackSection", {"MPLS_LABEL_1", pen::kIana, 70}, "label, traffic class and bottom bit: 24 bits"),
+    field<&Flow::icmp_v4>("icmpTypeCodeIPv4", {"ICMP_TYPE", pen::kIana, 32}, "type * 256 + code of the first packet", Role::Identifier),
+    field<&Flow::icmp_v6>("icmpTypeCodeIPv6", {"ICMP_IPV6_TYPE", pen::kIana, 139}, "type * 256 + code of the first packet",
+                          Role::Identifier),
+    field<&Flow::tunnels>("tunnelTypes", {"", pen::kOwn, 4}, "encapsulations around the first packet, outermost first", Role::List),
+    field<&v4<&Flow::tunnel_source>>("tunnelSourceIPv4Address", {"", pen::kOwn, 5}, "outermost tunnel's end, initiator's side"),
+    field<&v4<&Flow::tunnel_destination>>("tunnelDestinationIPv4Address", {"", pen::kOwn, 6},
+                                          "outermost tunnel's end, responder's side"),
+    field<&v6<&Flow::tunnel_source>>("tunnelSourceIPv6Address", {"", pen::kOwn, 7}, "outermost tunnel's end, initiator's side"),
+    field<&v6<&Flow::tunnel_destination>>("tunnelDestinationIPv6Address", {"", pen::kOwn, 8},
+                                          "outermost tunnel's end, responder's side"),
+    field<&Flow::tunnel_id>("tunnelId", {"", pen::kOwn, 9},
+                            "outermost GRE key, PPTP call, ERSPAN session, TEID, VNI, L2TP tunnel and session, PPPoE session", Role::Identifier),
+    field<&Flow::client_latency_us>("clientNetworkLatencyMicroseconds", {"", pen::kOwn, 10},
+                                    "half of the time from SYN+ACK to the initiator's ACK", Role::Quantity, Unit::Microseconds),
+    field<&Flow::server_latency_us>("serverNetworkLatencyMicroseconds", {"", pen::kOwn, 11},
+                                    "half of the time from the last SYN to SYN+ACK", Role::Quantity, Unit::Microseconds),
+    field<&Flow::application_latency_us>("applicationLatencyMicroseconds", {"", pen::kOwn, 12},
+                                         "from the end of the first request to its answer, less the network's round trip to the responder",
+                                         Role::Quantity, Unit::Microseconds),
+    field<&Flow::retransmitted>("tcpRetransmittedPackets", {"", pen::kOwn, 13}, "both directions", Role::DeltaCounter, Unit::Packets),
+    field<&Flow::out_of_order>("tcpOutOfOrderPackets", {"", pen::kOwn, 14}, "both directions", Role::DeltaCounter, Unit::Packets),
+};
+
+}  // namespace
+
+const RecordType kFlowRecordType{"flow", "flow that ended, or slice of one at the active timeout", kFields, sizeof(FlowRecord)};
+
+}  // namespace microcloud

@@ -1,0 +1,297 @@
+#include "flow/flow_table.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "flow/tcp_track.h"
+
+namespace microcloud {
+
+using namespace flow_state;
+
+FlowTable::FlowTable(FlowSettings settings, RecordSink& sink)
+    : settings_(std::move(settings)),
+      sink_(sink),
+      hot_(settings_.capacity),
+      cold_(settings_.capacity),
+      outer_(settings_.capacity),
+      wheel_(settings_.capacity) {}
+
+void FlowTable::meter(std::span<Packet> packets) {
+  assert(packets.size() <= kBurst);
+  if (packets.empty()) return;
+  if (!started_) {
+    started_ = true;
+    wheel_.start(packets.front().tick_ms);
+  }
+  for (Packet& packet : packets) {
+    packet.hash = packet.key.hash(settings_.seed);
+    index_.prefetch(FlowIndex::tag_of(packet.hash));
+  }
+  uint32_t candidates[kBurst];
+  for (size_t at = 0; at < packets.size(); ++at) {
+    const uint32_t slot = index_.find(FlowIndex::tag_of(packets[at].hash), [](uint32_t) { return true; });
+    candidates[at] = slot;
+    if (slot == FlowIndex::kNone) continue;
+    __builtin_prefetch(&hot_[slot], 1);
+    __builtin_prefetch(&hot_[slot].first_us, 1);
+  }
+  for (size_t at = 0; at < packets.size(); ++at) meter_one(packets[at], candidates[at]);
+}
+
+uint32_t FlowTable::find(const Packet& packet) const {
+  return index_.find(FlowIndex::tag_of(packet.hash), [&](uint32_t slot) { return hot_[slot].key == packet.key; });
+}
+
+void FlowTable::meter_one(Packet& packet, uint32_t candidate) {
+  uint32_t slot = candidate;
+  // A candidate is a guess: flows may have begun and ended since, and tags may be equal by chance.
+  if (slot == FlowIndex::kNone || (hot_[slot].state & kUsed) == 0 || !(hot_[slot].key == packet.key)) slot = find(packet);
+  if (slot != FlowIndex::kNone) {
+    FlowHot& hot = hot_[slot];
+    const uint32_t idle = packet.tick_ms - hot.last_tick_ms;
+    const uint32_t age = packet.tick_ms - hot.slice_tick_ms;
+    if (idle >= settings_.idle_ms || age >= settings_.active_ms || (hot.state & kClosed) != 0) [[unlikely]] {
+      const bool ended = settle(slot, packet.tick_ms);
+      const bool reopened = !ended && (hot.state & kClosed) != 0 && packet.has_tcp &&
+                            (packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn;
+      if (ended) {
+        release(slot);
+        slot = FlowIndex::kNone;
+      } else if (reopened) {
+        end(slot, EndReason::Ended);
+        slot = FlowIndex::kNone;
+      }
+    }
+  }
+  if (slot == FlowIndex::kNone) slot = begin(packet);
+  add(slot, packet);
+}
+
+uint32_t FlowTable::begin(const Packet& packet) {
+  if (open_ == settings_.capacity) evict_oldest();
+  uint32_t slot = used_high_;
+  if (free_.empty()) {
+    ++used_high_;
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  ++open_;
+  counters_.open.set(open_);
+  counters_.created.add();
+
+  FlowHot& hot = hot_[slot];
+  hot = FlowHot{};
+  hot.key = packet.key;
+  hot.state = static_cast<uint16_t>(kUsed | (packet.from_low ? 0 : kInitiatorHigh | kFirstFromHigh));
+  if (packet.key.protocol != ip_protocol::kTcp) hot.state |= kWaitRequest;
+
+  FlowCold& cold = cold_[slot];
+  cold = FlowCold{};
+  cold.flow_id = next_flow_id_;
+  next_flow_id_ += settings_.flow_id_step;
+  cold.tunnels_slice = uint64_t{1} << kSliceShift;
+  cold.client_latency_us = cold.server_latency_us = cold.application_latency_us = kUnknownLatency;
+  cold.outer = kNoOuter;
+  cold.tos = packet.tos;
+  cold.port = packet.port;
+  const Encapsulation& around = packet.around;
+  cold.vlan = around.vlan;
+  cold.customer_vlan = around.customer_vlan;
+  if (packet.outgoing) hot.known |= flow_knows::kOutgoing;
+  if (around.mac_at != 0xffff) {
+    hot.known |= flow_knows::kMacs;
+    std::memcpy(cold.macs.data(), packet.frame + around.mac_at, cold.macs.size());
+  }
+  if (packet.has_icmp) {
+    hot.known |= flow_knows::kIcmp;
+    cold.icmp_type = packet.icmp_type;
+    cold.icmp_code = packet.icmp_code;
+  }
+  if (around.count > 0) remember_outer(cold, packet);
+  if (around.has_mpls) {
+    hot.known |= flow_knows::kMpls;
+    cold.mpls = {static_cast<uint8_t>(around.mpls >> 16), static_cast<uint8_t>(around.mpls >> 8), static_cast<uint8_t>(around.mpls)};
+  }
+
+  hot.last_tick_ms = packet.tick_ms;
+  begin_slice(hot, packet);
+  index_.insert(FlowIndex::tag_of(packet.hash), slot);
+  wheel_.add(slot, deadline(hot));
+  return slot;
+}
+
+void FlowTable::remember_outer(FlowCold& cold, const Packet& packet) {
+  const Encapsulation& around = packet.around;
+  for (unsigned at = 0; at < around.count; ++at) {
+    cold.tunnels_slice |= static_cast<uint64_t>(around.tunnels[at]) << at * kTunnelBits;
+  }
+  if (around.outer_version == 0 && !around.has_id) return;
+  if (free_outer_.empty()) {
+    cold.outer = outer_high_++;
+  } else {
+    cold.outer = free_outer_.back();
+    free_outer_.pop_back();
+  }
+  OuterEnds& outer = outer_[cold.outer];
+  outer = OuterEnds{};
+  outer.id = around.id;
+  outer.has_id = around.has_id;
+  const uint8_t* ends = packet.frame + around.outer_at;
+  if (around.outer_version == 4) {
+    outer.source = IpAddress::v4(ends);
+    outer.destination = IpAddress::v4(ends + 4);
+  } else if (around.outer_version == 6) {
+    outer.source = IpAddress::v6(ends);
+    outer.destination = IpAddress::v6(ends + 16);
+  }
+}
+
+void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
+  hot.slice_tick_ms = packet.tick_ms;
+  hot.first_us = hot.last_us = packet.time_us;
+}
+
+void FlowTable::add(uint32_t slot, const Packet& packet) {
+  FlowHot& hot = hot_[slot];
+  const unsigned from = packet.from_low ? 0 : 1;
+  if ((hot.packets[0] | hot.packets[1]) == 0) begin_slice(hot, packet);
+  hot.last_tick_ms = packet.tick_ms;
+  hot.first_us = std::min(hot.first_us, packet.time_us);
+  hot.last_us = std::max(hot.last_us, packet.time_us);
+  hot.octets[from] += packet.octets;
+  if (++hot.packets[from] == 0xffffffff) [[unlikely]] {  // the counter is full: a slice ends early
+    tell(slot, EndReason::Active);
+    next_slice(slot);
+  }
+  if (packet.has_tcp) {
+    FlowCold& cold = cold_[slot];
+    hot.tcp_flags[from] |= packet.tcp_flags;
+    if ((hot.state & (kWaitAck | kWaitSynAck)) != 0 || (packet.tcp_flags & tcp_flag::kSyn) != 0) {
+      track_handshake(hot, cold, from, packet.tcp_flags, packet.time_us);
+    }
+    track_sequence(hot, cold, from, packet);
+    if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 && track_end(hot, from, packet.tcp_flags)) {
+      hot.closed_tick_ms = packet.tick_ms;
+      wheel_.remove(slot);
+      wheel_.add(slot, deadline(hot));
+    }
+  }
+  if ((hot.state & (kWaitRequest | kWaitResponse)) != 0 && packet.payload_octets > 0) {
+    track_first_answer(hot, cold_[slot], from, packet.time_us);
+  }
+}
+
+/// The earliest tick at which something may be due. Ticks wrap: only differences to other ticks mean something.
+uint32_t FlowTable::deadline(const FlowHot& hot) const {
+  const uint32_t idle = hot.last_tick_ms + ((hot.state & kClosed) != 0 ? 0 : settings_.idle_ms);
+  const uint32_t end = (hot.state & kClosed) != 0 ? hot.closed_tick_ms + kLingerMs : idle;
+  if ((hot.packets[0] | hot.packets[1]) == 0) return end;
+  const uint32_t active = hot.slice_tick_ms + settings_.active_ms;
+  return static_cast<int32_t>(active - end) < 0 ? active : end;
+}
+
+bool FlowTable::settle(uint32_t slot, uint32_t tick_ms) {
+  FlowHot& hot = hot_[slot];
+  const bool closed = (hot.state & kClosed) != 0;
+  const uint32_t end = closed ? hot.closed_tick_ms + kLingerMs : hot.last_tick_ms + settings_.idle_ms;
+  const uint32_t active = hot.slice_tick_ms + settings_.active_ms;
+  const bool has_packets = (hot.packets[0] | hot.packets[1]) != 0;
+  if (has_packets && static_cast<int32_t>(tick_ms - active) >= 0 && static_cast<int32_t>(end - active) > 0) {
+    tell(slot, EndReason::Active);
+    next_slice(slot);
+  }
+  if (static_cast<int32_t>(tick_ms - end) < 0) return false;
+  tell(slot, closed ? EndReason::Ended : EndReason::Idle);
+  return true;
+}
+
+void FlowTable::next_slice(uint32_t slot) {
+  FlowHot& hot = hot_[slot];
+  FlowCold& cold = cold_[slot];
+  hot.packets = {};
+  hot.octets = {};
+  hot.tcp_flags = {};
+  cold.retransmitted = cold.out_of_order = 0;
+  cold.tunnels_slice += uint64_t{1} << kSliceShift;
+}
+
+void FlowTable::release(uint32_t slot) {
+  FlowHot& hot = hot_[slot];
+  index_.erase(FlowIndex::tag_of(hot.key.hash(settings_.seed)), slot);
+  wheel_.remove(slot);
+  if (const uint32_t outer = cold_[slot].outer; outer != kNoOuter) free_outer_.push_back(outer);
+  hot.state = 0;
+  free_.push_back(slot);
+  --open_;
+  counters_.open.set(open_);
+}
+
+void FlowTable::end(uint32_t slot, EndReason reason) {
+  tell(slot, reason);
+  release(slot);
+}
+
+void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
+  constexpr uint32_t kGroup = 16;
+  uint32_t slots[kGroup];
+  while (most > 0) {
+    const uint32_t count = wheel_.due(tick_ms, slots, std::min(most, kGroup));
+    for (uint32_t at = 0; at < count; ++at) {
+      __builtin_prefetch(&hot_[slots[at]], 1);
+      __builtin_prefetch(&hot_[slots[at]].first_us, 1);
+      __builtin_prefetch(&cold_[slots[at]]);
+    }
+    for (uint32_t at = 0; at < count; ++at) {
+      const uint32_t slot = slots[at];
+      if (settle(slot, tick_ms)) {
+        release(slot);
+      } else {
+        wheel_.remove(slot);
+        wheel_.add(slot, deadline(hot_[slot]));
+      }
+    }
+    if (count < kGroup && count < most) return;
+    most -= count;
+  }
+}
+
+/// The flow without packets for the longest time goes. Flows stand in the wheel at their earliest deadline, so the nearest
+/// ones are the candidates; one that was active since moves to where it belongs.
+void FlowTable::evict_oldest() {
+  constexpr uint32_t kCandidates = 32;
+  uint32_t slots[kCandidates] = {};
+  const uint32_t count = wheel_.nearest(slots, kCandidates);
+  assert(count > 0);
+  uint32_t oldest = slots[0];
+  for (uint32_t at = 1; at < count; ++at) {
+    const uint32_t slot = slots[at];
+    const auto later = static_cast<int32_t>(hot_[slot].last_tick_ms - hot_[oldest].last_tick_ms);
+    if (later < 0 || (later == 0 && hot_[slot].last_us < hot_[oldest].last_us)) oldest = slot;
+  }
+  for (uint32_t at = 0; at < count; ++at) {
+    if (slots[at] == oldest) continue;
+    wheel_.remove(slots[at]);
+    wheel_.add(slots[at], deadline(hot_[slots[at]]));
+  }
+  const bool closed = (hot_[oldest].state & kClosed) != 0;
+  counters_.evicted.add();
+  end(oldest, closed ? EndReason::Ended : EndReason::LackOfResources);
+}
+
+void FlowTable::finish(uint32_t tick_ms) {
+  expire(tick_ms, 0xffffffff);
+  for (uint32_t slot = 0; slot < used_high_; ++slot) {
+    const FlowHot& hot = hot_[slot];
+    if ((hot.state & kUsed) == 0) continue;
+    if (settle(slot, tick_ms)) {
+      release(slot);
+    } else {
+      end(slot, (hot.state & kClosed) != 0 ? EndReason::Ended : EndReason::Forced);
+    }
+  }
+}
+
+}  // namespace microcloud

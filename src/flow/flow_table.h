@@ -1,0 +1,97 @@
+// The flow table: packets in, flow records out. One per worker, used by its thread alone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/counter.h"
+#include "base/huge_array.h"
+#include "flow/flow.h"
+#include "flow/flow_index.h"
+#include "flow/flow_record.h"
+#include "flow/timing_wheel.h"
+#include "packet/packet.h"
+#include "record/record.h"
+
+namespace microcloud {
+
+struct FlowSettings {
+  uint32_t capacity = 1'000'000;  // flows at once; memory is taken as they come
+  uint32_t active_ms = 120'000;   // a longer flow is told in slices
+  uint32_t idle_ms = 30'000;      // a flow without packets for so long has ended
+  HashSeed seed;
+  uint64_t flow_id_step = 1;      // flow ids are first, first + step, ... (name_flows)
+  std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
+};
+
+/// The first flow id of a run that begins at this time: 41 bits of milliseconds and 4,096 flows for each of them, so that
+/// ids are unique over restarts unless more than 4 M flows a second begin all the time. Below 2^53.
+inline uint64_t first_flow_id(int64_t time_us) {
+  return (static_cast<uint64_t>(time_us) / 1000 & ((uint64_t{1} << 41) - 1)) << 12;
+}
+
+inline constexpr uint32_t kLingerMs = 2000;  // a closed TCP flow takes late packets for so long
+
+/// Read by any thread.
+struct FlowCounters {
+  Counter created;
+  Counter records;
+  Counter evicted;   // ended before their time because the table was full (flowEndReason 5)
+  Counter open;
+};
+
+class FlowTable {
+ public:
+  /// Packets handled together: their cache misses overlap.
+  static constexpr size_t kBurst = 32;
+
+  FlowTable(FlowSettings settings, RecordSink& sink);
+
+  /// Meters up to kBurst packets. Their key, times and frame must be set; the hash is computed here.
+  void meter(std::span<Packet> packets);
+  /// The first flow's id. Called once, before the first packet.
+  void name_flows(uint64_t first_id) { next_flow_id_ = first_id; }
+  /// Ends what is due by `tick_ms`, at most `most` flows.
+  void expire(uint32_t tick_ms, uint32_t most);
+  /// Ends every flow, those not due with flowEndReason 4.
+  void finish(uint32_t tick_ms);
+
+  const FlowCounters& counters() const { return counters_; }
+
+ private:
+  void meter_one(Packet& packet, uint32_t candidate);
+  uint32_t find(const Packet& packet) const;
+  bool ends_before(FlowHot& hot, const Packet& packet, EndReason& reason) const;
+  uint32_t begin(const Packet& packet);
+  void begin_slice(FlowHot& hot, const Packet& packet);
+  void add(uint32_t slot, const Packet& packet);
+  void remember_outer(FlowCold& cold, const Packet& packet);
+
+  /// Tells the slices and the end that are due by `tick_ms`; true when the flow has ended (it is still in the table).
+  bool settle(uint32_t slot, uint32_t tick_ms);
+  uint32_t deadline(const FlowHot& hot) const;
+  void tell(uint32_t slot, EndReason reason);
+  void next_slice(uint32_t slot);
+  void release(uint32_t slot);
+  void end(uint32_t slot, EndReason reason);
+  void evict_oldest();
+
+  FlowSettings settings_;
+  RecordSink& sink_;
+  FlowIndex index_;
+  HugeArray<FlowHot> hot_;
+  HugeArray<FlowCold> cold_;
+  HugeArray<OuterEnds> outer_;
+  TimingWheel wheel_;
+  std::vector<uint32_t> free_;
+  std::vector<uint32_t> free_outer_;
+  uint32_t used_high_ = 0;   // slots ever used
+  uint32_t outer_high_ = 0;
+  uint32_t open_ = 0;
+  uint64_t next_flow_id_ = 1;
+  bool started_ = false;
+  FlowCounters counters_;
+};
+
+}  // namespace microcloud

@@ -1,0 +1,75 @@
+// Later IP fragments have no ports: the datagram's first fragment tells whose they are.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "base/hash.h"
+#include "packet/packet.h"
+
+namespace microcloud {
+
+/// Bounded by kMostDatagrams and kMostHeld; what is pushed out, or whose first fragment never comes, is lost and counted.
+class Fragments {
+ public:
+  static constexpr size_t kMostDatagrams = 16'384;
+  static constexpr size_t kMostHeld = 65'536;         // later fragments that came before their first one
+  static constexpr size_t kMostHeldOfOne = 256;
+  static constexpr uint32_t kTimeoutMs = 30'000;      // of the packets' time (RFC 8200, 4.5 gives 60 s at most)
+
+  explicit Fragments(HashSeed seed) : datagrams_(16, Hasher{seed}) {}
+
+  enum class Verdict : uint8_t {
+    Meter,  // its key is complete now
+    Held,   // waits for its first fragment
+    Lost,   // no room: counted by the caller
+  };
+  /// A fragment (packet.fragment is not Whole). A first one may set free what waited for it: take() those next.
+  Verdict resolve(Packet& packet);
+  /// The next packet set free by a first fragment; false when there is none.
+  bool take(Packet& packet);
+  /// Later fragments given up since the last call: their first one did not come in time.
+  uint64_t expire(uint32_t tick_ms);
+  /// All that still waits is given up.
+  uint64_t finish();
+  size_t held() const { return held_; }
+
+ private:
+  struct Id {
+    std::array<uint64_t, 4> ends;  // source, destination
+    uint32_t identification;
+    uint8_t version;
+    uint8_t protocol;
+    bool operator==(const Id&) const = default;
+  };
+  struct Hasher {
+    HashSeed seed;
+    size_t operator()(const Id& id) const {
+      return hash_words(seed, id.ends[0], id.ends[1], id.ends[2], id.ends[3],
+                        static_cast<uint64_t>(id.identification) << 16 | static_cast<uint64_t>(id.version) << 8 | id.protocol);
+    }
+  };
+  struct Datagram {
+    bool known = false;   // the first fragment was seen: key and from_low are its
+    bool opened = false;  // it was a tunnel's packet: its inner length has been counted whole
+    bool from_low = false;
+    uint32_t tick_ms = 0;
+    FlowKey key;
+    std::vector<Packet> waiting;
+  };
+
+  static Id id_of(const Packet& packet);
+  static void adopt(const Datagram& datagram, Packet& packet);
+  uint64_t forget_oldest();
+
+  std::unordered_map<Id, Datagram, Hasher> datagrams_;
+  std::deque<Id> by_age_;
+  std::vector<Packet> free_;  // set free, to be taken
+  size_t held_ = 0;
+  uint64_t pushed_out_ = 0;
+};
+
+}  // namespace microcloud

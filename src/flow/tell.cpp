@@ -1,0 +1,100 @@
+// From the state of a flow to its record.
+#include <algorithm>
+
+#include "flow/flow_table.h"
+
+namespace microcloud {
+namespace {
+
+using namespace flow_state;
+
+std::optional<uint32_t> known_latency(uint32_t latency_us) {
+  return latency_us == kUnknownLatency ? std::nullopt : std::optional(latency_us);
+}
+
+std::optional<uint16_t> known_vlan(uint16_t vlan) { return vlan == kNoVlan ? std::nullopt : std::optional(vlan); }
+
+int64_t to_ms(int64_t time_us) { return time_us >= 0 ? time_us / 1000 : (time_us - 999) / 1000; }
+
+void tell_common(Common& common, const FlowHot& hot, const FlowCold& cold) {
+  const bool from_high = (hot.state & kInitiatorHigh) != 0;
+  const FlowKey& key = hot.key;
+  common.source = key.address(!from_high);
+  common.destination = key.address(from_high);
+  common.source_port = from_high ? key.high_port : key.low_port;
+  common.destination_port = from_high ? key.low_port : key.high_port;
+  common.protocol = key.protocol;
+  common.has_ports = has_ports(key.protocol);
+  common.vlan = known_vlan(cold.vlan);
+  common.flow_id = cold.flow_id;
+  if ((hot.known & flow_knows::kIcmp) != 0) {
+    common.icmp_type_code = static_cast<uint16_t>(cold.icmp_type << 8 | cold.icmp_code);
+  }
+}
+
+void tell_tcp(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, unsigned initiator) {
+  flow.tcp_flags = hot.tcp_flags[initiator];
+  flow.reverse_tcp_flags = hot.tcp_flags[1 - initiator];
+  flow.client_latency_us = known_latency(cold.client_latency_us);
+  flow.server_latency_us = known_latency(cold.server_latency_us);
+  flow.retransmitted = cold.retransmitted;
+  flow.out_of_order = cold.out_of_order;
+}
+
+/// What the first packet was wrapped in; `swapped` when the responder sent it.
+void tell_around(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, const OuterEnds* outer, bool swapped) {
+  flow.vlan = known_vlan(cold.vlan);
+  flow.customer_vlan = known_vlan(cold.customer_vlan);
+  if ((hot.known & flow_knows::kMpls) != 0) flow.mpls = Octets<3>{cold.mpls};
+  if ((hot.known & flow_knows::kMacs) != 0) {
+    Mac destination, source;
+    std::copy_n(cold.macs.begin(), 6, destination.bytes.begin());
+    std::copy_n(cold.macs.begin() + 6, 6, source.bytes.begin());
+    flow.source_mac = swapped ? destination : source;
+    flow.destination_mac = swapped ? source : destination;
+  }
+  for (uint64_t types = cold.tunnels_slice & ((uint64_t{1} << kSliceShift) - 1); types != 0; types >>= kTunnelBits) {
+    flow.tunnels.push(static_cast<Tunnel>(types & ((1U << kTunnelBits) - 1)));
+  }
+  if (outer == nullptr) return;
+  flow.tunnel_source = swapped ? outer->destination : outer->source;
+  flow.tunnel_destination = swapped ? outer->source : outer->destination;
+  if (outer->has_id) flow.tunnel_id = outer->id;
+}
+
+}  // namespace
+
+void FlowTable::tell(uint32_t slot, EndReason reason) {
+  const FlowHot& hot = hot_[slot];
+  const FlowCold& cold = cold_[slot];
+  if ((hot.packets[0] | hot.packets[1]) == 0) return;  // all of it was told in earlier slices
+
+  Common common;
+  tell_common(common, hot, cold);
+  FlowRecord flow;
+  const unsigned initiator = (hot.state & kInitiatorHigh) != 0 ? 1 : 0;
+  flow.start.value = to_ms(hot.first_us);
+  flow.end.value = to_ms(hot.last_us);
+  flow.end_reason = static_cast<uint8_t>(reason);
+  flow.slice = static_cast<uint32_t>(cold.tunnels_slice >> kSliceShift);
+  flow.octets = hot.octets[initiator];
+  flow.packets = hot.packets[initiator];
+  flow.reverse_octets = hot.octets[1 - initiator];
+  flow.reverse_packets = hot.packets[1 - initiator];
+  flow.tos = cold.tos;
+  flow.application_latency_us = known_latency(cold.application_latency_us);
+  if (hot.key.protocol == ip_protocol::kTcp) tell_tcp(flow, hot, cold, initiator);
+  if (common.protocol == ip_protocol::kIcmp) flow.icmp_v4 = common.icmp_type_code;
+  if (common.protocol == ip_protocol::kIcmpv6) flow.icmp_v6 = common.icmp_type_code;
+  if (cold.port != 0) {
+    const uint32_t interface = settings_.interfaces[cold.port - 1U];
+    ((hot.known & flow_knows::kOutgoing) != 0 ? flow.egress : flow.ingress) = interface;
+  }
+  const bool first_from_high = (hot.state & kFirstFromHigh) != 0;
+  tell_around(flow, hot, cold, cold.outer == kNoOuter ? nullptr : &outer_[cold.outer], first_from_high != (initiator == 1));
+
+  counters_.records.add();
+  sink_.put({&kFlowRecordType, &common, &flow});
+}
+
+}  // namespace microcloud

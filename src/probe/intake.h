@@ -1,0 +1,62 @@
+// The front of a worker: frames become packets with a complete flow key, or are counted by the reason why not.
+#pragma once
+
+#include <span>
+
+#include "base/counter.h"
+#include "capture/source.h"
+#include "flow/flow_clock.h"
+#include "flow/fragments.h"
+#include "packet/decode.h"
+
+namespace microcloud {
+
+/// The first header of a link type that supported() accepts.
+FirstHeader first_header(LinkType type);
+
+/// Read by any thread. read = metered + ignored + handed over and dropped + held (fragments waiting).
+struct IntakeCounters {
+  Counter read;
+  Counter read_octets;  // as on the wire
+  Counter first_us;     // time of the first frame and the latest one, for a summary
+  Counter last_us;
+  Counters<Ignored> ignored;
+  Counters<Anomaly> anomalies;
+};
+
+class Intake {
+ public:
+  static constexpr size_t kBurst = 32;
+
+  struct Settings {
+    bool every_checksum = false;  // check each TCP and UDP checksum, not one in 64
+    HashSeed seed;
+  };
+  explicit Intake(const Settings& settings) : settings_(settings), fragments_(settings.seed) {}
+
+  /// Decodes a burst; `packets` has room for as many. `port`: which of the probe's interfaces, 0 for a file.
+  /// The packets point into the frames.
+  size_t take(FirstHeader first, std::span<const Frame> frames, uint16_t port, Packet* packets);
+  /// A fragment that waited and may be metered now; it points into the frame of the burst's first fragment.
+  bool take_waiting(Packet& packet) { return fragments_.take(packet); }
+  /// Gives up fragments that waited too long.
+  void expire() { count_lost(fragments_.expire(clock_.tick_ms())); }
+  void finish() { count_lost(fragments_.finish()); }
+
+  FlowClock& clock() { return clock_; }
+  const IntakeCounters& counters() const { return counters_; }
+
+ private:
+  bool take_one(FirstHeader first, const Frame& frame, Packet& packet);
+  void count_lost(uint64_t count) {
+    if (count > 0) counters_.ignored.add(Ignored::LostFragment, count);
+  }
+
+  Settings settings_;
+  FlowClock clock_;
+  Fragments fragments_;
+  uint32_t frames_ = 0;
+  IntakeCounters counters_;
+};
+
+}  // namespace microcloud

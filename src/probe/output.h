@@ -1,0 +1,21 @@
+// Where records end up: what the output thread calls.
+#pragma once
+
+#include <string>
+
+#include "record/record.h"
+
+namespace microcloud {
+
+/// Used by the output thread alone, from the first record to finish().
+class Output : public RecordSink {
+ public:
+  /// Nothing is waiting right now: let out what is buffered. Called at least every tenth of a second.
+  virtual void flush() {}
+  /// After the last record.
+  virtual void finish() { flush(); }
+  /// Not empty once the output has failed for good: one sentence. It takes no more records then.
+  virtual std::string error() const { return {}; }
+};
+
+}  // namespace microcloud

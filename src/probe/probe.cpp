@@ -1,0 +1,151 @@
+#include "probe/probe.h"
+
+#include <chrono>
+#include <numeric>
+
+namespace microcloud {
+namespace {
+
+constexpr size_t kRecordRingBytes = size_t{4} << 20;
+
+}  // namespace
+
+uint64_t ProbeTotals::ignored_in_all() const { return std::accumulate(std::begin(ignored), std::end(ignored), uint64_t{0}); }
+
+Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std::vector<Output*> outputs)
+    : settings_(std::move(settings)), outputs_(std::move(outputs)) {
+  const bool separate_reader = !settings_.live && settings_.workers > 1;
+  FlowSettings flows = settings_.flows;
+  flows.interfaces = settings_.interfaces;
+  flows.capacity = std::max(1U, flows.capacity / settings_.workers);
+  flows.flow_id_step = settings_.workers;
+  for (const std::vector<Input>& list : inputs) {
+    for (const Input& input : list) size_ += input.source->size();
+  }
+
+  Worker::Settings worker{.index = 0,
+                          .workers = settings_.workers,
+                          .live = settings_.live,
+                          .started_us = settings_.started_us,
+                          .intake = {.every_checksum = settings_.every_checksum, .seed = flows.seed}};
+  for (unsigned index = 0; index < settings_.workers; ++index) {
+    worker.index = index;
+    std::vector<Input> own;
+    if (!separate_reader && index < inputs.size()) own = std::move(inputs[index]);
+    workers_.push_back(std::make_unique<Worker>(worker, std::move(own), &flows, kRecordRingBytes));
+  }
+  if (separate_reader) workers_.push_back(std::make_unique<Worker>(worker, std::move(inputs.front()), nullptr, 0));
+  if (workers_.size() == 1) return;
+
+  std::vector<std::vector<Handover*>> inboxes(workers_.size()), outboxes(workers_.size());
+  for (size_t from = 0; from < workers_.size(); ++from) {
+    if (workers_[from]->inputs().empty()) continue;
+    for (unsigned to = 0; to < settings_.workers; ++to) {
+      Handover* handover = nullptr;
+      if (to != from) {
+        handover = handovers_.emplace_back(std::make_unique<Handover>()).get();
+        inboxes[to].push_back(handover);
+      }
+      outboxes[from].push_back(handover);
+    }
+  }
+  for (size_t at = 0; at < workers_.size(); ++at) workers_[at]->connect(std::move(inboxes[at]), std::move(outboxes[at]));
+}
+
+Probe::~Probe() {
+  stop();
+  if (output_thread_.joinable()) wait();
+}
+
+void Probe::start() {
+  for (const auto& worker : workers_) threads_.emplace_back([this, w = worker.get()] { w->run(stop_); });
+  output_thread_ = std::thread([this] { serve_outputs(); });
+}
+
+std::string Probe::wait() {
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  workers_done_.store(true, std::memory_order_release);
+  output_thread_.join();
+  for (const auto& worker : workers_) {
+    for (const Input& input : worker->inputs()) {
+      if (std::string error = input.source->error(); !error.empty()) return error;
+    }
+  }
+  for (const Output* output : outputs_) {
+    if (std::string error = output->error(); !error.empty()) return error;
+  }
+  return {};
+}
+
+bool Probe::drain_records() {
+  constexpr size_t kAtOnce = 256;
+  bool any = false;
+  for (const auto& worker : workers_) {
+    for (size_t count = 0; count < kAtOnce; ++count) {
+      const auto item = worker->records().read();
+      if (!item) break;
+      any = true;
+      item->common->probe_id = settings_.probe_id;
+      for (Output* output : outputs_) output->put({item->type, item->common, item->body});
+    }
+    worker->records().release();
+  }
+  return any;
+}
+
+void Probe::serve_outputs() {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kNap = std::chrono::milliseconds(1);
+  constexpr auto kFlushEvery = std::chrono::milliseconds(100);
+  auto flushed = Clock::now();
+  for (;;) {
+    const bool done = workers_done_.load(std::memory_order_acquire);
+    const bool any = drain_records();
+    if (const auto now = Clock::now(); now - flushed >= kFlushEvery) {
+      flushed = now;
+      for (Output* output : outputs_) {
+        output->flush();
+        if (!output->error().empty()) stop();  // an output that cannot go on ends the run, and wait() says why
+      }
+    }
+    if (any) continue;
+    if (done) break;
+    std::this_thread::sleep_for(kNap);
+  }
+  for (Output* output : outputs_) output->finish();
+}
+
+ProbeTotals Probe::totals() const {
+  ProbeTotals totals;
+  totals.size = size_;
+  for (const auto& worker : workers_) {
+    const IntakeCounters& intake = worker->intake();
+    totals.read += intake.read.get();
+    totals.read_octets += intake.read_octets.get();
+    for (size_t at = 0; at < std::size(totals.ignored); ++at) totals.ignored[at] += intake.ignored.get(static_cast<Ignored>(at));
+    for (size_t at = 0; at < std::size(totals.anomalies); ++at) totals.anomalies[at] += intake.anomalies.get(static_cast<Anomaly>(at));
+    if (intake.read.get() > 0) {
+      const auto first_us = static_cast<int64_t>(intake.first_us.get());
+      totals.first_us = totals.first_us == 0 ? first_us : std::min(totals.first_us, first_us);
+      totals.last_us = std::max(totals.last_us, static_cast<int64_t>(intake.last_us.get()));
+    }
+    totals.handed_over += worker->handed_over().get();
+    totals.handover_drops += worker->handover_dropped().get();
+    totals.record_drops += worker->records().dropped();
+    totals.position += worker->position().get();
+    if (const FlowCounters* flows = worker->flows(); flows != nullptr) {
+      totals.flows += flows->created.get();
+      totals.open_flows += flows->open.get();
+      totals.records += flows->records.get();
+      totals.evicted += flows->evicted.get();
+    }
+    const SourceDrops drops = worker->source_drops();
+    totals.kernel_drops += drops.kernel;
+    totals.loopback_copies += drops.loopback_copies;
+    totals.filtered += drops.filtered;
+  }
+  return totals;
+}
+
+}  // namespace microcloud

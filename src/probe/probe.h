@@ -1,0 +1,82 @@
+// The probe: workers, the rings between them, and the thread that serves the outputs.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "probe/output.h"
+#include "probe/worker.h"
+
+namespace microcloud {
+
+struct ProbeSettings {
+  unsigned workers = 1;
+  bool live = false;
+  int64_t started_us = 0;            // wall clock, for live capture
+  bool every_checksum = false;
+  FlowSettings flows;                // capacity is for all workers together
+  std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
+  std::string probe_id;
+};
+
+/// All counters of a probe, added up over its workers.
+struct ProbeTotals {
+  uint64_t read = 0;
+  uint64_t read_octets = 0;
+  uint64_t ignored[static_cast<size_t>(Ignored::kCount)] = {};
+  uint64_t anomalies[static_cast<size_t>(Anomaly::kCount)] = {};
+  uint64_t kernel_drops = 0;
+  uint64_t loopback_copies = 0;
+  uint64_t filtered = 0;
+  uint64_t handed_over = 0;
+  uint64_t handover_drops = 0;
+  uint64_t record_drops = 0;
+  uint64_t flows = 0;
+  uint64_t open_flows = 0;
+  uint64_t records = 0;
+  uint64_t evicted = 0;
+  int64_t first_us = 0;
+  int64_t last_us = 0;
+  uint64_t position = 0;  // of a file
+  uint64_t size = 0;
+
+  uint64_t ignored_in_all() const;
+  /// Packets that are in flows: all that were read, less those ignored or dropped on the way.
+  uint64_t metered() const { return read - ignored_in_all() - handover_drops; }
+};
+
+class Probe {
+ public:
+  /// `inputs[w]` are those of worker w. On a file there is one list with one input: with several workers a further
+  /// thread reads it.
+  Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std::vector<Output*> outputs);
+  ~Probe();
+
+  void start();
+  /// Any thread, and signal handlers: read no more, tell what is open, end.
+  void stop() { stop_.store(true, std::memory_order_relaxed); }
+  /// Waits for the end. Returns the first error of an input or output, or an empty text.
+  std::string wait();
+
+  /// Any thread.
+  ProbeTotals totals() const;
+
+ private:
+  void serve_outputs();
+  bool drain_records();
+
+  ProbeSettings settings_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Handover>> handovers_;
+  std::vector<Output*> outputs_;
+  std::vector<std::thread> threads_;
+  std::thread output_thread_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> workers_done_{false};
+  uint64_t size_ = 0;
+};
+
+}  // namespace microcloud

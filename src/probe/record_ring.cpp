@@ -1,0 +1,47 @@
+#include "probe/record_ring.h"
+
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <thread>
+#include <type_traits>
+
+namespace microcloud {
+namespace {
+
+struct Head {
+  const RecordType* type;
+  Common common;
+};
+static_assert(std::is_trivially_copyable_v<Common>);
+
+constexpr size_t kBodyAt = (sizeof(Head) + 15) & ~size_t{15};
+
+}  // namespace
+
+void RecordRing::put(const RecordRef& record) {
+  const size_t size = kBodyAt + record.type->body_size;
+  uint8_t* room = ring_.reserve(size);
+  while (room == nullptr) {
+    if (!wait_when_full_) {
+      dropped_.add();
+      return;
+    }
+    ring_.publish();
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+    room = ring_.reserve(size);
+  }
+  new (room) Head{record.type, *record.common};
+  std::memcpy(room + kBodyAt, record.body, record.type->body_size);
+  ring_.commit(size);
+}
+
+std::optional<RecordRing::Item> RecordRing::read() {
+  size_t size = 0;
+  uint8_t* message = ring_.read(size);
+  if (message == nullptr) return std::nullopt;
+  Head* head = std::launder(static_cast<Head*>(static_cast<void*>(message)));
+  return Item{head->type, &head->common, message + kBodyAt};
+}
+
+}  // namespace microcloud

@@ -1,0 +1,219 @@
+#include "probe/summary.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdio>
+#include <ctime>
+
+namespace microcloud {
+namespace {
+
+constexpr size_t kRows = 8;
+constexpr size_t kMostTunnelKinds = 1000;
+
+[[gnu::format(printf, 2, 3)]] void append(std::string& out, const char* format, ...) {
+  char line[512];
+  va_list arguments;
+  va_start(arguments, format);
+  const int length = vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  if (length > 0) out.append(line, std::min(static_cast<size_t>(length), sizeof line - 1));
+}
+
+/// 1234567 as "1.23 M", three significant digits.
+std::string scaled(double value) {
+  static constexpr const char* kPrefixes[] = {"", " k", " M", " G", " T", " P"};
+  size_t at = 0;
+  while (value >= 999.5 && at + 1 < std::size(kPrefixes)) {
+    value /= 1000;
+    ++at;
+  }
+  char text[32];
+  const int decimals = at == 0 ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  snprintf(text, sizeof text, "%.*f%s", decimals, value, kPrefixes[at]);
+  return text;
+}
+
+std::string scaled(uint64_t value) { return scaled(static_cast<double>(value)); }
+
+std::string time_text(int64_t time_us) {
+  const time_t seconds = static_cast<time_t>(time_us / 1'000'000);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
+}
+
+std::string protocol_text(uint8_t protocol) {
+  if (const protoent* entry = getprotobynumber(protocol); entry != nullptr) return entry->p_name;
+  switch (protocol) {  // where the system has no list of them
+    case ip_protocol::kTcp: return "tcp";
+    case ip_protocol::kUdp: return "udp";
+    case ip_protocol::kIcmp: return "icmp";
+    case ip_protocol::kIcmpv6: return "ipv6-icmp";
+    case ip_protocol::kSctp: return "sctp";
+    default: return "protocol " + std::to_string(protocol);
+  }
+}
+
+std::string service_text(uint32_t service) {
+  const std::string protocol = protocol_text(static_cast<uint8_t>(service >> 16));
+  const auto port = static_cast<uint16_t>(service & 0xffff);
+  std::string text = protocol + "/" + std::to_string(port);
+  if (const servent* entry = getservbyport(htons(port), protocol.c_str()); entry != nullptr) text += std::string(" ") + entry->s_name;
+  return text;
+}
+
+std::string ignored_text(const ProbeTotals& totals) {
+  std::string reasons;
+  for (size_t at = 0; at < std::size(totals.ignored); ++at) {
+    if (totals.ignored[at] == 0) continue;
+    append(reasons, "%s%s %" PRIu64, reasons.empty() ? "" : ", ", ignored_name(static_cast<Ignored>(at)), totals.ignored[at]);
+  }
+  return reasons.empty() ? "" : " (" + reasons + ")";
+}
+
+void append_sums_table(std::string& out, const char* head, const std::vector<std::pair<std::string, TrafficSums>>& rows,
+                       uint64_t all_octets) {
+  append(out, "\n%-40s %9s %10s %10s %7s\n", head, "flows", "packets", "bytes", "share");
+  for (const auto& [name, sums] : rows) {
+    append(out, "  %-38.38s %9s %10s %10s %6.1f%%\n", name.c_str(), scaled(sums.flows).c_str(), scaled(sums.packets).c_str(),
+           scaled(sums.octets).c_str(), all_octets > 0 ? 100.0 * static_cast<double>(sums.octets) / static_cast<double>(all_octets) : 0);
+  }
+}
+
+template <typename Name, typename Rows>
+auto named(const Rows& rows, const Name& name) {
+  std::vector<std::pair<std::string, TrafficSums>> out;
+  for (const auto& [key, sums] : rows) out.emplace_back(name(key), sums);
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.second.octets > b.second.octets; });
+  if (out.size() > kRows) out.resize(kRows);
+  return out;
+}
+
+void append_notes(std::string& out, const ProbeTotals& totals) {
+  std::string notes;
+  for (size_t at = 0; at < std::size(totals.anomalies); ++at) {
+    if (totals.anomalies[at] > 0) append(notes, "  %-38s %9" PRIu64 "\n", anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
+  }
+  const std::pair<const char*, uint64_t> others[] = {{"flows ended because the table was full", totals.evicted},
+                                                     {"packets dropped by the kernel", totals.kernel_drops},
+                                                     {"packets dropped between workers", totals.handover_drops},
+                                                     {"records dropped before the outputs", totals.record_drops},
+                                                     {"packets not matching the filter", totals.filtered},
+                                                     {"sent copies on loopback left out", totals.loopback_copies},
+                                                     {"packets handed to another worker", totals.handed_over}};
+  for (const auto& [name, count] : others) {
+    if (count > 0) append(notes, "  %-38s %9" PRIu64 "\n", name, count);
+  }
+  if (!notes.empty()) out += "\nNoticed\n" + notes;
+}
+
+}  // namespace
+
+size_t Summary::AddressHash::operator()(const IpAddress& address) const {
+  uint64_t words[2];
+  std::memcpy(words, address.bytes.data(), sizeof words);
+  return hash_words(HashSeed{}, words[0], words[1], address.version);
+}
+
+void Summary::add(const Common& common, const FlowRecord& flow) {
+  const TrafficSums sums{flow.octets + flow.reverse_octets, flow.packets + flow.reverse_packets, flow.slice == 1 ? 1U : 0U};
+  const auto grow = [&sums](TrafficSums& to) {
+    to.octets += sums.octets;
+    to.packets += sums.packets;
+    to.flows += sums.flows;
+  };
+  grow(all_);
+  grow(protocols_[common.protocol]);
+  if (common.has_ports) grow(services_[static_cast<uint32_t>(common.protocol) << 16 | common.destination_port]);
+
+  HostSums& source = hosts_[common.source];
+  source.sent += flow.octets;
+  source.received += flow.reverse_octets;
+  source.flows += sums.flows;
+  HostSums& destination = hosts_[common.destination];
+  destination.sent += flow.reverse_octets;
+  destination.received += flow.octets;
+  destination.flows += sums.flows;
+
+  if (flow.tunnels.count == 0) return;
+  std::string names;
+  for (size_t at = 0; at < flow.tunnels.count; ++at) names += (at > 0 ? " > " : "") + std::string(tunnel_name(flow.tunnels.items[at]));
+  if (tunnels_.size() >= kMostTunnelKinds && !tunnels_.contains(names)) names = "others";
+  grow(tunnels_[names]);
+}
+
+std::string Summary::text(const std::string& title, const ProbeTotals& totals) const {
+  std::string out;
+  const double seconds = static_cast<double>(totals.last_us - totals.first_us) / 1e6;
+  append(out, "%s: %" PRIu64 " packets, %s bytes", title.c_str(), totals.read, scaled(totals.read_octets).c_str());
+  if (totals.read > 0) append(out, " in %.3f s from %s UTC", seconds, time_text(totals.first_us).c_str());
+  if (seconds > 0) {
+    append(out, "\n%s packets/s, %sbit/s on the wire", scaled(static_cast<double>(totals.read) / seconds).c_str(),
+           (scaled(static_cast<double>(totals.read_octets) * 8 / seconds) + (seconds > 0 ? " " : "")).c_str());
+  }
+  append(out, "\n%" PRIu64 " read = %" PRIu64 " metered + %" PRIu64 " ignored%s", totals.read, totals.metered(), totals.ignored_in_all(),
+         ignored_text(totals).c_str());
+  if (totals.handover_drops > 0) append(out, " + %" PRIu64 " dropped", totals.handover_drops);
+  append(out, "\n%" PRIu64 " flows in %" PRIu64 " records", totals.flows, totals.records);
+  if (totals.open_flows > 0) append(out, ", %" PRIu64 " open", totals.open_flows);
+  out += '\n';
+
+  append_sums_table(out, "Protocols", named(protocols_, protocol_text), all_.octets);
+  const auto services = services_.largest(kRows);
+  if (!services.empty()) append_sums_table(out, "Services (responder's port)", named(services, service_text), all_.octets);
+  if (!tunnels_.empty()) append_sums_table(out, "Encapsulations", named(tunnels_, [](const std::string& name) { return name; }), all_.octets);
+
+  const auto hosts = hosts_.largest(kRows);
+  if (!hosts.empty()) append(out, "\n%-40s %9s %10s %10s\n", hosts_.exact() ? "Top hosts" : "Top hosts (about)", "flows", "sent", "received");
+  for (const auto& [address, sums] : hosts) {
+    append(out, "  %-38s %9s %10s %10s\n", to_text(address).c_str(), scaled(sums.flows).c_str(), scaled(sums.sent).c_str(),
+           scaled(sums.received).c_str());
+  }
+  append_notes(out, totals);
+  return out;
+}
+
+std::string conservation_text(const ProbeTotals& totals) {
+  std::string out;
+  append(out, "%" PRIu64 " packets read = %" PRIu64 " metered + %" PRIu64 " ignored%s", totals.read, totals.metered(),
+         totals.ignored_in_all(), ignored_text(totals).c_str());
+  if (totals.handover_drops > 0) append(out, " + %" PRIu64 " dropped between workers", totals.handover_drops);
+  append(out, "; %" PRIu64 " flows in %" PRIu64 " records", totals.flows, totals.records);
+  if (totals.evicted > 0) append(out, ", %" PRIu64 " ended because the table was full", totals.evicted);
+  if (totals.kernel_drops > 0) append(out, "; %" PRIu64 " packets dropped by the kernel", totals.kernel_drops);
+  if (totals.record_drops > 0) append(out, "; %" PRIu64 " records dropped before the outputs", totals.record_drops);
+  for (size_t at = 0; at < std::size(totals.anomalies); ++at) {
+    if (totals.anomalies[at] > 0) append(out, "; %s %" PRIu64, anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
+  }
+  return out + "\n";
+}
+
+void SummaryOutput::put(const RecordRef& record) {
+  if (record.type == &kFlowRecordType) summary_.add(*record.common, *static_cast<const FlowRecord*>(record.body));
+}
+
+void SummaryOutput::flush() {
+  const auto now = std::chrono::steady_clock::now();
+  if (when_ != When::Live || probe_ == nullptr || now - drawn_ < std::chrono::seconds(1)) return;
+  drawn_ = now;
+  const std::string text = "\033[H\033[2J" + summary_.text(title_, probe_->totals());
+  fputs(text.c_str(), stdout);
+  fflush(stdout);
+}
+
+void SummaryOutput::finish() {
+  if (probe_ == nullptr) return;
+  std::string text = summary_.text(title_, probe_->totals());
+  if (when_ == When::Live && isatty(STDOUT_FILENO) != 0) text.insert(0, "\033[H\033[2J");
+  fputs(text.c_str(), stdout);
+  fflush(stdout);
+}
+
+}  // namespace microcloud

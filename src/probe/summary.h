@@ -1,0 +1,74 @@
+// What a person wants to see of a run, on one screen: at its end, or live on a terminal.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/top_list.h"
+#include "flow/flow_record.h"
+#include "probe/output.h"
+#include "probe/probe.h"
+
+namespace microcloud {
+
+struct TrafficSums {
+  uint64_t octets = 0;
+  uint64_t packets = 0;
+  uint64_t flows = 0;
+  uint64_t weight() const { return octets; }
+};
+
+/// Adds up flow records; as text it takes the probe's totals beside.
+class Summary {
+ public:
+  void add(const Common& common, const FlowRecord& flow);
+  /// `title` is the file's or interface's name.
+  std::string text(const std::string& title, const ProbeTotals& totals) const;
+
+ private:
+  static constexpr size_t kMostHosts = 100'000, kMostServices = 100'000;
+
+  struct AddressHash {
+    size_t operator()(const IpAddress& address) const;
+  };
+  struct HostSums {
+    uint64_t sent = 0;
+    uint64_t received = 0;
+    uint64_t flows = 0;
+    uint64_t weight() const { return sent + received; }
+  };
+
+  TopList<IpAddress, HostSums, AddressHash> hosts_{kMostHosts};
+  TopList<uint32_t, TrafficSums> services_{kMostServices};  // protocol << 16 | responder's port
+  std::map<uint8_t, TrafficSums> protocols_;
+  std::map<std::string, TrafficSums> tunnels_;              // bounded: by the types' names joined, most kMostTunnelKinds
+  TrafficSums all_;
+};
+
+/// The closing counts in one or two lines, for runs whose standard output holds records: read = metered + ignored + ...
+std::string conservation_text(const ProbeTotals& totals);
+
+/// Draws the summary again each second while the probe runs, and prints it for good at the end. `probe` may be set
+/// after the outputs were made.
+class SummaryOutput final : public Output {
+ public:
+  enum class When : uint8_t { AtEnd, Live };
+  SummaryOutput(std::string title, When when) : title_(std::move(title)), when_(when) {}
+  void watch(const Probe& probe) { probe_ = &probe; }
+
+  void put(const RecordRef& record) override;
+  void flush() override;
+  void finish() override;
+
+ private:
+  std::string title_;
+  When when_;
+  const Probe* probe_ = nullptr;
+  Summary summary_;
+  std::chrono::steady_clock::time_point drawn_{};
+};
+
+}  // namespace microcloud

@@ -1,0 +1,93 @@
+// A worker: its sources of frames, its flow table, and rings to and from the other workers.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/byte_ring.h"
+#include "capture/source.h"
+#include "flow/flow_table.h"
+#include "probe/intake.h"
+#include "probe/record_ring.h"
+
+namespace microcloud {
+
+/// A source and what the worker needs to know of it.
+struct Input {
+  std::unique_ptr<Source> source;
+  uint16_t port = 0;  // which of the probe's interfaces: 1, 2, ...; 0: a file
+};
+
+/// Packets of one worker for another: each a Packet and its frame, or a note of the clock.
+struct Handover {
+  static constexpr size_t kRingBytes = size_t{4} << 20;
+  ByteRing ring{kRingBytes};
+};
+
+class Worker {
+ public:
+  struct Settings {
+    unsigned index = 0;        // of the flows that are this worker's own
+    unsigned workers = 1;      // that have a table
+    bool live = false;         // drop rather than wait, follow the wall clock when no packet comes
+    int64_t started_us = 0;    // wall clock, for live capture
+    Intake::Settings intake;
+  };
+
+  /// A worker without `flows` only reads and hands on. `outboxes`: one a worker with a table, null for itself.
+  Worker(Settings settings, std::vector<Input> inputs, const FlowSettings* flows, size_t record_ring_bytes);
+
+  void connect(std::vector<Handover*> inboxes, std::vector<Handover*> outboxes);
+  /// Until every input has ended or `stop`, and every other worker that hands packets to it has ended. On its own thread.
+  void run(const std::atomic<bool>& stop);
+
+  RecordRing& records() { return records_; }
+  const IntakeCounters& intake() const { return intake_.counters(); }
+  const FlowCounters* flows() const { return table_ ? &table_->counters() : nullptr; }
+  const std::vector<Input>& inputs() const { return inputs_; }
+  /// Any thread: bytes of the input read, and what its sources dropped, as of the last burst; packets handed to others;
+  /// those dropped because a ring was full.
+  const Counter& position() const { return position_; }
+  SourceDrops source_drops() const { return {kernel_drops_.get(), loopback_copies_.get(), filtered_.get()}; }
+  const Counter& handed_over() const { return handed_over_; }
+  const Counter& handover_dropped() const { return handover_dropped_; }
+
+ private:
+  bool read_inputs(bool stopping);
+  void take(const Input& input, std::span<const Frame> frames);
+  void route(std::span<Packet> packets);
+  void hand_over(const Packet& packet, unsigned owner);
+  bool drain_inboxes();
+  bool drain(size_t inbox);
+  bool say_end();
+  void name_flows(int64_t first_us);
+  void note_sources();
+  unsigned owner(const Packet& packet) const;
+
+  Settings settings_;
+  std::vector<Input> inputs_;
+  std::vector<FirstHeader> first_headers_;
+  std::vector<bool> ended_;
+  size_t open_inputs_;
+  Intake intake_;
+  RecordRing records_;
+  std::unique_ptr<FlowTable> table_;
+  std::vector<Handover*> inboxes_;
+  std::vector<bool> inbox_open_;
+  size_t open_inboxes_ = 0;
+  std::vector<Handover*> outboxes_;
+  std::vector<bool> told_end_;
+  uint32_t tick_ms_ = 0;
+  bool idle_ = false;
+  bool named_ = false;
+  Counter position_;
+  Counter kernel_drops_;
+  Counter loopback_copies_;
+  Counter filtered_;
+  Counter handed_over_;
+  Counter handover_dropped_;
+};
+
+}  // namespace microcloud

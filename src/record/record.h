@@ -1,0 +1,53 @@
+// A record: what the probe learnt, of any type. The only currency behind the flow table; every output takes records.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/address.h"
+#include "record/field.h"
+
+namespace microcloud {
+
+/// What every record has. Source is the flow's initiator, or the transaction's client.
+struct Common {
+  IpAddress source;
+  IpAddress destination;
+  uint16_t source_port = 0;  // 0 where the protocol has none
+  uint16_t destination_port = 0;
+  uint8_t protocol = 0;
+  bool has_ports = false;
+  std::optional<uint16_t> vlan;  // outermost tag
+  uint64_t flow_id = 0;
+  std::string_view probe_id;     // set on the way to the outputs
+  std::optional<uint16_t> icmp_type_code;  // of the flow's first packet: ICMP's Community ID is made of it
+};
+
+/// A record type: declared once, beside the code that fills its body.
+struct RecordType {
+  std::string_view name;     // the `record` element
+  std::string_view meaning;  // one record per ...
+  std::span<const Field> fields;
+  size_t body_size;
+};
+
+/// A record on its way: valid while the one who gave it says so.
+struct RecordRef {
+  const RecordType* type;
+  const Common* common;
+  const void* body;
+};
+
+/// The rows of Common.
+std::span<const Field> common_fields();
+
+/// Where records go: an output, or the ring to the outputs. Called on one thread.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  virtual void put(const RecordRef& record) = 0;
+};
+
+}  // namespace microcloud
