@@ -9,7 +9,7 @@
 namespace microcloud {
 
 /// Exit statuses (docs: every command's manual).
-enum ExitStatus : int { kDone = 0, kFailed = 1, kBadUsage = 2 };
+enum ExitStatus : int { kExitDone = 0, kExitFailed = 1, kExitBadUsage = 2 };
 
 /// Bad usage or configuration: one sentence that names the option or file:line, what is wrong and what is accepted.
 class UsageError : public std::runtime_error {

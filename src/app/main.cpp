@@ -26,10 +26,10 @@ int run(const Command& command, int count, char** arguments) {
     return command.run(count, arguments);
   } catch (const UsageError& error) {
     std::fprintf(stderr, "microcloud %s: %s\n", command.name, error.what());
-    return kBadUsage;
+    return kExitBadUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "microcloud %s: %s\n", command.name, error.what());
-    return kFailed;
+    return kExitFailed;
   }
 }
 
@@ -43,15 +43,15 @@ int main(int count, char** arguments) {
   }
   if (std::strcmp(name, "--version") == 0) {
     std::puts("microcloud " MICROCLOUD_VERSION);
-    return kDone;
+    return kExitDone;
   }
   if (std::strcmp(name, "--help") == 0 || std::strcmp(name, "-h") == 0 || std::strcmp(name, "help") == 0) {
     print_help();
-    return kDone;
+    return kExitDone;
   }
   std::fprintf(stderr, "microcloud: %s%s%s; accepted:", *name == '\0' ? "a command is missing" : "unknown command '", name,
                *name == '\0' ? "" : "'");
   for (const Command& command : kCommands) std::fprintf(stderr, " %s", command.name);
   std::fputs(" (microcloud --help tells what they do)\n", stderr);
-  return kBadUsage;
+  return kExitBadUsage;
 }

@@ -119,7 +119,7 @@ std::atomic<Probe*> running_probe{nullptr};
 /// The first signal ends the run in order, the second one at once.
 extern "C" void on_stop_signal(int) {
   static std::atomic<int> signals{0};
-  if (signals.fetch_add(1) > 0) _exit(kFailed);
+  if (signals.fetch_add(1) > 0) _exit(kExitFailed);
   if (Probe* probe = running_probe.load(); probe != nullptr) probe->stop();
 }
 
@@ -159,7 +159,7 @@ int run_probe(int count, char** arguments) {
   CLI::App app("Meter traffic into bidirectional flow records, live or from a capture file.\n"
                "Without an output a summary is printed: at the end of a file, each second of live capture.\n", "probe");
   declare(app, options);
-  if (!parse_command_line(app, count, arguments)) return kDone;
+  if (!parse_command_line(app, count, arguments)) return kExitDone;
   check(options);
 
   std::unique_ptr<JsonOutput> json;
@@ -191,7 +191,7 @@ int run_probe(int count, char** arguments) {
 
   if (!summary) std::fputs(conservation_text(probe.totals()).c_str(), stderr);
   if (!error.empty()) throw std::runtime_error(error);
-  return kDone;
+  return kExitDone;
 }
 
 }  // namespace microcloud

@@ -44,15 +44,17 @@ struct alignas(64) FlowHot {
   uint32_t hole_us;        // when the hole appeared, low bits of the packet's time
   std::array<uint16_t, 2> tcp_flags;
   uint16_t state;
-  uint16_t known;  // flow_knows: which parts of the cold state mean something
+  uint16_t known;  // see flow_knows
 };
 static_assert(sizeof(FlowHot) == 128);
 
 inline constexpr uint32_t kUnknownLatency = 0xffffffff;
 inline constexpr uint32_t kNoOuter = 0xffffffff;
 
+/// In `known`: which parts of the cold state mean something, and how many encapsulations it tells.
 namespace flow_knows {
-inline constexpr uint16_t kMacs = 1, kMpls = 2, kIcmp = 4, kOutgoing = 8;
+inline constexpr uint16_t kMacs = 1, kMpls = 2, kIcmp = 4, kOutgoing = 8, kAroundFromHigh = 16;
+inline constexpr unsigned kDepthShift = 8;
 }
 
 /// Touched when a flow begins, ends, shakes hands, answers first, or loses packets.
@@ -80,7 +82,7 @@ inline constexpr unsigned kTunnelBits = 4, kSliceShift = kTunnelBits * kMaxTunne
 static_assert(static_cast<unsigned>(Tunnel::kCount) <= 1U << kTunnelBits);
 static_assert(kSliceShift <= 40);
 
-/// Ends and id of a flow's outermost tunnel over IP, as the first packet had them.
+/// Ends and id of a flow's outermost tunnel over IP.
 struct OuterEnds {
   IpAddress source;
   IpAddress destination;

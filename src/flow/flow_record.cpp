@@ -45,7 +45,7 @@ constexpr Field kFields[] = {
     field<&Flow::icmp_v4>("icmpTypeCodeIPv4", {"ICMP_TYPE", pen::kIana, 32}, "type * 256 + code of the first packet", Role::Identifier),
     field<&Flow::icmp_v6>("icmpTypeCodeIPv6", {"ICMP_IPV6_TYPE", pen::kIana, 139}, "type * 256 + code of the first packet",
                           Role::Identifier),
-    field<&Flow::tunnels>("tunnelTypes", {"", pen::kOwn, 4}, "encapsulations around the first packet, outermost first", Role::List),
+    field<&Flow::tunnels>("tunnelTypes", {"", pen::kOwn, 4}, "encapsulations, outermost first, of the first packet that had the most of them", Role::List),
     field<&v4<&Flow::tunnel_source>>("tunnelSourceIPv4Address", {"", pen::kOwn, 5}, "outermost tunnel's end, initiator's side"),
     field<&v4<&Flow::tunnel_destination>>("tunnelDestinationIPv4Address", {"", pen::kOwn, 6},
                                           "outermost tunnel's end, responder's side"),

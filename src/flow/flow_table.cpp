@@ -110,7 +110,7 @@ uint32_t FlowTable::begin(const Packet& packet) {
     cold.icmp_type = packet.icmp_type;
     cold.icmp_code = packet.icmp_code;
   }
-  if (around.count > 0) remember_outer(cold, packet);
+  if (around.count > 0) remember_around(slot, packet);
   if (around.has_mpls) {
     hot.known |= flow_knows::kMpls;
     cold.mpls = {static_cast<uint8_t>(around.mpls >> 16), static_cast<uint8_t>(around.mpls >> 8), static_cast<uint8_t>(around.mpls)};
@@ -123,13 +123,24 @@ uint32_t FlowTable::begin(const Packet& packet) {
   return slot;
 }
 
-void FlowTable::remember_outer(FlowCold& cold, const Packet& packet) {
+/// Where a flow's packets are wrapped in different ways (one direction in a tunnel, the other not), the first one with the
+/// most encapsulations is told.
+void FlowTable::remember_around(uint32_t slot, const Packet& packet) {
+  FlowHot& hot = hot_[slot];
+  FlowCold& cold = cold_[slot];
   const Encapsulation& around = packet.around;
+  constexpr unsigned kFlags = (1U << flow_knows::kDepthShift) - 1;
+  hot.known = static_cast<uint16_t>((hot.known & kFlags & ~flow_knows::kAroundFromHigh) |
+                                    (packet.from_low ? 0 : flow_knows::kAroundFromHigh) |
+                                    around.count << flow_knows::kDepthShift);
+  cold.tunnels_slice &= ~((uint64_t{1} << kSliceShift) - 1);
   for (unsigned at = 0; at < around.count; ++at) {
     cold.tunnels_slice |= static_cast<uint64_t>(around.tunnels[at]) << at * kTunnelBits;
   }
   if (around.outer_version == 0 && !around.has_id) return;
-  if (free_outer_.empty()) {
+  if (cold.outer != kNoOuter) {
+    // told anew in its place
+  } else if (free_outer_.empty()) {
     cold.outer = outer_high_++;
   } else {
     cold.outer = free_outer_.back();
@@ -162,6 +173,7 @@ void FlowTable::add(uint32_t slot, const Packet& packet) {
   hot.first_us = std::min(hot.first_us, packet.time_us);
   hot.last_us = std::max(hot.last_us, packet.time_us);
   hot.octets[from] += packet.octets;
+  if (packet.around.count > hot.known >> flow_knows::kDepthShift) [[unlikely]] remember_around(slot, packet);
   if (++hot.packets[from] == 0xffffffff) [[unlikely]] {  // the counter is full: a slice ends early
     tell(slot, EndReason::Active);
     next_slice(slot);

@@ -66,7 +66,7 @@ class FlowTable {
   uint32_t begin(const Packet& packet);
   void begin_slice(FlowHot& hot, const Packet& packet);
   void add(uint32_t slot, const Packet& packet);
-  void remember_outer(FlowCold& cold, const Packet& packet);
+  void remember_around(uint32_t slot, const Packet& packet);
 
   /// Tells the slices and the end that are due by `tick_ms`; true when the flow has ended (it is still in the table).
   bool settle(uint32_t slot, uint32_t tick_ms);

@@ -41,8 +41,11 @@ void tell_tcp(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, unsign
   flow.out_of_order = cold.out_of_order;
 }
 
-/// What the first packet was wrapped in; `swapped` when the responder sent it.
-void tell_around(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, const OuterEnds* outer, bool swapped) {
+/// What is told of the first packet, and of the encapsulations, the initiator's side first.
+void tell_around(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, const OuterEnds* outer) {
+  const bool initiator_high = (hot.state & kInitiatorHigh) != 0;
+  const bool swapped = ((hot.state & kFirstFromHigh) != 0) != initiator_high;
+  const bool ends_swapped = ((hot.known & flow_knows::kAroundFromHigh) != 0) != initiator_high;
   flow.vlan = known_vlan(cold.vlan);
   flow.customer_vlan = known_vlan(cold.customer_vlan);
   if ((hot.known & flow_knows::kMpls) != 0) flow.mpls = Octets<3>{cold.mpls};
@@ -57,8 +60,8 @@ void tell_around(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, con
     flow.tunnels.push(static_cast<Tunnel>(types & ((1U << kTunnelBits) - 1)));
   }
   if (outer == nullptr) return;
-  flow.tunnel_source = swapped ? outer->destination : outer->source;
-  flow.tunnel_destination = swapped ? outer->source : outer->destination;
+  flow.tunnel_source = ends_swapped ? outer->destination : outer->source;
+  flow.tunnel_destination = ends_swapped ? outer->source : outer->destination;
   if (outer->has_id) flow.tunnel_id = outer->id;
 }
 
@@ -90,8 +93,7 @@ void FlowTable::tell(uint32_t slot, EndReason reason) {
     const uint32_t interface = settings_.interfaces[cold.port - 1U];
     ((hot.known & flow_knows::kOutgoing) != 0 ? flow.egress : flow.ingress) = interface;
   }
-  const bool first_from_high = (hot.state & kFirstFromHigh) != 0;
-  tell_around(flow, hot, cold, cold.outer == kNoOuter ? nullptr : &outer_[cold.outer], first_from_high != (initiator == 1));
+  tell_around(flow, hot, cold, cold.outer == kNoOuter ? nullptr : &outer_[cold.outer]);
 
   counters_.records.add();
   sink_.put({&kFlowRecordType, &common, &flow});
