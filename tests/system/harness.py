@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,10 +119,19 @@ def scratch_file(data, suffix=".pcap"):
 class ProbeTest(unittest.TestCase):
     maxDiff = 4000
 
-    def flows(self, *args, **options):
-        """The flow records of a run that must go well and say nothing else."""
-        done = run_probe(*args, **options)
+    def assert_done(self, done):
+        """Ended well: status 0, and stderr holds the closing line alone, whose sum is right."""
         self.assertEqual(done.status, 0, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        said = closing_counts(done.stderr)
+        self.assertEqual(said["read"], said["metered"] + sum(said["ignored"].values()) + said["dropped between workers"])
+        if done.records:
+            self.assertEqual(said["metered"], metered_packets(done.records))
+
+    def flows(self, *args, **options):
+        """The flow records of a run that must go well."""
+        done = run_probe(*args, **options)
+        self.assert_done(done)
         return [record for record in done.records if record["record"] == "flow"]
 
     def assert_refused(self, done, status, *words):
@@ -155,6 +165,19 @@ def summed(flows):
         key = (record["protocolIdentifier"], *ends(record))
         sums[key] = tuple(a + b for a, b in zip(sums[key], counters(record)))
     return dict(sums)
+
+
+def closing_counts(text):
+    """What the probe's closing line says became of the packets, in a summary or on stderr."""
+    said = re.search(r"(\d+)(?: packets)? read = (\d+) metered \+ (\d+) ignored(?: \(([^)]*)\))?", text)
+    read, metered, ignored, reasons = said.groups()
+    by_reason = {name: int(count) for name, count in (one.rsplit(" ", 1) for one in (reasons or "").split(", ") if one)}
+    if sum(by_reason.values()) != int(ignored):
+        raise AssertionError(f"the reasons do not add up: {said.group()}")
+    dropped = re.search(r"packets dropped by the kernel +(\d+)|(\d+) packets dropped by the kernel", text)
+    between = re.search(r"ignored(?: \([^)]*\))? \+ (\d+) dropped", text)
+    return {"read": int(read), "metered": int(metered), "ignored": by_reason,
+            "dropped": int(dropped[1] or dropped[2]) if dropped else 0, "dropped between workers": int(between[1]) if between else 0}
 
 
 def metered_packets(flows):

@@ -3,17 +3,20 @@ import collections
 import glob
 import json
 import os
+import re
 
 import harness
-from harness import ProbeTest, counters, ends, metered_packets
+from harness import ProbeTest, counters, ends, run
 
 MADE = sorted(glob.glob(os.path.join(harness.CAPTURES, "made", "*.expect.json")))
 REAL = sorted(glob.glob(os.path.join(harness.CAPTURES, "real", "*.pcap")))
 # What differs from run to run, and is not held.
 OF_THE_RUN = ("flowId", "probeId")
 # Elements that a record must not have where the expectation lacks them.
-AROUND = ("tunnelTypes", "tunnelId", "tunnelSourceIPv4Address", "tunnelDestinationIPv4Address", "tunnelSourceIPv6Address",
-          "tunnelDestinationIPv6Address", "dot1qVlanId", "dot1qCustomerVlanId", "mplsTopLabelStackSection")
+AROUND = ("tunnelTypes", "tunnelSourceIPv4Address", "tunnelDestinationIPv4Address", "tunnelSourceIPv6Address",
+          "tunnelDestinationIPv6Address", "dot1qVlanId", "dot1qCustomerVlanId")
+# In an expectation, and in the summary.
+ANOMALIES = (("badIpChecksums", "bad_ip_checksum"), ("badTransportChecksums", "bad_transport_checksum"))
 
 
 def golden_of(capture):
@@ -65,14 +68,21 @@ class Made(ProbeTest):
                 self.assertEqual(total(map(counters, records)), total(map(expected_counters, flows)))
                 if len(flows) == len(records):
                     self.check_elements(flows, records)
-        self.assertEqual(sum(metered_packets(records) for records in found.values()), expected["packets"] - expected["ignored"])
+        self.check_counts(expected, run("probe", "-r", capture, "--checksums").stdout)
+
+    def check_counts(self, expected, summary):
+        said = harness.closing_counts(summary)
+        self.assertEqual((said["read"], sum(said["ignored"].values())), (expected["packets"], expected["ignored"]))
+        for name, reason in ANOMALIES:
+            found = re.search(rf"(?m)^ *{reason} +(\d+)$", summary)
+            self.assertEqual(int(found[1]) if found else 0, expected.get(name, 0), reason)
 
     def check_elements(self, flows, records):
-        """Each flow is one record: nothing differs, and nothing that was around another packet is told of it."""
-        names = {name for flow in flows for name in flow["elements"]} | set(AROUND)
-        said = [(counters(record), {name: record[name] for name in names if name in record}) for record in records]
-        wanted = [(expected_counters(flow), flow["elements"]) for flow in flows]
-        self.assertCountEqual(said, wanted)
+        """Each flow is one record, in order of their starts: nothing differs, and nothing else is said to be around it."""
+        for flow, record in zip(flows, records):
+            names = set(flow["elements"]) | set(AROUND)
+            self.assertEqual(counters(record), expected_counters(flow))
+            self.assertEqual({name: record[name] for name in names if name in record}, flow["elements"], flow["what"])
 
 
 @harness.pipeline

@@ -35,7 +35,7 @@ class Usage(Files):
     def test_help_lists_the_options(self):
         done = run("probe", "--help")
         self.assertEqual((done.status, done.stderr), (0, ""))
-        for option in ("-i", "-r", "-f", "-n", "-t", "-d", "-w", "-L", "-s", "--json", "--workers", "--realtime", "--loop",
+        for option in ("-i", "-r", "-f", "-n", "-t", "-d", "-w", "-s", "--json", "--workers", "--realtime", "--loop",
                        "--no-dpi", "--checksums", "--config", "--probe-id"):
             self.assertRegex(done.stdout, rf"(?m)(^|[\s,]){re.escape(option)}\b", f"{option} is not in the help")
 
@@ -63,15 +63,15 @@ class Usage(Files):
         self.assert_refused(run("probe", "-i", "lo", "-r", "x.pcap"), 2, "-r", "-i")
 
     def test_bad_values_name_option_value_and_what_is_accepted(self):
-        for option, value, accepted in (("-t", "soon", r"\d|second|number"), ("-d", "-5", r"\d|second|number"),
-                                        ("-w", "many", r"\d|number"), ("--workers", "0", r"1"), ("--loop", "none", r"\d|number"),
-                                        ("-L", "10.0.0.0/33", r"32|network|/"), ("-n", "smoke:signals", r"none")):
+        path = self.write(frames.pcap(TWO_FLOWS))
+        for option, value, name, accepted in (("-t", "soon", "--active", "604800"), ("-d", "-5", "--idle", "604800"),
+                                              ("-w", "many", "--flows", "268435456"), ("--workers", "0", "--workers", "1 to 64"),
+                                              ("--loop", "none", "--loop", "1 to"), ("-n", "smoke:signals", "--collector", "none"),
+                                              ("-s", "all", "--snaplen", "262144")):
             with self.subTest(option=option):
                 # In one word, so that a value that begins with a dash is a value.
-                word = [f"{option}={value}"] if option.startswith("--") else [f"{option}{value}"]
-                done = run("probe", "-r", self.write(frames.pcap(TWO_FLOWS)), *word)
-                self.assert_refused(done, 2, option, value)
-                self.assertRegex(done.stderr.replace(value, ""), accepted)
+                word = f"{option}={value}" if option.startswith("--") else option + value
+                self.assert_refused(run("probe", "-r", path, word), 2, name, value, accepted)
 
     def test_bad_filter_is_named(self):
         done = run("probe", "-r", self.write(frames.pcap(TWO_FLOWS)), "-f", "port port")
@@ -84,18 +84,17 @@ class Usage(Files):
 
     def test_configuration_file(self):
         capture = self.write(frames.pcap(TWO_FLOWS + [(50.0, TWO_FLOWS[0][1])]))
-        config = self.write(b"idle-timeout = 100\n", "probe.toml")
+        config = self.write(b"idle = 100\n", "probe.toml")
         self.assertEqual(len(self.flows("-r", capture)), 3)
         self.assertEqual(len(self.flows("-r", capture, "--config", config)), 2)
         self.assertEqual(len(self.flows("-r", capture, "--config", config, "-d", "30")), 3, "a flag wins over the file")
 
     def test_mistake_in_configuration_file_is_named_with_its_line(self):
         capture = self.write(frames.pcap(TWO_FLOWS))
-        for text, word in ((b"\nidle-timeout = \"soon\"\n", "idle-timeout"), (b"\ncolour = 1\n", "colour"), (b"\n= 5\n", "")):
+        for text, word in ((b"\nidle = \"soon\"\n", "idle"), (b"\ncolour = 1\n", "colour"), (b"\n= 5\n", "")):
             with self.subTest(text=text):
                 config = self.write(text, "probe.toml")
                 self.assert_refused(run("probe", "-r", capture, "--config", config), 2, f"{config}:2", word)
-                self.assert_refused(run("probe", "-r", capture, "--config", config, "--check-config"), 2, f"{config}:2", word)
 
 
 class Input(Files):
@@ -166,7 +165,7 @@ class Input(Files):
 class Output(Files):
     def test_json_to_standard_output_is_nothing_but_records(self):
         done = run_probe("-r", self.write(frames.pcap(TWO_FLOWS)))
-        self.assertEqual((done.status, done.stderr), (0, ""))
+        self.assert_done(done)
         self.assertEqual(len(done.records), 2)
 
     def test_json_to_a_file(self):
@@ -212,18 +211,12 @@ class Output(Files):
 
     def test_none_prints_nothing(self):
         done = run("probe", "-r", self.write(frames.pcap(TWO_FLOWS)), "-n", "none")
-        self.assertEqual((done.status, done.stdout), (0, ""), done.stderr)
+        self.assert_done(done)
+        self.assertEqual(done.stdout, "")
 
     def test_probe_id(self):
         for flow in self.flows("-r", self.write(frames.pcap(TWO_FLOWS)), "--probe-id", "north-7"):
             self.assertEqual(flow["probeId"], "north-7")
-
-    def test_print_config_names_origins(self):
-        config = self.write(b"idle-timeout = 77\n", "probe.toml")
-        done = run("probe", "-r", self.write(frames.pcap(TWO_FLOWS)), "--config", config, "-t", "99", "--print-config")
-        self.assertEqual(done.status, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?m)^idle-timeout = 77\b.*probe\.toml")
-        self.assertRegex(done.stdout, r"(?m)^active-timeout = 99\b.*#")
 
 
 class Fields(ProbeTest):
@@ -286,7 +279,7 @@ class Signals(Files):
                 started = time.monotonic()
                 done = harness.end_probe(process, number)
                 self.assertLess(time.monotonic() - started, 5)
-                self.assertEqual((done.status, done.stderr), (0, ""))
+                self.assert_done(done)
                 self.assertEqual(sorted(flow["sourceTransportPort"] for flow in done.records), list(range(1, 101)))
                 self.assertEqual({flow["flowEndReason"] for flow in done.records}, {4})
 

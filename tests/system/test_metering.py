@@ -59,7 +59,7 @@ class Timeouts(MeteringTest):
         flows = self.meter(packets)
         self.assertEqual([(counters(flow)[0], flow["flowEndReason"]) for flow in flows], [(2, IDLE), (1, IDLE), (1, FORCED)])
         self.assertEqual(len({flow["flowId"] for flow in flows}), 3)
-        self.assertEqual([counters(flow)[0] for flow in self.meter(packets, "-d", "31")], [3, 1])
+        self.assertEqual([counters(flow)[0] for flow in self.meter(packets, "-d", "32")], [3, 1])
         self.assertEqual([counters(flow)[0] for flow in self.meter(packets, "-d", "5")], [1, 1, 1, 1])
 
     def test_idle_flow_ends_while_others_go_on(self):
@@ -145,10 +145,11 @@ class Tcp(MeteringTest):
         self.assertEqual(flow["applicationLatencyMicroseconds"], 300_000 - 10_000)
 
     def test_retransmission_and_out_of_order(self):
-        data = [self.segment(1 + at / 10, True, ACK, 101 + 10 * number, b"0123456789")
-                for at, number in enumerate((0, 1, 1, 3, 2, 4))]
+        """What fills a hole within a round trip (14 ms here) was overtaken; later than that it was sent again."""
+        data = [self.segment(seconds, True, ACK, 101 + 10 * number, b"0123456789")
+                for seconds, number in ((1, 0), (1.1, 1), (1.2, 1), (1.3, 3), (1.305, 2), (1.4, 5), (1.5, 4), (1.6, 6))]
         flow, = self.meter(self.handshake() + data)
-        self.assertEqual((flow["tcpRetransmittedPackets"], flow["tcpOutOfOrderPackets"]), (1, 1))
+        self.assertEqual((flow["tcpRetransmittedPackets"], flow["tcpOutOfOrderPackets"]), (2, 1))
         clean, = self.meter(self.handshake() + data[:2])
         self.assertEqual((clean.get("tcpRetransmittedPackets", 0), clean.get("tcpOutOfOrderPackets", 0)), (0, 0))
 
@@ -202,8 +203,9 @@ class Other(MeteringTest):
         packets = [forth(0), back(1), (2, arp), (3, arp), (4, lldp), (5, cut), (6, malformed)]
         path = self.write(packets)
         self.assertEqual(metered_packets(self.flows("-r", path)), 2)
-        self.assertEqual(harness.closing_counts(run("probe", "-r", path).stdout),
-                         {"read": 7, "metered": 2, "ignored": {"arp": 2, "not_ip": 1, "truncated": 1, "malformed": 1}})
+        said = harness.closing_counts(run("probe", "-r", path).stdout)
+        self.assertEqual((said["read"], said["metered"]), (7, 2))
+        self.assertEqual(said["ignored"], {"arp": 2, "not_ip": 1, "truncated": 1, "malformed": 1})
 
     def test_captured_part_is_enough(self):
         """-s shortens what is looked at, never what is counted."""
@@ -258,10 +260,13 @@ class Repeatable(MeteringTest):
         for workers in ("2", "4"):
             self.assertEqual(self.records("--workers", workers, "-d", "5", "-t", "20"), one)
 
-    def test_flow_ids_are_unique_over_workers_and_runs(self):
-        flows = self.flows("-r", self.path, "--workers", "4") + self.flows("-r", self.path, "--workers", "4")
-        self.assertEqual(len({flow["flowId"] for flow in flows}), len(flows))
-        self.assertLess(max(flow["flowId"] for flow in flows), 2**53)
+    def test_flow_ids(self):
+        """Unique, whichever worker gave them; below 2^53; and the same when the same file is read again."""
+        once = [self.flows("-r", self.path, "--workers", "4") for _ in range(2)]
+        ids = [{ends(flow): flow["flowId"] for flow in flows} for flows in once]
+        self.assertEqual(len(set(ids[0].values())), len(once[0]))
+        self.assertEqual(ids[0], ids[1])
+        self.assertLess(max(ids[0].values()), 2**53)
 
     def test_loop(self):
         once, thrice = self.flows("-r", self.path), self.flows("-r", self.path, "--loop", "3")
@@ -269,8 +274,3 @@ class Repeatable(MeteringTest):
         self.assertEqual(summed(thrice), {key: tuple(3 * value for value in sums) for key, sums in summed(once).items()})
         self.assertGreater(max(flow["flowEndMilliseconds"] for flow in thrice),
                            max(flow["flowEndMilliseconds"] for flow in once) + 2 * 59_000, "time goes on")
-
-    def test_sampling(self):
-        flows = self.flows("-r", self.path, "-S", "4")
-        self.assertLess(abs(metered_packets(flows) - self.packets / 4), self.packets / 16)
-        self.assertEqual({flow["samplingInterval"] for flow in flows}, {4})
