@@ -10,6 +10,8 @@ namespace microcloud::tools {
 namespace {
 
 constexpr uint16_t kTypeA = 1, kClassIn = 1;
+constexpr uint16_t kTls12 = 0x0303, kTls13 = 0x0304, kAes128Sha256 = 0x1301, kX25519 = 29;
+constexpr uint16_t kServerName = 0, kGroups = 10, kSignatures = 13, kAlpn = 16, kVersions = 43, kKeyShare = 51;
 
 void write_question(Writer& out, std::string_view name) {
   while (!name.empty()) {
@@ -46,6 +48,31 @@ Writer alpn_extension() {
   return list;
 }
 
+Writer key_share(uint64_t random) {
+  Writer share;
+  share.u16(kX25519).u16(32);
+  for (uint64_t word = 0; word < 4; ++word) share.u64(random * 5 + word);
+  return share;
+}
+
+/// What both hellos begin with: version, random bytes, a session's id.
+Writer hello_start(uint64_t random) {
+  Writer hello;
+  hello.u16(kTls12);
+  for (uint64_t word = 0; word < 4; ++word) hello.u64(random + word);
+  hello.u8(32);
+  for (uint64_t word = 0; word < 4; ++word) hello.u64(random * 3 + word);
+  return hello;
+}
+
+Blob handshake_record(uint8_t message, const Writer& body) {
+  constexpr uint8_t kHandshake = 22;
+  Writer record;
+  record.u8(kHandshake).u16(0x0301).u16(static_cast<unsigned>(body.size() + 4));
+  record.u8(message).u24(static_cast<uint32_t>(body.size())).bytes(body.out());
+  return record.out();
+}
+
 }  // namespace
 
 Blob dns_query(uint16_t id, std::string_view name) {
@@ -77,31 +104,30 @@ std::string http_response(unsigned status, std::string_view body) {
 }
 
 Blob tls_client_hello(std::string_view server_name, uint64_t random) {
-  constexpr uint16_t kServerName = 0, kGroups = 10, kSignatures = 13, kAlpn = 16, kVersions = 43, kKeyShare = 51;
-  constexpr uint16_t kX25519 = 29;
   Writer extensions;
   write_extension(extensions, kServerName, server_name_extension(server_name));
   write_extension(extensions, kGroups, Writer().u16(4).u16(kX25519).u16(23));
   write_extension(extensions, kSignatures, Writer().u16(4).u16(0x0403).u16(0x0804));
   write_extension(extensions, kAlpn, alpn_extension());
-  write_extension(extensions, kVersions, Writer().u8(4).u16(0x0304).u16(0x0303));
+  write_extension(extensions, kVersions, Writer().u8(4).u16(kTls13).u16(kTls12));
   Writer share;
-  share.u16(36).u16(kX25519).u16(32);
-  for (int word = 0; word < 4; ++word) share.u64(random * 5 + static_cast<uint64_t>(word));
+  write_vector(share, key_share(random));
   write_extension(extensions, kKeyShare, share);
 
-  Writer hello;
-  hello.u16(0x0303);
-  for (int word = 0; word < 4; ++word) hello.u64(random + static_cast<uint64_t>(word));
-  hello.u8(32);
-  for (int word = 0; word < 4; ++word) hello.u64(random * 3 + static_cast<uint64_t>(word));
-  hello.u16(6).u16(0x1301).u16(0x1302).u16(0xc02f).u8(1).u8(0);
+  Writer hello = hello_start(random);
+  hello.u16(6).u16(kAes128Sha256).u16(0x1302).u16(0xc02f).u8(1).u8(0);
   write_vector(hello, extensions);
+  return handshake_record(1, hello);
+}
 
-  Writer record;
-  record.u8(22).u16(0x0301).u16(static_cast<unsigned>(hello.size() + 4));
-  record.u8(1).u24(static_cast<uint32_t>(hello.size())).bytes(hello.out());
-  return record.out();
+Blob tls_server_hello(uint64_t random) {
+  Writer extensions;
+  write_extension(extensions, kVersions, Writer().u16(kTls13));
+  write_extension(extensions, kKeyShare, key_share(random));
+  Writer hello = hello_start(random);
+  hello.u16(kAes128Sha256).u8(0);
+  write_vector(hello, extensions);
+  return handshake_record(2, hello);
 }
 
 }  // namespace microcloud::tools

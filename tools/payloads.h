@@ -18,5 +18,7 @@ std::string http_response(unsigned status, std::string_view body);
 
 /// A TLS 1.3 ClientHello that offers h2 and http/1.1. `random` fills its random bytes.
 Blob tls_client_hello(std::string_view server_name, uint64_t random);
+/// The ServerHello that answers it.
+Blob tls_server_hello(uint64_t random);
 
 }  // namespace microcloud::tools
