@@ -38,7 +38,7 @@ class TpacketRing {
   /// Gives a block that has been walked back to the kernel; false when there was none.
   bool close_block();
 
-  static constexpr size_t kBlock = 1U << 20;
+  static constexpr size_t kBlock = 256U << 10;
   static constexpr unsigned kRetireMs = 10;
 
  private:

@@ -19,7 +19,7 @@ inline constexpr uint16_t kWaitRequest = 1 << 6;     // the initiator's first pa
 inline constexpr uint16_t kWaitResponse = 1 << 7;    // mark_us is the time of the request's last packet so far
 inline constexpr uint16_t kFinLow = 1 << 8;
 inline constexpr uint16_t kFinHigh = 1 << 9;
-inline constexpr uint16_t kClosed = 1 << 10;         // FIN both ways, or RST: lingers from closed_tick_ms
+inline constexpr uint16_t kClosed = 1 << 10;         // FIN both ways, or RST: lingers from the tick in mark_us
 inline constexpr uint16_t kHole = 1 << 11;           // bytes are missing in hole_low .. hole_high
 inline constexpr uint16_t kHoleHigh = 1 << 12;       // sent by key.high, else by key.low
 inline constexpr uint16_t kFirstFromHigh = 1 << 13;  // key.high sent the first packet
@@ -34,11 +34,11 @@ struct alignas(64) FlowHot {
   // second cache line
   int64_t first_us;  // of the slice; last_us too
   int64_t last_us;
-  int64_t mark_us;
+  int64_t mark_us;         // what it marks, the state says; of a closed flow: the tick at which it closed
   std::array<uint32_t, 2> next_sequence;
   uint32_t last_tick_ms;
   uint32_t slice_tick_ms;  // when the slice began
-  uint32_t closed_tick_ms;
+  uint32_t retransmitted;  // of the slice
   uint32_t hole_low;
   uint32_t hole_high;
   uint32_t hole_us;        // when the hole appeared, low bits of the packet's time
@@ -65,8 +65,8 @@ struct alignas(64) FlowCold {
   uint32_t client_latency_us;
   uint32_t server_latency_us;
   uint32_t application_latency_us;
-  uint32_t retransmitted;
   uint32_t out_of_order;
+  uint32_t unused;
   uint32_t outer;          // in the table's list of tunnel ends, or kNoOuter
   uint16_t vlan;
   uint16_t customer_vlan;

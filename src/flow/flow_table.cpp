@@ -185,8 +185,7 @@ void FlowTable::add(uint32_t slot, const Packet& packet) {
       track_handshake(hot, cold, from, packet.tcp_flags, packet.time_us);
     }
     track_sequence(hot, cold, from, packet);
-    if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 && track_end(hot, from, packet.tcp_flags)) {
-      hot.closed_tick_ms = packet.tick_ms;
+    if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 && track_end(hot, from, packet.tcp_flags, packet.tick_ms)) {
       wheel_.remove(slot);
       wheel_.add(slot, deadline(hot));
     }
@@ -199,7 +198,7 @@ void FlowTable::add(uint32_t slot, const Packet& packet) {
 /// The earliest tick at which something may be due. Ticks wrap: only differences to other ticks mean something.
 uint32_t FlowTable::deadline(const FlowHot& hot) const {
   const uint32_t idle = hot.last_tick_ms + ((hot.state & kClosed) != 0 ? 0 : settings_.idle_ms);
-  const uint32_t end = (hot.state & kClosed) != 0 ? hot.closed_tick_ms + kLingerMs : idle;
+  const uint32_t end = (hot.state & kClosed) != 0 ? static_cast<uint32_t>(hot.mark_us) + kLingerMs : idle;
   if ((hot.packets[0] | hot.packets[1]) == 0) return end;
   const uint32_t active = hot.slice_tick_ms + settings_.active_ms;
   return static_cast<int32_t>(active - end) < 0 ? active : end;
@@ -208,7 +207,7 @@ uint32_t FlowTable::deadline(const FlowHot& hot) const {
 bool FlowTable::settle(uint32_t slot, uint32_t tick_ms) {
   FlowHot& hot = hot_[slot];
   const bool closed = (hot.state & kClosed) != 0;
-  const uint32_t end = closed ? hot.closed_tick_ms + kLingerMs : hot.last_tick_ms + settings_.idle_ms;
+  const uint32_t end = closed ? static_cast<uint32_t>(hot.mark_us) + kLingerMs : hot.last_tick_ms + settings_.idle_ms;
   const uint32_t active = hot.slice_tick_ms + settings_.active_ms;
   const bool has_packets = (hot.packets[0] | hot.packets[1]) != 0;
   if (has_packets && static_cast<int32_t>(tick_ms - active) >= 0 && static_cast<int32_t>(end - active) > 0) {
@@ -226,7 +225,7 @@ void FlowTable::next_slice(uint32_t slot) {
   hot.packets = {};
   hot.octets = {};
   hot.tcp_flags = {};
-  cold.retransmitted = cold.out_of_order = 0;
+  hot.retransmitted = cold.out_of_order = 0;
   cold.tunnels_slice += uint64_t{1} << kSliceShift;
 }
 

@@ -44,12 +44,12 @@ inline void track_old_segment(FlowHot& hot, FlowCold& cold, unsigned from, uint3
     const bool known = cold.client_latency_us != kUnknownLatency && cold.server_latency_us != kUnknownLatency;
     const uint32_t round_trip_us = known ? 2 * (cold.client_latency_us + cold.server_latency_us) : kDefaultRoundTripUs;
     const uint32_t age_us = static_cast<uint32_t>(time_us) - hot.hole_us;
-    ++(age_us < round_trip_us ? cold.out_of_order : cold.retransmitted);
+    ++(age_us < round_trip_us ? cold.out_of_order : hot.retransmitted);
     (start == hot.hole_low ? hot.hole_low : hot.hole_high) = start == hot.hole_low ? end : start;
     if (hot.hole_low == hot.hole_high) hot.state = static_cast<uint16_t>(hot.state & ~kHole);
     return;
   }
-  ++cold.retransmitted;
+  ++hot.retransmitted;
 }
 
 inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Packet& packet) {
@@ -82,13 +82,14 @@ inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Pa
   }
 }
 
-/// FIN in both directions, or RST. Returns true when the flow closes with this packet.
-inline bool track_end(FlowHot& hot, unsigned from, uint16_t flags) {
+/// FIN in both directions, or RST: late packets tell no more of delays. Returns true when the flow closes with this packet.
+inline bool track_end(FlowHot& hot, unsigned from, uint16_t flags, uint32_t tick_ms) {
   using namespace flow_state;
   if ((flags & tcp_flag::kFin) != 0) hot.state |= from == 0 ? kFinLow : kFinHigh;
   const bool both = (hot.state & (kFinLow | kFinHigh)) == (kFinLow | kFinHigh);
   if ((hot.state & kClosed) != 0 || (!both && (flags & tcp_flag::kRst) == 0)) return false;
-  hot.state |= kClosed;
+  hot.state = static_cast<uint16_t>((hot.state & ~(kWaitSynAck | kWaitAck | kWaitRequest | kWaitResponse)) | kClosed);
+  hot.mark_us = tick_ms;
   return true;
 }
 

@@ -37,7 +37,7 @@ void tell_tcp(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, unsign
   flow.reverse_tcp_flags = hot.tcp_flags[1 - initiator];
   flow.client_latency_us = known_latency(cold.client_latency_us);
   flow.server_latency_us = known_latency(cold.server_latency_us);
-  flow.retransmitted = cold.retransmitted;
+  flow.retransmitted = hot.retransmitted;
   flow.out_of_order = cold.out_of_order;
 }
 

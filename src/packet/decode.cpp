@@ -58,6 +58,11 @@ Next by_ether_type(uint16_t type, Layers& at) {
   }
 }
 
+bool is_tunnel_port(uint16_t port) {
+  return port == kL2tpPort || port == kGtpuPort || port == kTeredoPort || port == kVxlanPort || port == kGenevePort ||
+         port == kVxlanLinuxPort;
+}
+
 Next by_port(uint16_t port, Layers& at) {
   switch (port) {
     case kVxlanPort:
@@ -70,11 +75,14 @@ Next by_port(uint16_t port, Layers& at) {
   }
 }
 
-Next read_udp_or_tunnel(Layers& at) {
-  Ports ports;
-  if (!read_udp(at, ports)) return kDone;
-  const Next next = by_port(ports.destination, at);
-  return next.kind == Kind::Done && !at.opened() ? by_port(ports.source, at) : next;
+bool may_be_tunnel(const Packet& packet) { return is_tunnel_port(packet.key.low_port) || is_tunnel_port(packet.key.high_port); }
+
+Next read_udp_payload(Layers& at) {
+  const FlowKey& key = at.packet.key;
+  if (key.protocol != ip_protocol::kUdp) return kDone;
+  const uint16_t destination = at.packet.from_low ? key.high_port : key.low_port;
+  const uint16_t source = at.packet.from_low ? key.low_port : key.high_port;
+  return by_port(is_tunnel_port(destination) ? destination : source, at);
 }
 
 Next read_inner_ip(Layers& at, bool inner_is_v6) {
@@ -88,15 +96,11 @@ Next read_inner_ip(Layers& at, bool inner_is_v6) {
 Next by_ip_protocol(uint8_t protocol, Layers& at) {
   switch (protocol) {
     case ip_protocol::kTcp: return read_tcp(at);
-    case ip_protocol::kUdp: return read_udp_or_tunnel(at);
+    case ip_protocol::kUdp:
+    case ip_protocol::kUdpLite: return read_udp(at);
     case ip_protocol::kIcmp:
     case ip_protocol::kIcmpv6: return read_icmp(at);
-    case ip_protocol::kUdpLite: {
-      Ports ports;
-      read_udp(at, ports);
-      return kDone;
-    }
-    case ip_protocol::kSctp: accept_ports(at); return kDone;
+    case ip_protocol::kSctp: return read_ports(at);
     case ip_protocol::kIpv4: return read_inner_ip(at, false);
     case ip_protocol::kIpv6: return read_inner_ip(at, true);
     case ip_protocol::kGre: return read_gre(at);
@@ -113,6 +117,7 @@ Next step(const Next& next, Layers& at) {
     case Kind::Ppp: return read_ppp(at);
     case Kind::IpByVersion: return read_ip_by_version(at);
     case Kind::IpProtocol: return by_ip_protocol(static_cast<uint8_t>(next.id), at);
+    case Kind::UdpPayload: return read_udp_payload(at);
     case Kind::ErspanI: return read_erspan_i(at);
     case Kind::ErspanII: return read_erspan_ii(at);
     case Kind::ErspanIII: return read_erspan_iii(at);
@@ -126,20 +131,13 @@ Next step(const Next& next, Layers& at) {
 
 bool is_final(const Next& next) { return next.kind <= Kind::Truncated; }
 
-}  // namespace
-
-Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies) {
-  packet.around = Encapsulation{};
-  packet.fragment = FragmentPart::Whole;
-  packet.frame = frame.captured.data();
-  Layers at{Cursor(frame.captured), frame.captured.data(), frame.length, static_cast<uint32_t>(frame.captured.size()),
-            packet, anomalies, frame.verify_transport};
-  Next next = read_first(first, at);
+Ignored finish(Layers& at, Next next) {
   while (!is_final(next)) next = step(next, at);
   if (at.have_ip) {
     if (at.opened()) {  // nothing but a broken or foreign header was found in there: the packet is the outer one
-      if (next.kind == Kind::Malformed || next.kind == Kind::Truncated) anomalies.add(Anomaly::MalformedInside);
-      if (packet.around.count == kMaxTunnels) anomalies.add(Anomaly::TooDeep);
+      Packet& packet = at.packet;
+      if (next.kind == Kind::Malformed || next.kind == Kind::Truncated) at.anomalies.add(Anomaly::MalformedInside);
+      if (packet.around.count == kMaxTunnels) at.anomalies.add(Anomaly::TooDeep);
       packet.around = *at.around_ip;
     }
     return Ignored::kCount;
@@ -147,6 +145,54 @@ Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Count
   if (at.arp) return Ignored::Arp;
   if (next.kind == Kind::Malformed) return Ignored::Malformed;
   return next.kind == Kind::Truncated ? Ignored::Truncated : Ignored::NotIp;
+}
+
+/// Where decode()'s own reading stopped: what is left, what comes next, what is known of an IP header before it.
+struct Stopped {
+  Cursor in;
+  Next next;
+  bool have_ip;
+  uint16_t ip_source_at;
+};
+
+[[gnu::noinline]] Ignored decode_further(const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies, Stopped stopped) {
+  Layers at(frame, packet, anomalies);
+  at.in = stopped.in;
+  at.have_ip = stopped.have_ip;
+  at.ip_source_at = stopped.ip_source_at;
+  return finish(at, stopped.next);
+}
+
+[[gnu::noinline]] Ignored decode_other_link(FirstHeader first, const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies) {
+  Layers at(frame, packet, anomalies);
+  return finish(at, read_first(first, at));
+}
+
+}  // namespace
+
+/// Most packets are TCP or UDP in IP in Ethernet. For them the same steps are called in line, on state that no other
+/// function sees, so that it stays in registers; anything else goes on from where they stopped.
+Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies) {
+  packet.around = Encapsulation{};
+  packet.fragment = FragmentPart::Whole;
+  packet.frame = frame.captured.data();
+  if (first != FirstHeader::Ethernet) return decode_other_link(first, frame, packet, anomalies);
+
+  Layers at(frame, packet, anomalies);
+  Next next = read_ethernet(at);
+  if (next.kind == Kind::EtherType && next.id == ether_type::kIpv4) {
+    next = read_ipv4(at);
+  } else if (next.kind == Kind::EtherType && next.id == ether_type::kIpv6) {
+    next = read_ipv6(at);
+  }
+  if (next.kind == Kind::IpProtocol && next.id == ip_protocol::kTcp) {
+    next = read_tcp(at);
+  } else if (next.kind == Kind::IpProtocol && next.id == ip_protocol::kUdp) {
+    next = read_udp(at);
+    if (next.kind == Kind::UdpPayload && !may_be_tunnel(packet)) next = kDone;
+  }
+  if (next.kind == Kind::Done && at.have_ip) return Ignored::kCount;
+  return decode_further(frame, packet, anomalies, {at.in, next, at.have_ip, at.ip_source_at});
 }
 
 const char* ignored_name(Ignored reason) {

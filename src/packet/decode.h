@@ -25,12 +25,6 @@ enum class Ignored : uint8_t {
 const char* ignored_name(Ignored reason);
 const char* anomaly_name(Anomaly anomaly);
 
-struct FrameBytes {
-  Bytes captured;
-  uint32_t length = 0;             // on the wire
-  bool verify_transport = false;   // check the TCP or UDP checksum of this frame
-};
-
 /// Fills `packet` (its times, port and hash are left to the caller). Returns kCount when the frame is to be metered.
 /// Never throws; thread-compatible; `anomalies` are counted for metered and ignored frames alike.
 Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies);

@@ -7,9 +7,8 @@ namespace microcloud {
 
 inline Next read_ethernet(Layers& at) {
   at.packet.around.mac_at = at.offset();
-  at.in.skip(12);
-  const uint16_t type = at.in.u16();
-  return at.in.ok() ? Next::ether_type(type) : kTruncated;
+  const Bytes header = at.in.bytes(14);
+  return header.empty() ? kTruncated : Next::ether_type(load_be16(&header[12]));
 }
 
 inline Next read_vlan(Layers& at) {

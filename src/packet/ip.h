@@ -1,20 +1,31 @@
 // IPv4 (RFC 791) and IPv6 (RFC 8200) with its extension headers; Mobile IP's minimal encapsulation (RFC 2004).
 #pragma once
 
+#include <type_traits>
+
 #include "packet/checksum.h"
 #include "packet/layers.h"
 
 namespace microcloud {
 
+inline bool not_above(const uint8_t* a, const uint8_t* b, std::integral_constant<unsigned, 4>) {
+  return load_be32(a) <= load_be32(b);
+}
+inline bool not_above(const uint8_t* a, const uint8_t* b, std::integral_constant<unsigned, 6>) {
+  const uint64_t high_a = load_be64(a), high_b = load_be64(b);
+  return high_a != high_b ? high_a < high_b : load_be64(a + 8) <= load_be64(b + 8);
+}
+
 /// Puts the addresses into the key, the smaller one first, and clears what belonged to an outer packet.
-inline void accept_ip(Layers& at, unsigned version, const uint8_t* source, const uint8_t* destination, uint32_t octets) {
+template <unsigned Version>
+inline void accept_ip(Layers& at, const uint8_t* source, const uint8_t* destination, uint32_t octets) {
+  constexpr size_t kSize = Version == 4 ? 4 : 16;
   Packet& packet = at.packet;
-  const size_t size = version == 4 ? 4 : 16;
-  packet.from_low = std::memcmp(source, destination, size) <= 0;
+  packet.from_low = not_above(source, destination, std::integral_constant<unsigned, Version>{});
   packet.key = FlowKey{};
-  std::memcpy(packet.key.low.data(), packet.from_low ? source : destination, size);
-  std::memcpy(packet.key.high.data(), packet.from_low ? destination : source, size);
-  packet.key.version = static_cast<uint8_t>(version);
+  std::memcpy(packet.key.low.data(), packet.from_low ? source : destination, kSize);
+  std::memcpy(packet.key.high.data(), packet.from_low ? destination : source, kSize);
+  packet.key.version = Version;
   packet.octets = octets;
   packet.has_tcp = false;
   packet.has_icmp = false;
@@ -46,9 +57,10 @@ inline Next read_ipv4(Layers& at) {
   const unsigned header = (fixed[0] & 15U) * 4U;
   uint32_t total = load_be16(&fixed[2]);
   if (fixed[0] >> 4 != 4 || header < 20 || (total != 0 && total < header)) return kMalformed;
-  if (header > 20 && !at.in.skip(header - 20)) return kTruncated;
-  if (internet_checksum(whole.first(header)) != 0) at.anomalies.add(Anomaly::BadIpChecksum);
-  if (total == 0) {
+  if (header > 20 && !at.in.skip(header - 20)) [[unlikely]] return kTruncated;
+  const uint16_t checksum = header == 20 ? internet_checksum(fixed.first<20>()) : internet_checksum(whole.first(header));
+  if (checksum != 0) [[unlikely]] at.anomalies.add(Anomaly::BadIpChecksum);
+  if (total == 0) [[unlikely]] {
     at.anomalies.add(Anomaly::ZeroIpLength);
     total = wire;
   }
@@ -56,14 +68,14 @@ inline Next read_ipv4(Layers& at) {
 
   Packet& packet = at.packet;
   const uint8_t protocol = fixed[9];
-  accept_ip(at, 4, &fixed[12], &fixed[16], total);
+  accept_ip<4>(at, &fixed[12], &fixed[16], total);
   at.ip_source_at = static_cast<uint16_t>(start + 12);
   packet.tos = fixed[1];
   packet.key.protocol = protocol;
   packet.payload_octets = total - header;
   const unsigned fragment = load_be16(&fixed[6]);
   if (packet.fragment == FragmentPart::First) packet.fragment_opened = true;  // of a tunnel around us
-  if ((fragment & 0x3fffU) != 0) {
+  if ((fragment & 0x3fffU) != 0) [[unlikely]] {
     const bool later = (fragment & 0x1fffU) != 0;
     note_fragment(at, 4, at.ip_source_at, protocol, load_be16(&fixed[4]), later);
     if (later) return kDone;
@@ -83,7 +95,7 @@ inline Next read_ipv6(Layers& at) {
   at.in.keep(payload);
 
   Packet& packet = at.packet;
-  accept_ip(at, 6, &fixed[8], &fixed[24], payload + 40);
+  accept_ip<6>(at, &fixed[8], &fixed[24], payload + 40);
   at.ip_source_at = static_cast<uint16_t>(start + 8);
   packet.tos = static_cast<uint8_t>(fixed[0] << 4 | fixed[1] >> 4);
   if (packet.fragment == FragmentPart::First) packet.fragment_opened = true;
@@ -143,7 +155,7 @@ inline Next read_mobile_ip(Layers& at) {
   if (!at.open(Tunnel::MobileIp)) return kDone;
   const Ipv4 outer_source = packet.key.address(packet.from_low).as_v4();
   const uint32_t payload = packet.payload_octets - header;
-  accept_ip(at, 4, has_source ? source.data() : outer_source.bytes.data(), destination.data(), packet.octets - header);
+  accept_ip<4>(at, has_source ? source.data() : outer_source.bytes.data(), destination.data(), packet.octets - header);
   packet.key.protocol = protocol;
   packet.payload_octets = payload;
   return Next::ip_protocol(protocol);

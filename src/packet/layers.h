@@ -32,6 +32,7 @@ struct Next {
     Ppp,         // a PPP frame, address and control bytes optional
     IpByVersion, // IPv4 or IPv6 by the first nibble
     IpProtocol,  // what `id` says as IP protocol number
+    UdpPayload,  // a tunnel, if one has a port of the packet
     ErspanI, ErspanII, ErspanIII,
   };
   Kind kind;
@@ -52,19 +53,35 @@ inline constexpr uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kArp = 0x0806, kVlan =
                           kWccp = 0x883e;
 }
 
+/// A frame as a capture gave it.
+struct FrameBytes {
+  Bytes captured;
+  uint32_t length = 0;             // on the wire
+  bool verify_transport = false;   // check the TCP or UDP checksum of this frame
+};
+
 struct Layers {
+  Layers(const FrameBytes& from, Packet& into, Counters<Anomaly>& count)
+      : in(from.captured),
+        frame(from.captured.data()),
+        length(from.length),
+        captured(static_cast<uint32_t>(from.captured.size())),
+        packet(into),
+        anomalies(count),
+        verify_transport(from.verify_transport) {}
+
   Cursor in;             // what is still to be read of the captured frame
   const uint8_t* frame;  // its first byte
   uint32_t length;       // on the wire
   uint32_t captured;
   Packet& packet;
   Counters<Anomaly>& anomalies;
-  bool verify_transport;  // check this frame's TCP or UDP checksum
+  bool verify_transport;
 
-  bool have_ip = false;         // packet describes a good IP packet,
+  bool have_ip = false;       // packet describes a good IP packet,
   bool arp = false;
-  uint16_t ip_source_at = 0;    // whose source address stands here in the frame
-  std::optional<Encapsulation> around_ip{};  // what was around it, once something is opened behind it
+  uint16_t ip_source_at = 0;  // whose source address stands here in the frame
+  std::optional<Encapsulation> around_ip;  // what was around it, once something is opened behind it
 
   uint16_t offset() const { return static_cast<uint16_t>(in.rest().data() - frame); }
   /// Bytes from here to the end of the frame as it was on the wire.

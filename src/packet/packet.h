@@ -40,6 +40,7 @@ struct FlowKey {
     std::memcpy(&value, static_cast<const char*>(static_cast<const void*>(this)) + at * 8, sizeof value);
     return value;
   }
+  bool same_addresses() const { return ((word(0) ^ word(2)) | (word(1) ^ word(3))) == 0; }
   bool operator==(const FlowKey& other) const {
     uint64_t differing = 0;
     for (size_t at = 0; at < 5; ++at) differing |= word(at) ^ other.word(at);

@@ -1,28 +1,23 @@
 // TCP (RFC 9293), UDP (RFC 768), UDP-Lite (RFC 3828), SCTP (RFC 9260), ICMP (RFC 792, RFC 4443): what metering needs.
 #pragma once
 
-#include <utility>
-
 #include "packet/checksum.h"
 #include "packet/layers.h"
 
 namespace microcloud {
 
-struct Ports {
-  uint16_t source = 0;
-  uint16_t destination = 0;
-};
-
-inline Ports accept_ports(Layers& at) {
-  const uint16_t source = at.in.u16();
-  const uint16_t destination = at.in.u16();
-  if (!at.in.ok()) return {};
-  Packet& packet = at.packet;
+inline void accept_ports(Packet& packet, uint16_t source, uint16_t destination) {
   FlowKey& key = packet.key;
-  if (key.low == key.high) packet.from_low = source <= destination;  // with equal addresses the ports decide
+  if (key.same_addresses()) [[unlikely]] packet.from_low = source <= destination;  // with equal addresses the ports decide
   key.low_port = packet.from_low ? source : destination;
   key.high_port = packet.from_low ? destination : source;
-  return {source, destination};
+}
+
+/// The ports alone: of SCTP, and of a TCP or UDP header that the capture cuts.
+inline Next read_ports(Layers& at) {
+  const Bytes ports = at.in.bytes(4);
+  if (!ports.empty()) accept_ports(at.packet, load_be16(&ports[0]), load_be16(&ports[2]));
+  return kDone;
 }
 
 /// `segment`: the whole transport header and payload as captured. Only a segment that is all here can be checked.
@@ -39,15 +34,15 @@ inline bool bad_transport_checksum(const Packet& packet, Bytes segment, uint32_t
 
 inline Next read_tcp(Layers& at) {
   Packet& packet = at.packet;
+  if (!at.in.has(20)) [[unlikely]] return read_ports(at);
   const Bytes segment = at.in.rest();
   const uint32_t segment_octets = packet.payload_octets;
-  accept_ports(at);
-  packet.tcp_sequence = at.in.u32();
-  at.in.skip(4);  // acknowledgement
-  const unsigned offset_flags = at.in.u16();
-  at.in.skip(6);  // window, checksum, urgent pointer
+  at.in.skip(20);
+  accept_ports(packet, load_be16(&segment[0]), load_be16(&segment[2]));
+  const unsigned offset_flags = load_be16(&segment[12]);
   const unsigned header = (offset_flags >> 12) * 4;
-  if (!at.in.ok() || header < 20) return kDone;
+  if (header < 20) [[unlikely]] return kDone;
+  packet.tcp_sequence = load_be32(&segment[4]);
   packet.tcp_flags = offset_flags & 0x0fffU;
   packet.has_tcp = true;
   packet.payload_octets = segment_octets > header ? segment_octets - header : 0;
@@ -61,14 +56,15 @@ inline Next read_tcp(Layers& at) {
   return kDone;
 }
 
-/// UDP and UDP-Lite. `ports` tell the caller whether a tunnel may follow.
-inline bool read_udp(Layers& at, Ports& ports) {
+/// UDP and UDP-Lite.
+inline Next read_udp(Layers& at) {
   Packet& packet = at.packet;
+  if (!at.in.has(8)) [[unlikely]] return read_ports(at);
   const Bytes datagram = at.in.rest();
-  ports = accept_ports(at);
-  const uint32_t length = at.in.u16();
-  const uint16_t checksum = at.in.u16();
-  if (!at.in.ok()) return false;
+  at.in.skip(8);
+  accept_ports(packet, load_be16(&datagram[0]), load_be16(&datagram[2]));
+  const uint32_t length = load_be16(&datagram[4]);
+  const uint16_t checksum = load_be16(&datagram[6]);
   const bool length_counts = packet.key.protocol == ip_protocol::kUdp && length >= 8;  // UDP-Lite has its coverage there
   if (length_counts) at.in.keep(length - 8);
   const uint32_t octets = length_counts && length < packet.payload_octets ? length : packet.payload_octets;
@@ -78,7 +74,7 @@ inline bool read_udp(Layers& at, Ports& ports) {
   if (at.verify_transport && length_counts && checksum != 0 && bad_transport_checksum(packet, datagram, length)) {
     at.anomalies.add(Anomaly::BadTransportChecksum);
   }
-  return true;
+  return {Next::Kind::UdpPayload};
 }
 
 inline Next read_icmp(Layers& at) {
