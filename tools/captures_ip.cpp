@@ -56,9 +56,9 @@ void make_extension_headers(Scene& scene) {
   const std::vector<std::pair<std::string, Packet>> chains = {
       {"hop-by-hop options", Packet().hop_by_hop(router_alert)},
       {"long destination options", Packet().destination_options(Blob(30, 0))},
-      {"routing header, at its end", Packet().routing(kSourceRoute, 0, {"2001:db8:b::1"})},
-      {"routing header, on its way", Packet().routing(kSourceRoute, 1, {"2001:db8:b::1"})},
-      {"segment routing", Packet().routing(kSegments, 1, {kB6, "2001:db8:b::2"})},
+      {"routing header, at its end", Packet().routing(kSourceRoute, 0, {"2001:db8:b::9"})},
+      {"routing header, on its way", Packet().routing(kSourceRoute, 1, {"2001:db8:b::9"})},
+      {"segment routing", Packet().routing(kSegments, 1, {"2001:db8:b::9", kB6})},
       {"all of them",
        Packet().hop_by_hop().destination_options().routing(kSourceRoute, 0, {kB6}).destination_options()},
       {"a fragment header without fragments", Packet().ipv6_fragment(7)},

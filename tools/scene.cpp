@@ -70,7 +70,7 @@ Packet Flow::ip(Way way) const {
   } else {
     packet.ipv4(from, to);
   }
-  return packet.append(extensions_);
+  return way == Way::There ? packet.append(extensions_) : packet;
 }
 
 void Flow::mobile(bool with_source) {

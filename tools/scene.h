@@ -55,7 +55,7 @@ class Flow {
   void protocol(uint8_t number) { protocol_ = number; }
   void ends(EndReason reason) { end_ = reason; }
   void records(unsigned count) { records_ = count; }
-  /// Extension headers that stand behind each IP header.
+  /// Extension headers that stand behind the initiator's IP headers.
   void extensions(const Packet& headers) { extensions_ = headers; }
   /// The clock of this flow's packets leaps: its start and end are not said.
   void untimed() { timed_ = false; }
