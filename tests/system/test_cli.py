@@ -232,8 +232,10 @@ class Fields(ProbeTest):
             self.assertFalse(names & common, "an element stands among the common ones and in a record type")
             self.assertEqual(schema[one["record"]], names | common | {"record"})
             for name in names | common:
-                self.assertRegex(text, rf"(?m)^\s*{name}\b")
                 self.assertIn(f"| `{name}` |", markdown)
+            for row in listed["common"] + one["elements"]:
+                columns = [row["name"], row.get("label", ""), str(row["id"]), row["type"]]
+                self.assertRegex(text, r"(?m)^\s*" + r"\s+(\S+ )?".join(filter(None, columns)) + r"\s")
         self.assertEqual(set(schema), {one["record"] for one in listed["records"]})
 
     def test_numbers_are_used_once_and_well_known_ones_are_right(self):
