@@ -297,7 +297,7 @@ class Signals(Files):
         time.sleep(1)
         self.assertIsNone(process.poll(), "the flush waits for the reader")
         process.send_signal(signal.SIGINT)
-        self.assertNotEqual(process.wait(1), 0)
+        self.assertNotEqual(process.wait(3), 0)
         process.stdout.close()
         process.stderr.close()
 
