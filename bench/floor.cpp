@@ -18,7 +18,7 @@
 
 namespace {
 
-constexpr size_t kBlock = 256 * 1024;
+constexpr size_t kBlock = 256UL * 1024;
 constexpr size_t kFileHeader = 24;
 constexpr size_t kRecordHeader = 16;
 

@@ -13,6 +13,7 @@ namespace {
 constexpr uint8_t kIcmp = 1, kUdp = 17, kIpv6Esp = 50, kIpv6Ah = 51, kIcmp6 = 58, kNoNextHeader = 59, kSctp = 132;
 constexpr uint8_t kGre = 47, kMobility = 135;
 constexpr int64_t kSecond = 1'000'000;
+constexpr uint64_t kPerType = 256;  // icmpTypeCode is type * 256 + code
 const char* const kA4 = "10.2.0.1";
 const char* const kB4 = "10.2.0.2";
 const char* const kA6 = "2001:db8:a::1";
@@ -127,7 +128,7 @@ void make_icmp(Scene& scene) {
   constexpr uint8_t kEcho6 = 128, kEchoReply6 = 129, kNeighborSolicitation = 135, kNeighborAdvertisement = 136;
   Flow& ping = scene.flow("echo", kA4, kB4);
   ping.protocol(kIcmp);
-  ping.element("icmpTypeCodeIPv4", kEcho * 256);
+  ping.element("icmpTypeCodeIPv4", kEcho * kPerType);
   for (uint32_t sequence = 1; sequence <= 3; ++sequence) {
     const IcmpOptions word{.rest = 0x4d430000 | sequence};
     ping.send(Way::There, Packet().icmp(kEcho, 0, word).payload("abcdefgh"));
@@ -141,12 +142,12 @@ void make_icmp(Scene& scene) {
   ping.send(Way::Back, Packet().icmp(kUnreachable, 3).append(quoted));
   Flow& hop = scene.flow("time exceeded, from a router", "10.2.0.254", kA4);
   hop.protocol(kIcmp);
-  hop.element("icmpTypeCodeIPv4", kTimeExceeded * 256);
+  hop.element("icmpTypeCodeIPv4", kTimeExceeded * kPerType);
   hop.send(Way::There, Packet().icmp(kTimeExceeded).append(quoted));
 
   Flow& ping6 = scene.flow("echo over IPv6", kA6, kB6);
   ping6.protocol(kIcmp6);
-  ping6.element("icmpTypeCodeIPv6", kEcho6 * 256);
+  ping6.element("icmpTypeCodeIPv6", kEcho6 * kPerType);
   ping6.send(Way::There, Packet().icmp6(kEcho6, 0, {.rest = 0x10001}).payload("abcdefgh"));
   ping6.send(Way::Back, Packet().icmp6(kEchoReply6, 0, {.rest = 0x10001}).payload("abcdefgh"));
 
@@ -158,7 +159,7 @@ void make_icmp(Scene& scene) {
   };
   Flow& asked = scene.flow("neighbour solicitation to a group", "fe80::1", "ff02::1:ff00:2");
   asked.protocol(kIcmp6);
-  asked.element("icmpTypeCodeIPv6", kNeighborSolicitation * 256);
+  asked.element("icmpTypeCodeIPv6", kNeighborSolicitation * kPerType);
   const auto hop_limit_255 = [](const char* from, const char* to) {
     return Packet().ipv6(from, to, {.hop_limit = 255});
   };
@@ -167,7 +168,7 @@ void make_icmp(Scene& scene) {
       hop_limit_255("fe80::1", "ff02::1:ff00:2").append(discovery(kNeighborSolicitation, 0, 1, "00:1b:21:00:00:0a")));
   Flow& answered = scene.flow("neighbour advertisement", "fe80::2", "fe80::1");
   answered.protocol(kIcmp6);
-  answered.element("icmpTypeCodeIPv6", kNeighborAdvertisement * 256);
+  answered.element("icmpTypeCodeIPv6", kNeighborAdvertisement * kPerType);
   answered.send_ip(Way::There, hop_limit_255("fe80::2", "fe80::1")
                                    .append(discovery(kNeighborAdvertisement, 0x60000000, 2, "00:1b:21:00:00:0b")));
 }

@@ -42,9 +42,9 @@ Packet outer6(Way way) {
 
 /// A tunnel over IPv4 between two routers, with the headers that `inside` adds.
 template <typename Inside>
-Around over_ipv4(std::vector<std::string> types, std::optional<uint32_t> id, Inside inside) {
+Around over_ipv4(const std::vector<std::string>& types, std::optional<uint32_t> id, Inside inside) {
   return {.layers = [inside](Way way) mutable { return inside(outer4(way), way); },
-          .types = std::move(types),
+          .types = types,
           .source = kNear4,
           .destination = kFar4,
           .id = id};

@@ -131,7 +131,9 @@ Packet& Packet::ipv4(const Addr4& source, const Addr4& destination, const Ipv4Op
     const size_t size = 20 + options.size();
     const unsigned flags = (o.dont_fragment ? 0x4000U : 0U) | (o.more_fragments ? 0x2000U : 0U);
     Writer header;
-    header.u8(o.version.value_or(4) << 4U | o.header_words.value_or(static_cast<uint8_t>(size / 4))).u8(o.tos);
+    header
+        .u8(static_cast<unsigned>(o.version.value_or(4)) << 4 | o.header_words.value_or(static_cast<uint8_t>(size / 4)))
+        .u8(o.tos);
     header.u16(o.total_length.value_or(static_cast<uint16_t>(size + draft.bytes.size()))).u16(o.id);
     header.u16(flags | o.offset / 8U).u8(o.ttl).u8(o.protocol.value_or(draft.names.ip_protocol)).u16(0);
     header.bytes(source.bytes).bytes(destination.bytes).bytes(options);
