@@ -299,7 +299,7 @@ void make_short_snaplen(Scene& scene) {
 }
 
 void make_clock_jumps(Scene& scene) {
-  constexpr int64_t kYear = 365 * 86400 * kSecond;
+  constexpr int64_t kYear = 365LL * 86400 * kSecond;
   const auto several = [&](Flow& flow, int count) {
     for (int sent = 0; sent < count; ++sent) {
       const Way way = sent % 2 == 0 ? Way::There : Way::Back;
