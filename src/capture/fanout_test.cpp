@@ -1,7 +1,6 @@
 // The kernel's fanout sends every plain packet to the worker that owner_of() names.
 #include "capture/fanout.h"
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <thread>
@@ -143,12 +142,14 @@ class FanoutTest : public LiveTest, public testing::WithParamInterface<unsigned>
     const Injector far("v1");
     const Injector near("v0");
     for (const Kind& kind : kinds) {
-      SCOPED_TRACE(kind.name);
       for (unsigned n = 0; n < kEnds; ++n) {
         far.send(kind.packet(ends(n)).bytes());
         if (both_sides) near.send(kind.packet(ends(n).reversed()).bytes());
       }
-      const auto got = takers(sources);
+    }
+    const auto got = takers(sources);
+    for (const Kind& kind : kinds) {
+      SCOPED_TRACE(kind.name);
       for (unsigned n = 0; n < kEnds; ++n) {
         const unsigned owner = owner_of(kind.hash(ends(n)), workers());
         expect_only(got, kind.packet(ends(n)).bytes(), owner);
@@ -171,27 +172,27 @@ TEST_P(FanoutTest, APlainPacketOfEitherDirectionComesToItsOwner) {
   std::vector<unsigned> load(workers());
   for (unsigned n = 0; n < kEnds; ++n) ++load[owner_of(ends(n).hash4(true), workers())];
   for (const unsigned owned : load) EXPECT_GT(owned, kEnds / workers() / 2);  // or the rest would prove little
-  expect_owners(open_live({.interface = "v0", .ring_bytes = 4U << 20}, workers()), kPlain, true);
+  expect_owners(open_live({.interface = "v0"}, workers()), kPlain, true);
 }
 
 TEST_P(FanoutTest, AReceivedPacketWithOneTagComesToItsOwner) {
-  expect_owners(open_live({.interface = "v0", .ring_bytes = 4U << 20}, workers()), kReceived, false);
+  expect_owners(open_live({.interface = "v0"}, workers()), kReceived, false);
 }
 
 TEST_P(FanoutTest, WhateverElseComesToTheFirst) {
-  expect_owners(open_live({.interface = "v0", .ring_bytes = 4U << 20}, workers()), kOther, true);
+  expect_owners(open_live({.interface = "v0"}, workers()), kOther, true);
 }
 
 TEST_P(FanoutTest, TwoGroupsOfOneInterfaceEachGetAll) {
-  const Sources first = open_live({.interface = "v0", .ring_bytes = 4U << 20}, workers());
-  const Sources second = open_live({.interface = "v0", .ring_bytes = 4U << 20}, workers());
+  const Sources first = open_live({.interface = "v0"}, workers());
+  const Sources second = open_live({.interface = "v0"}, workers());
   const std::span<const Kind> one_kind(kPlain, 1);
   expect_owners(first, one_kind, true);
   EXPECT_EQ(takers(second).size(), 2 * kEnds);
 }
 
 TEST_P(FanoutTest, OwnersStayAfterTheInterfaceWasDown) {
-  const Sources sources = open_live({.interface = "v0", .ring_bytes = 4U << 20}, workers());
+  const Sources sources = open_live({.interface = "v0"}, workers());
   ASSERT_TRUE(run("ip link set v0 down"));
   ASSERT_TRUE(run("ip link set v0 up"));
   expect_owners(sources, kPlain, true);
@@ -202,24 +203,21 @@ TEST_P(FanoutTest, NoPacketComesToAStrangerWhileWorkersJoin) {
   for (unsigned n = 0; n < kEnds; ++n) {
     owner[v4(ends(n)).tcp(ends(n).port_a, ends(n).port_b).bytes()] = owner_of(ends(n).hash4(true), workers());
   }
-  std::atomic<bool> stop = false;
-  std::thread traffic([&] {
+  const std::jthread traffic([&](const std::stop_token& stop) {
     const Injector far("v1");
-    while (!stop) {
+    while (!stop.stop_requested()) {
       for (const auto& [frame, worker] : owner) far.send(frame);
     }
   });
   size_t seen = 0;
   for (int round = 0; round < 20; ++round) {
-    const Sources sources = open_live({.interface = "v0", .ring_bytes = 2U << 20}, workers());
+    const Sources sources = open_live({.interface = "v0"}, workers());
     for (unsigned worker = 0; worker < workers(); ++worker) {
       const std::vector<Captured> captured = collect(*sources[worker], 100);
       seen += captured.size();
       for (const Captured& frame : captured) ASSERT_EQ(owner.at(frame.data), worker);
     }
   }
-  stop = true;
-  traffic.join();
   EXPECT_GT(seen, 1000U);
 }
 
