@@ -73,7 +73,9 @@ template <typename T> constexpr DataType item_type() {
   return ValueOf<T>::kType;
 }
 
-template <auto Source> Value read(const void* from, Scratch& scratch) {
+// static, here and below: of a struct without linkage g++ 12 makes these weak symbols all the same, so that two files with a
+// member of the same name would share one reader (a pointer to member as template argument does not make them local).
+template <auto Source> static Value read(const void* from, Scratch& scratch) {
   using Member = MemberOf<decltype(Source)>;
   using Type = std::remove_const_t<typename Member::Type>;
   const auto& owner = *static_cast<const typename Member::From*>(from);
@@ -92,8 +94,8 @@ template <auto Source> Value read(const void* from, Scratch& scratch) {
 
 /// `Source`: a member of the struct, a function of it that returns a value, or one that writes its text to the scratch.
 template <auto Source>
-constexpr Field field(std::string_view name, Element element, std::string_view meaning, Role role = Role::Default,
-                      Unit unit = Unit::None) {
+static constexpr Field field(std::string_view name, Element element, std::string_view meaning,
+                             Role role = Role::Default, Unit unit = Unit::None) {
   using Type = std::remove_const_t<typename detail::MemberOf<decltype(Source)>::Type>;
   return {name, element, meaning, role, unit, ValueOf<Type>::kType, detail::item_type<Type>(), &detail::read<Source>};
 }
