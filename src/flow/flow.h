@@ -78,6 +78,22 @@ struct alignas(64) FlowCold {
 };
 static_assert(sizeof(FlowCold) == 64);
 
+/// A flow's place in the table: one page holds all of it, which matters where pages are looked up slowly (virtual machines).
+struct FlowSlot {
+  FlowHot hot;
+  FlowCold cold;
+
+  void prefetch() const {
+    __builtin_prefetch(&hot, 1);
+    __builtin_prefetch(&hot.first_us, 1);
+  }
+  void prefetch_all() const {
+    prefetch();
+    __builtin_prefetch(&cold, 1);
+  }
+};
+static_assert(sizeof(FlowSlot) == 192);
+
 inline constexpr unsigned kTunnelBits = 4, kSliceShift = kTunnelBits * kMaxTunnels;
 static_assert(static_cast<unsigned>(Tunnel::kCount) <= 1U << kTunnelBits);
 static_assert(kSliceShift <= 40);

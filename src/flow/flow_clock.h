@@ -18,8 +18,7 @@ class FlowClock {
     const int64_t step = time_us - latest_us_;
     if (step > 0) [[likely]] {
       latest_us_ = time_us;
-      ticked_us_ += static_cast<uint64_t>(started_ && step > kLongestStepUs ? kLongestStepUs : started_ ? step : 0);
-      started_ = true;
+      ticked_us_ += static_cast<uint64_t>(step < kLongestStepUs ? step : kLongestStepUs);
     } else if (step < -kEpochStepUs) {
       latest_us_ = time_us;
     }
@@ -29,9 +28,8 @@ class FlowClock {
   int64_t latest_us() const { return latest_us_; }
 
  private:
-  int64_t latest_us_ = 0;
+  int64_t latest_us_ = 0;  // the first packet is a jump like others
   uint64_t ticked_us_ = 0;
-  bool started_ = false;
 };
 
 }  // namespace microcloud

@@ -13,60 +13,25 @@ using namespace flow_state;
 FlowTable::FlowTable(FlowSettings settings, RecordSink& sink)
     : settings_(std::move(settings)),
       sink_(sink),
-      hot_(settings_.capacity),
-      cold_(settings_.capacity),
+      slots_(settings_.capacity),
       outer_(settings_.capacity),
       wheel_(settings_.capacity) {}
 
-void FlowTable::meter(std::span<Packet> packets) {
-  assert(packets.size() <= kBurst);
-  if (packets.empty()) return;
-  if (!started_) {
-    started_ = true;
-    wheel_.start(packets.front().tick_ms);
-  }
-  for (Packet& packet : packets) {
-    packet.hash = packet.key.hash(settings_.seed);
-    index_.prefetch(FlowIndex::tag_of(packet.hash));
-  }
-  uint32_t candidates[kBurst];
-  for (size_t at = 0; at < packets.size(); ++at) {
-    const uint32_t slot = index_.find(FlowIndex::tag_of(packets[at].hash), [](uint32_t) { return true; });
-    candidates[at] = slot;
-    if (slot == FlowIndex::kNone) continue;
-    __builtin_prefetch(&hot_[slot], 1);
-    __builtin_prefetch(&hot_[slot].first_us, 1);
-  }
-  for (size_t at = 0; at < packets.size(); ++at) meter_one(packets[at], candidates[at]);
-}
-
 uint32_t FlowTable::find(const Packet& packet) const {
-  return index_.find(FlowIndex::tag_of(packet.hash), [&](uint32_t slot) { return hot_[slot].key == packet.key; });
+  return index_.find(FlowIndex::tag_of(packet.hash), [&](uint32_t slot) { return slots_[slot].hot.key == packet.key; });
 }
 
-void FlowTable::meter_one(Packet& packet, uint32_t candidate) {
-  uint32_t slot = candidate;
-  // A candidate is a guess: flows may have begun and ended since, and tags may be equal by chance.
-  if (slot == FlowIndex::kNone || (hot_[slot].state & kUsed) == 0 || !(hot_[slot].key == packet.key)) slot = find(packet);
-  if (slot != FlowIndex::kNone) {
-    FlowHot& hot = hot_[slot];
-    const uint32_t idle = packet.tick_ms - hot.last_tick_ms;
-    const uint32_t age = packet.tick_ms - hot.slice_tick_ms;
-    if (idle >= settings_.idle_ms || age >= settings_.active_ms || (hot.state & kClosed) != 0) [[unlikely]] {
-      const bool ended = settle(slot, packet.tick_ms);
-      const bool reopened = !ended && (hot.state & kClosed) != 0 && packet.has_tcp &&
-                            (packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn;
-      if (ended) {
-        release(slot);
-        slot = FlowIndex::kNone;
-      } else if (reopened) {
-        end(slot, EndReason::Ended);
-        slot = FlowIndex::kNone;
-      }
-    }
+/// Whether the flow was over when this packet came: it timed out, or it is closed and the packet opens another one.
+bool FlowTable::ends_before(uint32_t slot, const Packet& packet) {
+  const FlowHot& hot = slots_[slot].hot;
+  if (settle(slot, packet.tick_ms)) {
+    release(slot);
+    return true;
   }
-  if (slot == FlowIndex::kNone) slot = begin(packet);
-  add(slot, packet);
+  const bool opens = packet.has_tcp && (packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn;
+  if ((hot.state & kClosed) == 0 || !opens) return false;
+  end(slot, EndReason::Ended);
+  return true;
 }
 
 uint32_t FlowTable::begin(const Packet& packet) {
@@ -82,13 +47,13 @@ uint32_t FlowTable::begin(const Packet& packet) {
   counters_.open.set(open_);
   counters_.created.add();
 
-  FlowHot& hot = hot_[slot];
+  FlowHot& hot = slots_[slot].hot;
   hot = FlowHot{};
   hot.key = packet.key;
   hot.state = static_cast<uint16_t>(kUsed | (packet.from_low ? 0 : kInitiatorHigh | kFirstFromHigh));
   if (packet.key.protocol != ip_protocol::kTcp) hot.state |= kWaitRequest;
 
-  FlowCold& cold = cold_[slot];
+  FlowCold& cold = slots_[slot].cold;
   cold = FlowCold{};
   cold.flow_id = next_flow_id_;
   next_flow_id_ += settings_.flow_id_step;
@@ -126,8 +91,8 @@ uint32_t FlowTable::begin(const Packet& packet) {
 /// Where a flow's packets are wrapped in different ways (one direction in a tunnel, the other not), the first one with the
 /// most encapsulations is told.
 void FlowTable::remember_around(uint32_t slot, const Packet& packet) {
-  FlowHot& hot = hot_[slot];
-  FlowCold& cold = cold_[slot];
+  FlowHot& hot = slots_[slot].hot;
+  FlowCold& cold = slots_[slot].cold;
   const Encapsulation& around = packet.around;
   constexpr unsigned kFlags = (1U << flow_knows::kDepthShift) - 1;
   hot.known = static_cast<uint16_t>((hot.known & kFlags & ~flow_knows::kAroundFromHigh) |
@@ -165,8 +130,8 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
   hot.first_us = hot.last_us = packet.time_us;
 }
 
-void FlowTable::add(uint32_t slot, const Packet& packet) {
-  FlowHot& hot = hot_[slot];
+[[gnu::always_inline]] inline void FlowTable::add(uint32_t slot, const Packet& packet) {
+  FlowHot& hot = slots_[slot].hot;
   const unsigned from = packet.from_low ? 0 : 1;
   if ((hot.packets[0] | hot.packets[1]) == 0) begin_slice(hot, packet);
   hot.last_tick_ms = packet.tick_ms;
@@ -179,7 +144,7 @@ void FlowTable::add(uint32_t slot, const Packet& packet) {
     next_slice(slot);
   }
   if (packet.has_tcp) {
-    FlowCold& cold = cold_[slot];
+    FlowCold& cold = slots_[slot].cold;
     hot.tcp_flags[from] |= packet.tcp_flags;
     if ((hot.state & (kWaitAck | kWaitSynAck)) != 0 || (packet.tcp_flags & tcp_flag::kSyn) != 0) {
       track_handshake(hot, cold, from, packet.tcp_flags, packet.time_us);
@@ -191,8 +156,49 @@ void FlowTable::add(uint32_t slot, const Packet& packet) {
     }
   }
   if ((hot.state & (kWaitRequest | kWaitResponse)) != 0 && packet.payload_octets > 0) {
-    track_first_answer(hot, cold_[slot], from, packet.time_us);
+    track_first_answer(hot, slots_[slot].cold, from, packet.time_us);
   }
+}
+
+[[gnu::always_inline]] inline void FlowTable::meter_one(const Packet& packet, uint32_t candidate) {
+  uint32_t slot = candidate;
+  // A candidate is a guess: flows may have begun and ended since, and tags may be equal by chance.
+  if (slot == FlowIndex::kNone || (slots_[slot].hot.state & kUsed) == 0 || !(slots_[slot].hot.key == packet.key)) slot = find(packet);
+  if (slot != FlowIndex::kNone) {
+    FlowHot& hot = slots_[slot].hot;
+    const uint32_t idle = packet.tick_ms - hot.last_tick_ms;
+    const uint32_t age = packet.tick_ms - hot.slice_tick_ms;
+    if (idle >= settings_.idle_ms || age >= settings_.active_ms || (hot.state & kClosed) != 0) [[unlikely]] {
+      if (ends_before(slot, packet)) slot = FlowIndex::kNone;
+    }
+  }
+  if (slot == FlowIndex::kNone) slot = begin(packet);
+  add(slot, packet);
+}
+
+void FlowTable::meter(std::span<Packet> packets) {
+  assert(packets.size() <= kBurst);
+  if (packets.empty()) return;
+  if (!started_) {
+    started_ = true;
+    wheel_.start(packets.front().tick_ms);
+  }
+  for (Packet& packet : packets) {
+    packet.hash = packet.key.hash(settings_.seed);
+    index_.prefetch(FlowIndex::tag_of(packet.hash));
+  }
+  uint32_t candidates[kBurst];
+  uint32_t begun = 0;
+  for (size_t at = 0; at < packets.size(); ++at) {
+    const uint32_t slot = index_.find(FlowIndex::tag_of(packets[at].hash), [](uint32_t) { return true; });
+    candidates[at] = slot;
+    if (slot == FlowIndex::kNone) {
+      slots_[free_slot(begun++)].prefetch_all();
+    } else {
+      slots_[slot].prefetch();
+    }
+  }
+  for (size_t at = 0; at < packets.size(); ++at) meter_one(packets[at], candidates[at]);
 }
 
 /// The earliest tick at which something may be due. Ticks wrap: only differences to other ticks mean something.
@@ -205,7 +211,7 @@ uint32_t FlowTable::deadline(const FlowHot& hot) const {
 }
 
 bool FlowTable::settle(uint32_t slot, uint32_t tick_ms) {
-  FlowHot& hot = hot_[slot];
+  FlowHot& hot = slots_[slot].hot;
   const bool closed = (hot.state & kClosed) != 0;
   const uint32_t end = closed ? static_cast<uint32_t>(hot.mark_us) + kLingerMs : hot.last_tick_ms + settings_.idle_ms;
   const uint32_t active = hot.slice_tick_ms + settings_.active_ms;
@@ -220,8 +226,8 @@ bool FlowTable::settle(uint32_t slot, uint32_t tick_ms) {
 }
 
 void FlowTable::next_slice(uint32_t slot) {
-  FlowHot& hot = hot_[slot];
-  FlowCold& cold = cold_[slot];
+  FlowHot& hot = slots_[slot].hot;
+  FlowCold& cold = slots_[slot].cold;
   hot.packets = {};
   hot.octets = {};
   hot.tcp_flags = {};
@@ -230,10 +236,10 @@ void FlowTable::next_slice(uint32_t slot) {
 }
 
 void FlowTable::release(uint32_t slot) {
-  FlowHot& hot = hot_[slot];
-  index_.erase(FlowIndex::tag_of(hot.key.hash(settings_.seed)), slot);
+  FlowHot& hot = slots_[slot].hot;
+  index_.erase(tag(hot), slot);
   wheel_.remove(slot);
-  if (const uint32_t outer = cold_[slot].outer; outer != kNoOuter) free_outer_.push_back(outer);
+  if (const uint32_t outer = slots_[slot].cold.outer; outer != kNoOuter) free_outer_.push_back(outer);
   hot.state = 0;
   free_.push_back(slot);
   --open_;
@@ -250,18 +256,15 @@ void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
   uint32_t slots[kGroup];
   while (most > 0) {
     const uint32_t count = wheel_.due(tick_ms, slots, std::min(most, kGroup));
-    for (uint32_t at = 0; at < count; ++at) {
-      __builtin_prefetch(&hot_[slots[at]], 1);
-      __builtin_prefetch(&hot_[slots[at]].first_us, 1);
-      __builtin_prefetch(&cold_[slots[at]]);
-    }
+    for (uint32_t at = 0; at < count; ++at) slots_[slots[at]].prefetch_all();
+    for (uint32_t at = 0; at < count; ++at) index_.prefetch(tag(slots_[slots[at]].hot));
     for (uint32_t at = 0; at < count; ++at) {
       const uint32_t slot = slots[at];
       if (settle(slot, tick_ms)) {
         release(slot);
       } else {
         wheel_.remove(slot);
-        wheel_.add(slot, deadline(hot_[slot]));
+        wheel_.add(slot, deadline(slots_[slot].hot));
       }
     }
     if (count < kGroup && count < most) return;
@@ -279,15 +282,15 @@ void FlowTable::evict_oldest() {
   uint32_t oldest = slots[0];
   for (uint32_t at = 1; at < count; ++at) {
     const uint32_t slot = slots[at];
-    const auto later = static_cast<int32_t>(hot_[slot].last_tick_ms - hot_[oldest].last_tick_ms);
-    if (later < 0 || (later == 0 && hot_[slot].last_us < hot_[oldest].last_us)) oldest = slot;
+    const auto later = static_cast<int32_t>(slots_[slot].hot.last_tick_ms - slots_[oldest].hot.last_tick_ms);
+    if (later < 0 || (later == 0 && slots_[slot].hot.last_us < slots_[oldest].hot.last_us)) oldest = slot;
   }
   for (uint32_t at = 0; at < count; ++at) {
     if (slots[at] == oldest) continue;
     wheel_.remove(slots[at]);
-    wheel_.add(slots[at], deadline(hot_[slots[at]]));
+    wheel_.add(slots[at], deadline(slots_[slots[at]].hot));
   }
-  const bool closed = (hot_[oldest].state & kClosed) != 0;
+  const bool closed = (slots_[oldest].hot.state & kClosed) != 0;
   counters_.evicted.add();
   end(oldest, closed ? EndReason::Ended : EndReason::LackOfResources);
 }
@@ -295,7 +298,7 @@ void FlowTable::evict_oldest() {
 void FlowTable::finish(uint32_t tick_ms) {
   expire(tick_ms, 0xffffffff);
   for (uint32_t slot = 0; slot < used_high_; ++slot) {
-    const FlowHot& hot = hot_[slot];
+    const FlowHot& hot = slots_[slot].hot;
     if ((hot.state & kUsed) == 0) continue;
     if (settle(slot, tick_ms)) {
       release(slot);

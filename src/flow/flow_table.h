@@ -1,6 +1,7 @@
 // The flow table: packets in, flow records out. One per worker, used by its thread alone.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -60,10 +61,15 @@ class FlowTable {
   const FlowCounters& counters() const { return counters_; }
 
  private:
-  void meter_one(Packet& packet, uint32_t candidate);
+  void meter_one(const Packet& packet, uint32_t candidate);
   uint32_t find(const Packet& packet) const;
-  bool ends_before(FlowHot& hot, const Packet& packet, EndReason& reason) const;
+  bool ends_before(uint32_t slot, const Packet& packet);
   uint32_t begin(const Packet& packet);
+  /// The slot that the `ahead`-th flow begun from now on will take, should none end before.
+  uint32_t free_slot(uint32_t ahead) const {
+    const auto recycled = static_cast<uint32_t>(free_.size());
+    return ahead < recycled ? free_[recycled - 1 - ahead] : std::min(used_high_ + ahead - recycled, settings_.capacity - 1);
+  }
   void begin_slice(FlowHot& hot, const Packet& packet);
   void add(uint32_t slot, const Packet& packet);
   void remember_around(uint32_t slot, const Packet& packet);
@@ -73,6 +79,7 @@ class FlowTable {
   uint32_t deadline(const FlowHot& hot) const;
   void tell(uint32_t slot, EndReason reason);
   void next_slice(uint32_t slot);
+  uint32_t tag(const FlowHot& hot) const { return FlowIndex::tag_of(hot.key.hash(settings_.seed)); }
   void release(uint32_t slot);
   void end(uint32_t slot, EndReason reason);
   void evict_oldest();
@@ -80,8 +87,7 @@ class FlowTable {
   FlowSettings settings_;
   RecordSink& sink_;
   FlowIndex index_;
-  HugeArray<FlowHot> hot_;
-  HugeArray<FlowCold> cold_;
+  HugeArray<FlowSlot> slots_;
   HugeArray<OuterEnds> outer_;
   TimingWheel wheel_;
   std::vector<uint32_t> free_;

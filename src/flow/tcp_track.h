@@ -5,6 +5,8 @@
 
 namespace microcloud {
 
+static_assert(flow_state::kSequenceHigh == flow_state::kSequenceLow << 1);
+
 inline uint32_t microseconds_between(int64_t earlier_us, int64_t later_us) {
   const int64_t between = later_us - earlier_us;
   return between <= 0 ? 0U : between >= kUnknownLatency ? kUnknownLatency - 1 : static_cast<uint32_t>(between);
@@ -57,16 +59,18 @@ inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Pa
   const bool syn = (packet.tcp_flags & tcp_flag::kSyn) != 0;
   const bool fin = (packet.tcp_flags & tcp_flag::kFin) != 0;
   const uint32_t length = packet.payload_octets + (syn ? 1 : 0) + (fin ? 1 : 0);
-  if (length == 0 || (packet.tcp_flags & tcp_flag::kRst) != 0) return;
   const uint32_t start = packet.tcp_sequence;
   const uint32_t end = start + length;
   uint32_t& next = hot.next_sequence[from];
-  const uint16_t known = from == 0 ? kSequenceLow : kSequenceHigh;
+  const auto known = static_cast<uint16_t>(kSequenceLow << from);
   const auto ahead = static_cast<int32_t>(start - next);
+  if (ahead == 0 && (hot.state & known) != 0) [[likely]] {  // in order: data and bare acknowledgements alike
+    next = end;
+    return;
+  }
+  if (length == 0 || (packet.tcp_flags & tcp_flag::kRst) != 0) return;
   if ((hot.state & known) == 0 || (syn && end != next)) {  // the first one seen, or a connection begun anew
     hot.state |= known;
-    next = end;
-  } else if (ahead == 0) {
     next = end;
   } else if (ahead > 0) {
     hot.hole_low = next;

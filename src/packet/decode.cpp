@@ -58,9 +58,9 @@ Next by_ether_type(uint16_t type, Layers& at) {
   }
 }
 
-bool is_tunnel_port(uint16_t port) {
-  return port == kL2tpPort || port == kGtpuPort || port == kTeredoPort || port == kVxlanPort || port == kGenevePort ||
-         port == kVxlanLinuxPort;
+bool is_tunnel_port(uint16_t port) {  // no short cuts: six comparisons cost less than one mispredicted branch
+  return (port == kL2tpPort) | (port == kGtpuPort) | (port == kTeredoPort) | (port == kVxlanPort) | (port == kGenevePort) |
+         (port == kVxlanLinuxPort);
 }
 
 Next by_port(uint16_t port, Layers& at) {
@@ -75,7 +75,7 @@ Next by_port(uint16_t port, Layers& at) {
   }
 }
 
-bool may_be_tunnel(const Packet& packet) { return is_tunnel_port(packet.key.low_port) || is_tunnel_port(packet.key.high_port); }
+bool may_be_tunnel(const Packet& packet) { return is_tunnel_port(packet.key.low_port) | is_tunnel_port(packet.key.high_port); }
 
 Next read_udp_payload(Layers& at) {
   const FlowKey& key = at.packet.key;

@@ -47,7 +47,6 @@ struct FlowKey {
     return differing == 0;
   }
   uint64_t hash(const HashSeed& seed) const {
-    if (version == 4) return hash_words(seed, word(0), word(2), word(4));
     return hash_words(seed, word(0), word(1), word(2), word(3), word(4));
   }
   IpAddress address(bool of_low) const {

@@ -9,8 +9,9 @@ namespace microcloud {
 inline void accept_ports(Packet& packet, uint16_t source, uint16_t destination) {
   FlowKey& key = packet.key;
   if (key.same_addresses()) [[unlikely]] packet.from_low = source <= destination;  // with equal addresses the ports decide
-  key.low_port = packet.from_low ? source : destination;
-  key.high_port = packet.from_low ? destination : source;
+  const auto swapped = static_cast<uint16_t>((source ^ destination) & (packet.from_low ? 0 : 0xffff));  // see not_above()
+  key.low_port = source ^ swapped;
+  key.high_port = destination ^ swapped;
 }
 
 /// The ports alone: of SCTP, and of a TCP or UDP header that the capture cuts.
@@ -32,7 +33,7 @@ inline bool bad_transport_checksum(const Packet& packet, Bytes segment, uint32_t
   return checksum_fold(checksum_add(segment.first(octets), sum)) != 0;
 }
 
-inline Next read_tcp(Layers& at) {
+HOT_STEP Next read_tcp(Layers& at) {
   Packet& packet = at.packet;
   if (!at.in.has(20)) [[unlikely]] return read_ports(at);
   const Bytes segment = at.in.rest();
@@ -57,7 +58,7 @@ inline Next read_tcp(Layers& at) {
 }
 
 /// UDP and UDP-Lite.
-inline Next read_udp(Layers& at) {
+HOT_STEP Next read_udp(Layers& at) {
   Packet& packet = at.packet;
   if (!at.in.has(8)) [[unlikely]] return read_ports(at);
   const Bytes datagram = at.in.rest();
