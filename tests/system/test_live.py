@@ -114,10 +114,10 @@ class Live(ProbeTest):
         if reason:
             self.skipTest(reason)
 
-    def capture(self, path, *args, workers=1, pace=("--pps", "5000")):
-        """What a probe on the receiving end says while `path` is sent from the other."""
+    def capture(self, path, *args, interface=Link.RECEIVER, workers=1, pace=("--pps", "5000")):
+        """What a probe on one end, the receiver's, says while `path` is sent from the other."""
         with Link() as link:
-            process = harness.start_probe("-i", link.RECEIVER, *args, "--workers", str(workers), prefix=link.inside)
+            process = harness.start_probe("-i", interface, *args, "--workers", str(workers), prefix=link.inside)
             try:
                 link.wait_for_capture(process, workers)
                 link.send(path, *pace)
@@ -160,6 +160,15 @@ class Live(ProbeTest):
         with harness.scratch_file(frames.pcap(packets)) as path:
             done = self.capture(path, "--json", "-", "-f", "src port 4 or src port 7")
         self.assertEqual(sorted(flow["sourceTransportPort"] for flow in done.records), [4, 7])
+
+    def test_interface_that_received_or_sent(self):
+        with harness.scratch_file(frames.pcap([(0, frames.udp("10.0.0.1", 1, "10.0.0.2", 9))])) as path:
+            received, = self.capture(path, "--json", "-").records
+            sent, = self.capture(path, "--json", "-", interface=Link.SENDER).records
+        self.assertGreater(received["ingressInterface"], 1)
+        self.assertNotIn("egressInterface", received)
+        self.assertGreater(sent["egressInterface"], 1)
+        self.assertNotIn("ingressInterface", sent)
 
     def test_drops_are_told(self):
         """While the probe is stopped more is sent than its ring holds: each packet was metered, or is told as dropped."""
