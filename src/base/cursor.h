@@ -1,12 +1,15 @@
 // The only way to bytes that came from outside: reads in network byte order that latch on the first overrun.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 
 namespace microcloud {
+
+static_assert(std::endian::native == std::endian::little, "loads in network byte order swap, key words are laid out so");
 
 using Bytes = std::span<const uint8_t>;
 

@@ -152,6 +152,7 @@ struct Stopped {
   Cursor in;
   Next next;
   bool have_ip;
+  bool same_addresses;
   uint16_t ip_source_at;
 };
 
@@ -159,6 +160,7 @@ struct Stopped {
   Layers at(frame, packet, anomalies);
   at.in = stopped.in;
   at.have_ip = stopped.have_ip;
+  at.same_addresses = stopped.same_addresses;
   at.ip_source_at = stopped.ip_source_at;
   return finish(at, stopped.next);
 }
@@ -192,7 +194,7 @@ Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Count
     if (next.kind == Kind::UdpPayload && !may_be_tunnel(packet)) next = kDone;
   }
   if (next.kind == Kind::Done && at.have_ip) return Ignored::kCount;
-  return decode_further(frame, packet, anomalies, {at.in, next, at.have_ip, at.ip_source_at});
+  return decode_further(frame, packet, anomalies, {at.in, next, at.have_ip, at.same_addresses, at.ip_source_at});
 }
 
 const char* ignored_name(Ignored reason) {

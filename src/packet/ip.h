@@ -1,53 +1,58 @@
 // IPv4 (RFC 791) and IPv6 (RFC 8200) with its extension headers; Mobile IP's minimal encapsulation (RFC 2004).
 #pragma once
 
-#include <type_traits>
-
 #include "packet/checksum.h"
 #include "packet/layers.h"
 
 namespace microcloud {
 
-/// Whether `a` is not above `b`. Which of two addresses is smaller is a toss-up: a branch on it is lost half of the time,
-/// so that this and what depends on it is reckoned without one.
-template <unsigned Version>
-inline bool not_above(const uint8_t* a, const uint8_t* b) {
-  if constexpr (Version == 4) return load_be32(a) <= load_be32(b);
-  const uint64_t high_a = load_be64(a), high_b = load_be64(b);
-  const bool below = high_a < high_b, same = high_a == high_b, rest = load_be64(a + 8) <= load_be64(b + 8);
-  return below | (same & rest);
+/// Puts the addresses into the key, the smaller one first; returns whether that is `source`. Which one is smaller is a
+/// toss-up, and a branch on it lost half of the time: nothing here branches. Whole words are stored, as they are read again.
+inline bool place_ends_v4(FlowKey& key, const uint8_t* source, const uint8_t* destination, bool& same) {
+  uint32_t from, to;
+  std::memcpy(&from, source, 4);
+  std::memcpy(&to, destination, 4);
+  const bool from_low = __builtin_bswap32(from) <= __builtin_bswap32(to);
+  const uint32_t swapped = (from ^ to) & (from_low ? 0U : ~0U);
+  key.set_word(0, from ^ swapped);
+  key.set_word(1, 0);
+  key.set_word(2, to ^ swapped);
+  key.set_word(3, 0);
+  same = from == to;
+  return from_low;
 }
 
-/// Copies two addresses, in turn when `keep`, else swapped.
-template <unsigned Version>
-inline void place_ends(FlowKey& key, const uint8_t* source, const uint8_t* destination, bool keep) {
-  using Word = std::conditional_t<Version == 4, uint32_t, uint64_t>;
-  const Word swap = keep ? 0 : ~Word{0};
-  for (size_t at = 0; at < (Version == 4 ? 4 : 16); at += sizeof(Word)) {
-    Word from, to;
-    std::memcpy(&from, source + at, sizeof from);
-    std::memcpy(&to, destination + at, sizeof to);
-    const Word difference = (from ^ to) & swap;
-    from ^= difference;
-    to ^= difference;
-    std::memcpy(key.low.data() + at, &from, sizeof from);
-    std::memcpy(key.high.data() + at, &to, sizeof to);
+inline bool place_ends_v6(FlowKey& key, const uint8_t* source, const uint8_t* destination, bool& same) {
+  uint64_t from[2], to[2];
+  std::memcpy(from, source, 16);
+  std::memcpy(to, destination, 16);
+  const uint64_t from_high = __builtin_bswap64(from[0]), to_high = __builtin_bswap64(to[0]);
+  const bool above = from_high < to_high, level = from_high == to_high;
+  const bool from_low = above | (level & (__builtin_bswap64(from[1]) <= __builtin_bswap64(to[1])));
+  const uint64_t keep = from_low ? 0 : ~uint64_t{0};
+  const uint64_t swapped[2] = {(from[0] ^ to[0]) & keep, (from[1] ^ to[1]) & keep};
+  for (size_t at = 0; at < 2; ++at) {
+    key.set_word(at, from[at] ^ swapped[at]);
+    key.set_word(2 + at, to[at] ^ swapped[at]);
   }
+  same = level & (from[1] == to[1]);
+  return from_low;
 }
 
-/// Puts the addresses into the key, the smaller one first, and clears what belonged to an outer packet.
+/// The packet is this one now: what belonged to an outer one is cleared.
 template <unsigned Version>
-inline void accept_ip(Layers& at, const uint8_t* source, const uint8_t* destination, uint32_t octets) {
+inline void accept_ip(Layers& at, const uint8_t* source, const uint8_t* destination, uint8_t protocol, uint32_t octets) {
   Packet& packet = at.packet;
-  packet.from_low = not_above<Version>(source, destination);
-  packet.key = FlowKey{};
-  place_ends<Version>(packet.key, source, destination, packet.from_low);
-  packet.key.version = Version;
+  if constexpr (Version == 4) {
+    packet.from_low = place_ends_v4(packet.key, source, destination, at.same_addresses);
+  } else {
+    packet.from_low = place_ends_v6(packet.key, source, destination, at.same_addresses);
+  }
+  packet.key.set_tail(0, 0, protocol, Version);
   packet.octets = octets;
   packet.has_tcp = false;
   packet.has_icmp = false;
   packet.tcp_flags = 0;
-  packet.payload_octets = 0;
   packet.payload_captured = 0;
   packet.payload_at = at.offset();
   at.have_ip = true;
@@ -85,10 +90,9 @@ HOT_STEP Next read_ipv4(Layers& at) {
 
   Packet& packet = at.packet;
   const uint8_t protocol = fixed[9];
-  accept_ip<4>(at, &fixed[12], &fixed[16], total);
+  accept_ip<4>(at, &fixed[12], &fixed[16], protocol, total);
   at.ip_source_at = static_cast<uint16_t>(start + 12);
   packet.tos = fixed[1];
-  packet.key.protocol = protocol;
   packet.payload_octets = total - header;
   const unsigned fragment = load_be16(&fixed[6]);
   if (packet.fragment == FragmentPart::First) packet.fragment_opened = true;  // of a tunnel around us
@@ -112,7 +116,7 @@ HOT_STEP Next read_ipv6(Layers& at) {
   at.in.keep(payload);
 
   Packet& packet = at.packet;
-  accept_ip<6>(at, &fixed[8], &fixed[24], payload + 40);
+  accept_ip<6>(at, &fixed[8], &fixed[24], protocol, payload + 40);
   at.ip_source_at = static_cast<uint16_t>(start + 8);
   packet.tos = static_cast<uint8_t>(fixed[0] << 4 | fixed[1] >> 4);
   if (packet.fragment == FragmentPart::First) packet.fragment_opened = true;
@@ -174,8 +178,7 @@ inline Next read_mobile_ip(Layers& at) {
   if (!at.open(Tunnel::MobileIp)) return kDone;
   const Ipv4 outer_source = packet.key.address(packet.from_low).as_v4();
   const uint32_t payload = packet.payload_octets - header;
-  accept_ip<4>(at, has_source ? source.data() : outer_source.bytes.data(), destination.data(), packet.octets - header);
-  packet.key.protocol = protocol;
+  accept_ip<4>(at, has_source ? source.data() : outer_source.bytes.data(), destination.data(), protocol, packet.octets - header);
   packet.payload_octets = payload;
   return Next::ip_protocol(protocol);
 }

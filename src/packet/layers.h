@@ -82,6 +82,7 @@ struct Layers {
   bool verify_transport;
 
   bool have_ip = false;       // packet describes a good IP packet,
+  bool same_addresses = false;  // with one address at both ends,
   bool arp = false;
   uint16_t ip_source_at = 0;  // whose source address stands here in the frame
   std::optional<Encapsulation> around_ip;  // what was around it, once something is opened behind it

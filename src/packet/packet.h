@@ -40,7 +40,12 @@ struct FlowKey {
     std::memcpy(&value, static_cast<const char*>(static_cast<const void*>(this)) + at * 8, sizeof value);
     return value;
   }
-  bool same_addresses() const { return ((word(0) ^ word(2)) | (word(1) ^ word(3))) == 0; }
+  void set_word(size_t at, uint64_t value) {
+    std::memcpy(static_cast<char*>(static_cast<void*>(this)) + at * 8, &value, sizeof value);
+  }
+  void set_tail(uint16_t port_of_low, uint16_t port_of_high, uint8_t of_protocol, uint8_t of_version) {
+    set_word(4, port_of_low | uint64_t{port_of_high} << 16 | uint64_t{of_protocol} << 32 | uint64_t{of_version} << 40);
+  }
   bool operator==(const FlowKey& other) const {
     uint64_t differing = 0;
     for (size_t at = 0; at < 5; ++at) differing |= word(at) ^ other.word(at);

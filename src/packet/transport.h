@@ -6,18 +6,18 @@
 
 namespace microcloud {
 
-inline void accept_ports(Packet& packet, uint16_t source, uint16_t destination) {
-  FlowKey& key = packet.key;
-  if (key.same_addresses()) [[unlikely]] packet.from_low = source <= destination;  // with equal addresses the ports decide
-  const auto swapped = static_cast<uint16_t>((source ^ destination) & (packet.from_low ? 0 : 0xffff));  // see not_above()
-  key.low_port = source ^ swapped;
-  key.high_port = destination ^ swapped;
+inline void accept_ports(Layers& at, uint8_t protocol, uint16_t source, uint16_t destination) {
+  Packet& packet = at.packet;
+  if (at.same_addresses) [[unlikely]] packet.from_low = source <= destination;  // with equal addresses the ports decide
+  const auto swapped = static_cast<uint16_t>((source ^ destination) & (packet.from_low ? 0 : 0xffff));  // see place_ends_v4()
+  packet.key.set_tail(static_cast<uint16_t>(source ^ swapped), static_cast<uint16_t>(destination ^ swapped), protocol,
+                      packet.key.version);
 }
 
 /// The ports alone: of SCTP, and of a TCP or UDP header that the capture cuts.
 inline Next read_ports(Layers& at) {
   const Bytes ports = at.in.bytes(4);
-  if (!ports.empty()) accept_ports(at.packet, load_be16(&ports[0]), load_be16(&ports[2]));
+  if (!ports.empty()) accept_ports(at, at.packet.key.protocol, load_be16(&ports[0]), load_be16(&ports[2]));
   return kDone;
 }
 
@@ -39,7 +39,7 @@ HOT_STEP Next read_tcp(Layers& at) {
   const Bytes segment = at.in.rest();
   const uint32_t segment_octets = packet.payload_octets;
   at.in.skip(20);
-  accept_ports(packet, load_be16(&segment[0]), load_be16(&segment[2]));
+  accept_ports(at, ip_protocol::kTcp, load_be16(&segment[0]), load_be16(&segment[2]));
   const unsigned offset_flags = load_be16(&segment[12]);
   const unsigned header = (offset_flags >> 12) * 4;
   if (header < 20) [[unlikely]] return kDone;
@@ -63,10 +63,11 @@ HOT_STEP Next read_udp(Layers& at) {
   if (!at.in.has(8)) [[unlikely]] return read_ports(at);
   const Bytes datagram = at.in.rest();
   at.in.skip(8);
-  accept_ports(packet, load_be16(&datagram[0]), load_be16(&datagram[2]));
+  const uint8_t protocol = packet.key.protocol;
+  accept_ports(at, protocol, load_be16(&datagram[0]), load_be16(&datagram[2]));
   const uint32_t length = load_be16(&datagram[4]);
   const uint16_t checksum = load_be16(&datagram[6]);
-  const bool length_counts = packet.key.protocol == ip_protocol::kUdp && length >= 8;  // UDP-Lite has its coverage there
+  const bool length_counts = protocol == ip_protocol::kUdp && length >= 8;  // UDP-Lite has its coverage there
   if (length_counts) at.in.keep(length - 8);
   const uint32_t octets = length_counts && length < packet.payload_octets ? length : packet.payload_octets;
   packet.payload_octets = octets > 8 ? octets - 8 : 0;
