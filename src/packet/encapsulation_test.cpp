@@ -106,6 +106,16 @@ TEST(Encapsulation, MplsPayloadsAreToldApart) {
   EXPECT_EQ(Decoded(Packet().eth().mpls(16).payload("neither")).reason, Ignored::NotIp);
 }
 
+TEST(Encapsulation, Ipv6AddressThatReadsAsAnEtherTypeIsStillIpv6) {
+  for (const std::string group : {"800", "806", "86dd", "8100", "88a8", "8847", "8864"}) {
+    const Packet ip = Packet().ipv6("2001:db8:" + group + "::1", "2001:db8::1").udp(1, 2).payload("behind a label");
+    const std::string flow = "udp [2001:db8:" + group + "::1]:1 > [2001:db8::1]:2";
+    EXPECT_EQ(Decoded(Packet().eth().mpls(16).append(ip)).flow(), flow);
+    EXPECT_EQ(Decoded(Packet().eth().mpls(16).append(ip).cut(70)).flow(), flow);
+    EXPECT_EQ(Decoded(Packet().eth().ipv4("192.0.2.1", "192.0.2.2").gre().mpls(16).append(ip)).flow(), flow);
+  }
+}
+
 TEST(Encapsulation, WccpRedirectHeaderIsPassed) {
   const Packet gre = outer().gre({.protocol = 0x883e});
   EXPECT_EQ(Decoded(Packet(gre).append(inner_udp())).flow(), "udp 10.0.0.1:1000 > 10.0.0.2:2000");
@@ -152,6 +162,19 @@ TEST(Encapsulation, TunnelWithoutIpIsAFlowOfItsOuterPacket) {
   expect_outer(outer().gre({.sequence = 1, .protocol = 0x88be}).payload(tools::Blob(8)), kOuterGre);
   expect_outer(outer().gre({.sequence = 1, .protocol = 0x22eb}).payload(tools::Blob(12)), kOuterGre);
   expect_outer(outer().pptp_gre(31, {.ack = 5}), kOuterGre);
+}
+
+TEST(Encapsulation, NothingInsideIsNothingWrong) {
+  for (const Packet& frame : {outer().pptp_gre(31, {.ack = 5}), outer().gre({.protocol = 0}),
+                              outer().gre({.key = 1, .protocol = 0x0800}), outer().udp(2152, 2152).gtpu(9)}) {
+    EXPECT_EQ(Decoded(frame).anomalies(), 0U);
+    EXPECT_EQ(Decoded(frame).tunnels(), "");
+  }
+  tools::Blob padded = outer().pptp_gre(31, {.ack = 5}).bytes();
+  padded.resize(60);
+  EXPECT_EQ(Decoded(padded).anomalies(), 0U);
+  const Packet cut = outer().gre({.key = 1}).append(inner_udp()).cut(14 + 20 + 8);
+  EXPECT_EQ(Decoded(cut).count(Anomaly::MalformedInside), 1U) << "there was something, but not here";
 }
 
 TEST(Encapsulation, BrokenInsideIsAFlowOfItsOuterPacketAndCounted) {

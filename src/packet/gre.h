@@ -39,6 +39,7 @@ inline Next read_gre(Layers& at) {
     if (length == 0) break;
   }
   if (!at.in.ok()) return kTruncated;
+  if (at.wire_left() == 0) return kNotIp;  // a keep-alive, or PPTP's acknowledgement alone
   return gre_payload(at, protocol, (flags & kSequence) != 0, id);
 }
 

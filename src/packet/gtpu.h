@@ -27,6 +27,7 @@ inline Next read_gtpu(Layers& at) {
     }
   }
   if (!at.in.ok()) return kTruncated;
+  if (at.wire_left() == 0) return kNotIp;
   if (!at.open(Tunnel::Gtpu, tunnel)) return kDone;
   return kIpByVersion;
 }

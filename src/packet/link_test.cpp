@@ -34,7 +34,7 @@ TEST(Link, RawIp) {
   EXPECT_EQ(flow(FirstHeader::Ipv4, inner_udp()), kUdp);
   EXPECT_EQ(flow(FirstHeader::Ipv6, inner_v6()), kTcp6);
   EXPECT_EQ(flow(FirstHeader::Ipv4, inner_v6()), "malformed");
-  EXPECT_EQ(flow(FirstHeader::Ip, Packet().payload("no ip")), "not_ip");
+  EXPECT_EQ(flow(FirstHeader::Ip, Packet().payload("? no ip")), "not_ip");
 }
 
 TEST(Link, RawIpHasNoMacs) {

@@ -16,6 +16,12 @@ inline bool looks_like_ipv6(const Cursor& in, uint32_t wire_left) {
   return in.peek() >> 4 == 6 && in.left() >= 40 && payload + 40 <= wire_left;
 }
 
+/// No byte too many and none too few: hardly an Ethernet address.
+inline bool is_exactly_ipv6(const Cursor& in, uint32_t wire_left) {
+  const unsigned payload = static_cast<unsigned>(in.peek(4)) << 8 | in.peek(5);
+  return looks_like_ipv6(in, wire_left) && payload + 40 == wire_left;
+}
+
 inline bool looks_like_ethernet(const Cursor& in) {
   const unsigned type = static_cast<unsigned>(in.peek(12)) << 8 | in.peek(13);
   return in.left() >= 14 &&
@@ -42,6 +48,7 @@ inline Next read_mpls(Layers& at) {
 
   // Nothing else in the stack says what follows: the first nibble does, and an Ethernet address may begin with any.
   if (looks_like_ipv4(at.in)) return Next::ether_type(ether_type::kIpv4);
+  if (is_exactly_ipv6(at.in, at.wire_left())) return Next::ether_type(ether_type::kIpv6);
   if (at.in.peek() >> 4 == 0) {
     Cursor behind_control_word = at.in;
     behind_control_word.skip(4);
