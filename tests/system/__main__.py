@@ -67,6 +67,8 @@ def main():
     report_skips(result)
     if not options.pipeline and not options.names:
         report_unseen()
+    for test, _ in result.failures + result.errors:
+        print(f"failed: {test.id()}")
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     if not chosen.countTestCases():
         print("no test was chosen")

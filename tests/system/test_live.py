@@ -174,7 +174,7 @@ class Live(ProbeTest):
         """While the probe is stopped more is sent than its ring holds: each packet was metered, or is told as dropped."""
         packets = [(0, frames.udp("10.0.0.1", 1 + number, "10.0.0.2", 9, bytes(1400))) for number in range(2000)]
         with Link() as link, harness.scratch_file(frames.pcap(packets)) as path:
-            process = harness.start_probe("-i", link.RECEIVER, prefix=link.inside)
+            process = harness.start_probe("-i", link.RECEIVER, "--workers", "1", prefix=link.inside)
             try:
                 link.wait_for_capture(process, 1)
                 process.send_signal(signal.SIGSTOP)
@@ -191,7 +191,7 @@ class Live(ProbeTest):
     def test_loopback_counts_each_packet_once(self):
         with Link() as link:
             sh(*link.inside, "ip", "link", "set", "lo", "up")
-            process = harness.start_probe("-i", "lo", "--json", "-", prefix=link.inside)
+            process = harness.start_probe("-i", "lo", "--json", "-", "--workers", "1", prefix=link.inside)
             try:
                 link.wait_for_capture(process, 1)
                 sh(*link.inside, harness.PYTHON, "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
