@@ -82,6 +82,20 @@ class Link:
         sh(*self.inside, "tcpreplay", "-q", "-i", self.SENDER, *pace, path)
 
 
+def wait_until_idle(process):
+    """Until the probe has read what was sent: a tenth of a processor is more than waiting for packets takes."""
+    def ticks():
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+            words = file.read().rsplit(")", 1)[1].split()
+        return int(words[11]) + int(words[12])
+    for _ in range(200):
+        before = ticks()
+        time.sleep(0.4)
+        if ticks() - before <= 0.4 * os.sysconf("SC_CLK_TCK") / 10:
+            return
+    raise AssertionError("the probe is still busy")
+
+
 def sh(*words):
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -121,7 +135,7 @@ class Live(ProbeTest):
             try:
                 link.wait_for_capture(process, workers)
                 link.send(path, *pace)
-                time.sleep(0.5)
+                wait_until_idle(process)
             finally:
                 done = harness.end_probe(process)
         self.assertEqual(done.status, 0, done.stderr)
@@ -180,7 +194,7 @@ class Live(ProbeTest):
                 process.send_signal(signal.SIGSTOP)
                 link.send(path, "--topspeed", "--loop", "100")
                 process.send_signal(signal.SIGCONT)
-                time.sleep(1)
+                wait_until_idle(process)
                 lost = link.lost()
             finally:
                 done = harness.end_probe(process)
@@ -196,7 +210,7 @@ class Live(ProbeTest):
                 link.wait_for_capture(process, 1)
                 sh(*link.inside, harness.PYTHON, "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
                    "[s.sendto(b'x' * 72, ('127.0.0.1', 9)) for _ in range(5)]")
-                time.sleep(0.5)
+                wait_until_idle(process)
             finally:
                 done = harness.end_probe(process)
         udp = [counters(flow) for flow in done.records if flow["protocolIdentifier"] == 17]
