@@ -108,6 +108,7 @@ std::vector<std::vector<Input>> open_inputs(const Options& options) {
     live.bpf_filter = options.filter;
     live.snap_length = options.snap_length;
     live.promiscuous = !options.no_promiscuous;
+    if (options.interfaces.size() > 1) live.wait_ms = 0;
     unsigned worker = 0;
     for (auto& source : open_live(live, options.workers)) inputs[worker++].push_back({std::move(source), port});
   }

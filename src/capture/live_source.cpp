@@ -14,7 +14,6 @@ namespace microcloud {
 
 namespace {
 
-constexpr int kPollMs = 10;
 constexpr uint32_t kTag = 4;
 constexpr uint32_t kMacs = 12;  // the tag stands behind both addresses
 
@@ -52,6 +51,7 @@ uint8_t* put_tag_back(uint8_t* data, const tpacket3_hdr& header) {
 LiveSource::LiveSource(const Interface& interface, const LiveOptions& options)
     : interface_(interface),
       snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length),
+      wait_ms_(options.wait_ms),
       socket_(interface),
       ring_(socket_, options.ring_bytes) {
   socket_.bind();
@@ -90,13 +90,14 @@ bool LiveSource::take(tpacket3_hdr& header, Frame& frame) {
   frame.data = data;
   frame.time_us = int64_t{header.tp_sec} * 1'000'000 + header.tp_nsec / 1000;
   frame.interface = static_cast<uint32_t>(interface_.index);
-  frame.flag = outgoing ? FrameFlag::Outgoing : FrameFlag::None;
+  frame.outgoing = outgoing;
+  frame.checksum_pending = (header.tp_status & TP_STATUS_CSUMNOTREADY) != 0;
   return true;
 }
 
 ReadStatus LiveSource::wait() {
   pollfd event{socket_.fd(), POLLIN, 0};
-  ::poll(&event, 1, kPollMs);
+  ::poll(&event, 1, wait_ms_);
   if (ring_.open_block()) {
     down_ = false;
     return ReadStatus::More;

@@ -21,10 +21,11 @@ struct LiveOptions {
   uint32_t snap_length = 0;       // bytes; 0: whole frames
   size_t ring_bytes = 64U << 20;  // for each worker
   bool promiscuous = true;
+  int wait_ms = 10;               // the longest that read() waits; 0 where a worker has several sources to serve
 };
 
 /// A frame with a VLAN tag has it in its place again, though the kernel took it out. While the interface is down read()
-/// answers Idle; once it exists no more, Failed. Waits at most 10 ms.
+/// answers Idle; once it exists no more, Failed.
 class LiveSource final : public Source {
  public:
   /// Takes no frame before start(). Called by open_live().
@@ -43,6 +44,7 @@ class LiveSource final : public Source {
 
   const Interface interface_;
   const uint32_t snap_length_;
+  const int wait_ms_;
   PacketSocket socket_;
   TpacketRing ring_;
   bool down_ = false;

@@ -52,7 +52,7 @@ TEST_F(LiveSourceTest, GivesFramesWholeAndInOrder) {
   for (size_t i = 0; i < 200; ++i) {
     EXPECT_EQ(captured[i].data, numbered(i, i * 7));
     EXPECT_EQ(captured[i].length, captured[i].data.size());
-    EXPECT_EQ(captured[i].flag, FrameFlag::None);
+    EXPECT_FALSE(captured[i].outgoing);
     EXPECT_EQ(captured[i].interface, static_cast<uint32_t>(find_interface("v0").index));
     EXPECT_GE(captured[i].time_us, last);
     last = captured[i].time_us;
@@ -90,7 +90,7 @@ TEST_F(LiveSourceTest, MarksWhatThisHostSends) {
   ASSERT_TRUE(Injector("v0").send(numbered(1, 100)));
   const std::vector<Captured> captured = collect(*source, 1);
   ASSERT_EQ(captured.size(), 1U);
-  EXPECT_EQ(captured[0].flag, FrameFlag::Outgoing);
+  EXPECT_TRUE(captured[0].outgoing);
   EXPECT_EQ(captured[0].data, numbered(1, 100));
 }
 
@@ -190,7 +190,7 @@ TEST_F(LiveSourceTest, DropsTheSentCopyOnLoopback) {
   ASSERT_EQ(captured.size(), 10U);
   for (size_t i = 0; i < 10; ++i) {
     EXPECT_EQ(captured[i].data, numbered(i, 100));
-    EXPECT_EQ(captured[i].flag, FrameFlag::None);
+    EXPECT_FALSE(captured[i].outgoing);
   }
   EXPECT_EQ(source->drops().loopback_copies, 10U);
 }
@@ -296,9 +296,9 @@ TEST_F(LiveSourceTest, ReadsAnInterfaceWithoutLinkHeaders) {
   const std::vector<Captured> captured = collect_rest(*source);
   ASSERT_EQ(captured.size(), 2U);
   EXPECT_EQ(captured[0].data, incoming);
-  EXPECT_EQ(captured[0].flag, FrameFlag::None);
+  EXPECT_FALSE(captured[0].outgoing);
   EXPECT_EQ(captured[1].data, outgoing);
-  EXPECT_EQ(captured[1].flag, FrameFlag::Outgoing);
+  EXPECT_TRUE(captured[1].outgoing);
   const std::vector<Captured> of_filtered = collect_rest(*filtered);
   ASSERT_EQ(of_filtered.size(), 1U);
   EXPECT_EQ(of_filtered[0].data, outgoing);

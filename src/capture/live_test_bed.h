@@ -29,7 +29,7 @@ struct Captured {
   uint32_t length;
   int64_t time_us;
   uint32_t interface;
-  FrameFlag flag;
+  bool outgoing;
 };
 
 class PacketFd {
@@ -108,7 +108,7 @@ class LiveTest : public testing::Test {
   static constexpr std::chrono::seconds kPatience{2};
 
   static Captured keep(const Frame& frame) {
-    return {{frame.data, frame.data + frame.captured}, frame.length, frame.time_us, frame.interface, frame.flag};
+    return {{frame.data, frame.data + frame.captured}, frame.length, frame.time_us, frame.interface, frame.outgoing};
   }
 };
 

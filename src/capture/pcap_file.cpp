@@ -84,7 +84,7 @@ size_t PcapFile::walk_as(std::span<Frame> burst) {
     const uint32_t fraction = load32(at + 4, kSwapped);
     frame.time_us = int64_t{load32(at, kSwapped)} * 1'000'000 + (kNanoseconds ? fraction / 1000 : fraction);
     frame.interface = 0;
-    frame.flag = FrameFlag::None;
+    frame.outgoing = frame.checksum_pending = false;
     at += header + captured;
     count += plain || admit(frame, fcs_bytes_) ? 1 : 0;
   }

@@ -34,11 +34,6 @@ enum class LinkType : uint16_t {
 std::string link_type_name(LinkType type);
 bool supported(LinkType type);
 
-enum class FrameFlag : uint8_t {
-  None = 0,
-  Outgoing = 1,  // sent by this host (the kernel's PACKET_OUTGOING)
-};
-
 /// One captured frame. The bytes belong to the source and stay valid until its next read().
 struct Frame {
   const uint8_t* data = nullptr;
@@ -46,7 +41,8 @@ struct Frame {
   uint32_t length = 0;    // bytes on the wire
   int64_t time_us = 0;    // since 1970
   uint32_t interface = 0; // the kernel's index; 0: not known (a file)
-  FrameFlag flag = FrameFlag::None;
+  bool outgoing = false;              // sent by this host (the kernel's PACKET_OUTGOING)
+  bool checksum_pending = false;      // the hardware was to fill in the transport checksum: it says nothing here
 
   Bytes bytes() const { return {data, captured}; }
 };

@@ -29,7 +29,8 @@ FirstHeader first_header(LinkType type) {
 
 bool Intake::take_one(FirstHeader first, const Frame& frame, Packet& packet) {
   constexpr uint32_t kChecksumOneIn = 64;
-  const bool verify = settings_.every_checksum || frames_++ % kChecksumOneIn == 0;
+  const bool turn = settings_.every_checksum || frames_++ % kChecksumOneIn == 0;
+  const bool verify = turn && !frame.checksum_pending;
   const uint32_t tick_ms = clock_.advance(frame.time_us);
   const Ignored reason = decode(first, {frame.bytes(), frame.length, verify}, packet, counters_.anomalies);
   if (reason != Ignored::kCount) {
@@ -38,7 +39,7 @@ bool Intake::take_one(FirstHeader first, const Frame& frame, Packet& packet) {
   }
   packet.time_us = frame.time_us;
   packet.tick_ms = tick_ms;
-  packet.outgoing = frame.flag == FrameFlag::Outgoing;
+  packet.outgoing = frame.outgoing;
   if (packet.fragment == FragmentPart::Whole) [[likely]] return true;
   switch (fragments_.resolve(packet)) {
     case Fragments::Verdict::Meter: return true;

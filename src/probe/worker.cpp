@@ -75,7 +75,7 @@ void Worker::run(const std::atomic<bool>& stop) {
       if (outbox != nullptr) outbox->ring.publish();
     }
     if (said && open_inboxes_ == 0) break;
-    if (!busy && open_inputs_ == 0) std::this_thread::sleep_for(kNap);
+    if (!busy && inputs_.size() != 1) std::this_thread::sleep_for(kNap);  // a single source waits by itself
   }
   if (table_) {
     table_->finish(tick_ms_);
