@@ -43,11 +43,27 @@ struct Arrival {
   bool outgoing = false;
 };
 
+struct TableOptions {
+  uint32_t capacity = 1000;
+  uint32_t active_ms = 120'000;
+  uint32_t idle_ms = 30'000;
+  uint64_t flow_id_step = 1;
+  std::vector<uint32_t> interfaces = {};
+
+  FlowSettings settings() const {
+    FlowSettings settings;
+    settings.capacity = capacity;
+    settings.active_ms = active_ms;
+    settings.idle_ms = idle_ms;
+    settings.flow_id_step = flow_id_step;
+    settings.interfaces = interfaces;
+    return settings;
+  }
+};
+
 class FlowBed {
  public:
-  explicit FlowBed(FlowSettings settings = {.capacity = 1000}) : table(std::move(settings), sink_) {
-    table.name_flows(kFirstId);
-  }
+  explicit FlowBed(const TableOptions& options = {}) : table(options.settings(), sink_) { table.name_flows(kFirstId); }
 
   static constexpr uint64_t kFirstId = 1000;
 
