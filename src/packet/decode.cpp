@@ -133,11 +133,11 @@ bool is_final(const Next& next) { return next.kind <= Kind::Truncated; }
 
 Ignored finish(Layers& at, Next next) {
   while (!is_final(next)) next = step(next, at);
+  if (at.too_deep) at.anomalies.add(Anomaly::TooDeep);
   if (at.have_ip) {
     if (at.opened()) {  // nothing but a broken or foreign header was found in there: the packet is the outer one
       Packet& packet = at.packet;
       if (next.kind == Kind::Malformed || next.kind == Kind::Truncated) at.anomalies.add(Anomaly::MalformedInside);
-      if (packet.around.count == kMaxTunnels) at.anomalies.add(Anomaly::TooDeep);
       packet.around = *at.around_ip;
     }
     return Ignored::kCount;

@@ -113,6 +113,11 @@ HOT_STEP Next read_ipv6(Layers& at) {
   uint32_t payload = load_be16(&fixed[4]);
   uint8_t protocol = fixed[6];
   if (payload == 0 && protocol == ip_protocol::kHopByHop && wire > 40) payload = wire - 40;  // a jumbogram (RFC 2675)
+  const bool offloaded = (protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp) && wire >= 60;
+  if (payload == 0 && offloaded) [[unlikely]] {
+    at.anomalies.add(Anomaly::ZeroIpLength);
+    payload = wire - 40;
+  }
   at.in.keep(payload);
 
   Packet& packet = at.packet;

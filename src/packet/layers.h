@@ -1,6 +1,7 @@
 // What the decoding steps share. A step reads its own header and names what follows; decode.cpp maps the names to steps.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -14,8 +15,8 @@ namespace microcloud {
 enum class Anomaly : uint8_t {
   BadIpChecksum,
   BadTransportChecksum,
-  ZeroIpLength,     // IPv4 total length 0 (segmentation offload): the frame's length is taken
-  TooDeep,          // more encapsulations than the bound: the packet counts where decoding stopped
+  ZeroIpLength,     // an IP length of 0 (segmentation offload): the frame's length is taken
+  TooDeep,          // more encapsulations than are opened: the packet counts where decoding stopped
   MalformedInside,  // a broken header behind a good IP header: the packet counts as the outer one
   kCount
 };
@@ -67,7 +68,7 @@ struct Layers {
   Layers(const FrameBytes& from, Packet& into, Counters<Anomaly>& count)
       : in(from.captured),
         frame(from.captured.data()),
-        length(from.length),
+        length(std::max(from.length, static_cast<uint32_t>(from.captured.size()))),
         captured(static_cast<uint32_t>(from.captured.size())),
         packet(into),
         anomalies(count),
@@ -84,6 +85,7 @@ struct Layers {
   bool have_ip = false;       // packet describes a good IP packet,
   bool same_addresses = false;  // with one address at both ends,
   bool arp = false;
+  bool too_deep = false;  // more encapsulations than are opened
   uint16_t ip_source_at = 0;  // whose source address stands here in the frame
   std::optional<Encapsulation> around_ip;  // what was around it, once something is opened behind it
 
@@ -105,7 +107,8 @@ struct Layers {
       around.has_id = true;
       around.id = *id;
     }
-    return around.push(tunnel);
+    too_deep = !around.push(tunnel);
+    return !too_deep;
   }
 };
 
