@@ -18,6 +18,7 @@ class RecordRing final : public RecordSink {
   /// Worker.
   void put(const RecordRef& record) override;
   void publish() { ring_.publish(); }
+  void wait_when_full() { wait_when_full_ = true; }
 
   /// Output thread: the next record; it and its parts are valid until release().
   struct Item {

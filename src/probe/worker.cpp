@@ -78,6 +78,7 @@ void Worker::run(const std::atomic<bool>& stop) {
     if (!busy && inputs_.size() != 1) std::this_thread::sleep_for(kNap);  // a single source waits by itself
   }
   if (table_) {
+    records_.wait_when_full();  // nothing is captured any more: every open flow comes out
     table_->finish(tick_ms_);
     records_.publish();
   }
