@@ -45,6 +45,7 @@ Fragments::Verdict Fragments::resolve(Packet& packet) {
       waiting.tick_ms = packet.tick_ms;
       waiting.around = packet.around;
       waiting.frame = packet.frame;
+      waiting.payload_at = packet.payload_at;
       waiting.payload_captured = 0;
       free_.push_back(waiting);
     }
