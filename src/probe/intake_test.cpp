@@ -1,0 +1,184 @@
+// Every frame that is read is metered, ignored by a reason, or held; none twice.
+#include "probe/intake.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <random>
+
+#include "tools/packet_builder.h"
+
+namespace microcloud {
+namespace {
+
+using tools::Blob;
+
+class IntakeTest : public testing::Test {
+ protected:
+  static Frame frame_of(const Blob& bytes, int64_t time_us) {
+    Frame frame;
+    frame.data = bytes.data();
+    frame.captured = frame.length = static_cast<uint32_t>(bytes.size());
+    frame.time_us = time_us;
+    return frame;
+  }
+  /// Takes a burst and all that it sets free; how many packets are to be metered.
+  size_t take(Intake& intake, const std::vector<tools::Packet>& frames, int64_t time_us = 0,
+              FirstHeader first = FirstHeader::Ethernet) {
+    kept_.clear();
+    std::vector<Frame> burst;
+    for (const tools::Packet& frame : frames) burst.push_back(frame_of(kept_.emplace_back(frame.bytes()), time_us));
+    packets.resize(frames.size() + 1);
+    size_t count = intake.take(first, burst, port, packets.data());
+    packets.resize(count);
+    for (Packet waiting; intake.take_waiting(waiting); ++count) packets.push_back(waiting);
+    return count;
+  }
+  static tools::Packet udp(uint16_t port = 1, bool bad_checksum = false) {
+    return tools::Packet().eth().ipv4("10.0.0.1", "10.0.0.2").udp(port, 2, {.bad_checksum = bad_checksum}).payload("x");
+  }
+
+  uint16_t port = 0;
+  std::vector<Packet> packets;
+
+ private:
+  std::deque<Blob> kept_;
+};
+
+TEST_F(IntakeTest, GivesEachPacketItsTimeAndWhereItCameFrom) {
+  Intake intake({});
+  port = 3;
+  EXPECT_EQ(take(intake, {udp(5)}, 1'000'000), 1U);
+  EXPECT_EQ(packets[0].time_us, 1'000'000);
+  EXPECT_EQ(packets[0].port, 3);
+  EXPECT_FALSE(packets[0].outgoing);
+  const uint32_t tick = packets[0].tick_ms;
+  take(intake, {udp(5)}, 1'250'000);
+  EXPECT_EQ(packets[0].tick_ms, tick + 250);
+  take(intake, {udp(5)}, 1'100'000);
+  EXPECT_EQ(packets[0].tick_ms, tick + 250) << "it came late";
+  EXPECT_EQ(packets[0].time_us, 1'100'000);
+  EXPECT_EQ(intake.counters().first_us.get(), 1'000'000U);
+  EXPECT_EQ(intake.counters().last_us.get(), 1'250'000U);
+}
+
+TEST_F(IntakeTest, SentFramesAreTold) {
+  Intake intake({});
+  const Blob bytes = udp().bytes();
+  Frame frame = frame_of(bytes, 0);
+  frame.outgoing = true;
+  Packet packet;
+  ASSERT_EQ(intake.take(FirstHeader::Ethernet, {&frame, 1}, 1, &packet), 1U);
+  EXPECT_TRUE(packet.outgoing);
+}
+
+TEST_F(IntakeTest, CountsWhatItIgnoresByReason) {
+  Intake intake({});
+  const tools::AddrMac mac = "02:00:00:00:00:01";
+  const tools::Packet arp = tools::Packet().eth(mac, mac, {.ethertype = 0x0806}).payload(Blob(28));
+  const tools::Packet lldp = tools::Packet().eth(mac, mac, {.ethertype = 0x88cc}).payload(Blob(28));
+  const tools::Packet broken = tools::Packet().eth().ipv4("10.0.0.1", "10.0.0.2", {.version = 7});
+  EXPECT_EQ(take(intake, {udp(1), arp, lldp, arp, broken, udp().cut(20), udp(2)}), 2U);
+  EXPECT_EQ(packets[0].key.low_port, 1);
+  EXPECT_EQ(packets[1].key.low_port, 2);
+  const Counters<Ignored>& ignored = intake.counters().ignored;
+  EXPECT_EQ(ignored.get(Ignored::Arp), 2U);
+  EXPECT_EQ(ignored.get(Ignored::NotIp), 1U);
+  EXPECT_EQ(ignored.get(Ignored::Malformed), 1U);
+  EXPECT_EQ(ignored.get(Ignored::Truncated), 1U);
+  EXPECT_EQ(ignored.sum(), 5U);
+  EXPECT_EQ(intake.counters().read.get(), 7U);
+}
+
+TEST_F(IntakeTest, ReadIsMeteredAndIgnoredAndHeld) {
+  Intake intake({});
+  std::mt19937 random(5);
+  uint64_t read = 0;
+  uint64_t metered = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<tools::Packet> burst;
+    for (unsigned left = static_cast<unsigned>(random() % 32); left > 0; --left) {
+      switch (random() % 4) {
+        case 0:
+          burst.push_back(udp());
+          break;
+        case 1:
+          burst.push_back(udp().cut(random() % 60));
+          break;
+        default: {
+          const tools::Packet ip = tools::Packet().ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(Blob(100));
+          const std::vector<tools::Packet> parts = tools::fragments(ip, 48, static_cast<uint32_t>(random() % 200));
+          burst.push_back(tools::Packet().eth().append(parts[random() % 20 == 0 ? 0 : 1 + random() % 2]));
+        }
+      }
+    }
+    read += burst.size();
+    metered += take(intake, burst, round * 20'000);
+    intake.expire();
+    ASSERT_LE(metered + intake.counters().ignored.sum(), read);
+  }
+  EXPECT_GT(intake.counters().ignored.get(Ignored::LostFragment), 0U) << "some waited in vain";
+  intake.finish();
+  EXPECT_EQ(metered + intake.counters().ignored.sum(), read);
+  EXPECT_EQ(intake.counters().read.get(), read);
+}
+
+TEST_F(IntakeTest, FragmentsOfOneBurstAreMeteredWhateverTheirOrder) {
+  Intake intake({});
+  const tools::Packet ip = tools::Packet().ipv4("10.0.0.1", "10.0.0.2").udp(1111, 2222).payload(Blob(100));
+  std::vector<tools::Packet> parts;
+  for (const tools::Packet& part : tools::fragments(ip, 48, 9)) parts.push_back(tools::Packet().eth().append(part));
+  std::sort(parts.begin(), parts.end(),
+            [](const auto& a, const auto& b) { return a.wire_size() < b.wire_size(); });  // the last one first
+  EXPECT_EQ(take(intake, parts), 3U);
+  uint32_t octets = 0;
+  for (const Packet& packet : packets) {
+    EXPECT_EQ(packet.key.low_port, 1111);
+    octets += packet.octets;
+  }
+  EXPECT_EQ(octets, ip.wire_size() + 40) << "the same payload behind three IP headers";
+}
+
+TEST_F(IntakeTest, OneTransportChecksumIn64IsCheckedOrEachOne) {
+  for (const bool every : {false, true}) {
+    Intake intake({.every_checksum = every, .seed = {}});
+    for (int burst = 0; burst < 20; ++burst) take(intake, std::vector<tools::Packet>(32, udp(1, true)));
+    EXPECT_EQ(intake.counters().anomalies.get(Anomaly::BadTransportChecksum), every ? 640U : 10U);
+  }
+}
+
+TEST_F(IntakeTest, EveryLinkTypeThatIsReadHasItsFirstHeader) {
+  const tools::Packet v4 = tools::Packet().ipv4("10.0.0.1", "10.0.0.2").udp(1, 2);
+  const tools::Packet v6 = tools::Packet().ipv6("::1", "::2").udp(1, 2);
+  const tools::AddrMac mac = "02:00:00:00:00:01";
+  using tools::Packet;
+  const std::pair<LinkType, Packet> frames[] = {
+      {LinkType::Null, Packet().bsd_null()},
+      {LinkType::Loop, Packet().bsd_loop()},
+      {LinkType::Ethernet, Packet().eth()},
+      {LinkType::Ppp, Packet().ppp()},
+      {LinkType::PppHdlc, Packet().ppp()},
+      {LinkType::PppEther, Packet().pppoe(1)},
+      {LinkType::RawOld, Packet()},
+      {LinkType::RawOldBsd, Packet()},
+      {LinkType::Raw, Packet()},
+      {LinkType::Ipv4, Packet()},
+      {LinkType::Ipv6, Packet()},
+      {LinkType::LinuxSll, Packet().sll()},
+      {LinkType::LinuxSll2, Packet().sll2()},
+      {LinkType::Nflog, Packet().nflog()},
+      {LinkType::Ieee80211, Packet().wlan_data(mac, mac).llc_snap()},
+      {LinkType::Ieee80211Radio, Packet().radiotap().wlan_data(mac, mac).llc_snap()},
+  };
+  for (const auto& [type, link] : frames) {
+    EXPECT_TRUE(supported(type));
+    Intake intake({});
+    const Packet& ip = type == LinkType::Ipv6 ? v6 : v4;
+    EXPECT_EQ(take(intake, {Packet(link).append(ip)}, 0, first_header(type)), 1U) << static_cast<int>(type);
+    EXPECT_EQ(packets.at(0).key.high_port, 2) << static_cast<int>(type);
+  }
+}
+
+}  // namespace
+}  // namespace microcloud
