@@ -1,0 +1,96 @@
+// What a person reads at the end of a run adds up.
+#include "probe/summary.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <sstream>
+#include <string>
+
+namespace microcloud {
+namespace {
+
+IpAddress address(uint8_t last) {
+  const std::array<uint8_t, 4> bytes = {10, 0, 0, last};
+  return IpAddress::v4(bytes.data());
+}
+
+void add(Summary& summary, uint8_t source, uint8_t destination, uint64_t octets, uint64_t reverse_octets,
+         uint32_t slice = 1) {
+  Common common;
+  common.source = address(source);
+  common.destination = address(destination);
+  common.protocol = 6;
+  common.has_ports = true;
+  common.destination_port = 443;
+  FlowRecord flow;
+  flow.octets = octets;
+  flow.packets = octets / 100;
+  flow.reverse_octets = reverse_octets;
+  flow.reverse_packets = reverse_octets / 100;
+  flow.slice = slice;
+  flow.tunnels.push(Tunnel::Vlan);
+  flow.tunnels.push(Tunnel::Gre);
+  summary.add(common, flow);
+}
+
+/// The line that begins with `start` (after blanks), its columns joined by one blank.
+std::string line(const std::string& text, const std::string& start) {
+  std::istringstream lines(text);
+  for (std::string each; std::getline(lines, each);) {
+    std::istringstream words(each);
+    std::string joined;
+    for (std::string word; words >> word;) joined += (joined.empty() ? "" : " ") + word;
+    if (joined.starts_with(start)) return joined;
+  }
+  return "no line";
+}
+
+TEST(Summary, HostsServicesProtocolsAndTunnelsAddUp) {
+  Summary summary;
+  add(summary, 1, 9, 1000, 5000);
+  add(summary, 2, 9, 2000, 0);
+  add(summary, 1, 9, 500, 500, 2);  // another slice is not another flow
+  const std::string text = summary.text("x.pcap", ProbeTotals{});
+  EXPECT_EQ(line(text, "10.0.0.9"), "10.0.0.9 2 5.50 k 3.50 k") << text;
+  EXPECT_EQ(line(text, "10.0.0.1"), "10.0.0.1 1 1.50 k 5.50 k");
+  EXPECT_EQ(line(text, "10.0.0.2"), "10.0.0.2 1 2.00 k 0");
+  EXPECT_EQ(line(text, "tcp 2"), "tcp 2 90 9.00 k 100.0%");
+  EXPECT_EQ(line(text, "tcp/443").substr(0, 7), "tcp/443");
+  EXPECT_EQ(line(text, "vlan > gre"), "vlan > gre 2 90 9.00 k 100.0%");
+}
+
+TEST(Summary, LargestHostsComeFirst) {
+  Summary summary;
+  for (uint8_t host = 1; host <= 40; ++host) add(summary, host, 200, host * 1000U, 0);
+  const std::string text = summary.text("x", ProbeTotals{});
+  EXPECT_LT(text.find("10.0.0.200"), text.find("10.0.0.40"));
+  EXPECT_LT(text.find("10.0.0.40"), text.find("10.0.0.39"));
+  EXPECT_EQ(text.find("10.0.0.12 "), std::string::npos) << "only the largest";
+}
+
+TEST(Summary, ClosingLineSaysWhereEveryPacketWent) {
+  ProbeTotals totals;
+  totals.read = 1000;
+  totals.ignored[static_cast<size_t>(Ignored::Arp)] = 3;
+  totals.ignored[static_cast<size_t>(Ignored::LostFragment)] = 4;
+  totals.handover_drops = 2;
+  totals.flows = 7;
+  totals.records = 9;
+  totals.evicted = 1;
+  totals.kernel_drops = 50;
+  totals.record_drops = 6;
+  totals.anomalies[static_cast<size_t>(Anomaly::BadIpChecksum)] = 5;
+  EXPECT_EQ(totals.metered(), 991U);
+  const std::string text = conservation_text(totals);
+  for (const char* part :
+       {"1000 packets read = 991 metered + 7 ignored (arp 3, fragment_without_first 4) + 2 dropped between workers",
+        "7 flows in 9 records", "1 ended because the table was full", "50 packets dropped by the kernel",
+        "6 records dropped before the outputs", "bad_ip_checksum 5"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\nin " << text;
+  }
+  EXPECT_EQ(conservation_text(ProbeTotals{}), "0 packets read = 0 metered + 0 ignored; 0 flows in 0 records\n");
+}
+
+}  // namespace
+}  // namespace microcloud
