@@ -176,29 +176,43 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
   add(slot, packet);
 }
 
+void FlowTable::look_up(std::span<Packet> group) {
+  for (Packet& packet : group) {
+    packet.hash = packet.key.hash(settings_.seed);
+    index_.prefetch(FlowIndex::tag_of(packet.hash));
+  }
+}
+
+void FlowTable::fetch(std::span<const Packet> group, uint32_t* candidates) const {
+  uint32_t begun = 0;
+  for (size_t at = 0; at < group.size(); ++at) {
+    candidates[at] = index_.find(FlowIndex::tag_of(group[at].hash), [](uint32_t) { return true; });
+    if (candidates[at] == FlowIndex::kNone) {
+      slots_[free_slot(begun++)].prefetch_all();
+    } else {
+      slots_[candidates[at]].prefetch();
+    }
+  }
+}
+
 void FlowTable::meter(std::span<Packet> packets) {
-  assert(packets.size() <= kBurst);
   if (packets.empty()) return;
   if (!started_) {
     started_ = true;
     wheel_.start(packets.front().tick_ms);
   }
-  for (Packet& packet : packets) {
-    packet.hash = packet.key.hash(settings_.seed);
-    index_.prefetch(FlowIndex::tag_of(packet.hash));
+  const size_t groups = (packets.size() + kGroup - 1) / kGroup;
+  const auto group = [&](size_t number) {
+    return packets.subspan(number * kGroup, std::min(kGroup, packets.size() - number * kGroup));
+  };
+  uint32_t candidates[2][kGroup];
+  for (size_t step = 0; step < groups + 2; ++step) {
+    if (step < groups) look_up(group(step));
+    if (step >= 1 && step <= groups) fetch(group(step - 1), candidates[(step - 1) % 2]);
+    if (step < 2) continue;
+    const std::span<Packet> ready = group(step - 2);
+    for (size_t at = 0; at < ready.size(); ++at) meter_one(ready[at], candidates[step % 2][at]);
   }
-  uint32_t candidates[kBurst];
-  uint32_t begun = 0;
-  for (size_t at = 0; at < packets.size(); ++at) {
-    const uint32_t slot = index_.find(FlowIndex::tag_of(packets[at].hash), [](uint32_t) { return true; });
-    candidates[at] = slot;
-    if (slot == FlowIndex::kNone) {
-      slots_[free_slot(begun++)].prefetch_all();
-    } else {
-      slots_[slot].prefetch();
-    }
-  }
-  for (size_t at = 0; at < packets.size(); ++at) meter_one(packets[at], candidates[at]);
 }
 
 /// The earliest tick at which something may be due. Ticks wrap: only differences to other ticks mean something.
@@ -252,10 +266,10 @@ void FlowTable::end(uint32_t slot, EndReason reason) {
 }
 
 void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
-  constexpr uint32_t kGroup = 16;
-  uint32_t slots[kGroup];
+  constexpr uint32_t kAtOnce = 16;
+  uint32_t slots[kAtOnce];
   while (most > 0) {
-    const uint32_t count = wheel_.due(tick_ms, slots, std::min(most, kGroup));
+    const uint32_t count = wheel_.due(tick_ms, slots, std::min(most, kAtOnce));
     for (uint32_t at = 0; at < count; ++at) slots_[slots[at]].prefetch_all();
     for (uint32_t at = 0; at < count; ++at) index_.prefetch(tag(slots_[slots[at]].hot));
     for (uint32_t at = 0; at < count; ++at) {
@@ -267,7 +281,7 @@ void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
         wheel_.add(slot, deadline(slots_[slot].hot));
       }
     }
-    if (count < kGroup && count < most) return;
+    if (count < kAtOnce && count < most) return;
     most -= count;
   }
 }

@@ -44,12 +44,10 @@ struct FlowCounters {
 
 class FlowTable {
  public:
-  /// Packets handled together: their cache misses overlap.
-  static constexpr size_t kBurst = 32;
-
   FlowTable(FlowSettings settings, RecordSink& sink);
 
-  /// Meters up to kBurst packets. Their key, times and frame must be set; the hash is computed here.
+  /// Meters packets; the more at once, the more their cache misses overlap. Their key, times and frame must be set; the
+  /// hash is computed here.
   void meter(std::span<Packet> packets);
   /// The first flow's id. Called once, before the first packet.
   void name_flows(uint64_t first_id) { next_flow_id_ = first_id; }
@@ -61,6 +59,11 @@ class FlowTable {
   const FlowCounters& counters() const { return counters_; }
 
  private:
+  // Packets go through three steps in groups: while one group is added to its flows, the slots of the next one and the
+  // index lines of the one after are on their way.
+  static constexpr size_t kGroup = 16;
+  void look_up(std::span<Packet> group);
+  void fetch(std::span<const Packet> group, uint32_t* candidates) const;
   void meter_one(const Packet& packet, uint32_t candidate);
   uint32_t find(const Packet& packet) const;
   bool ends_before(uint32_t slot, const Packet& packet);

@@ -26,7 +26,7 @@ struct IntakeCounters {
 
 class Intake {
  public:
-  static constexpr size_t kBurst = 32;
+  static constexpr size_t kBurst = 128;
 
   struct Settings {
     bool every_checksum = false;  // check each TCP and UDP checksum, not one in 64

@@ -23,7 +23,7 @@ constexpr size_t kPacketRoom = (sizeof(Packet) + 15) & ~size_t{15};
 static_assert(sizeof(ClockNote) < sizeof(Packet));
 static_assert(std::is_trivially_copyable_v<Packet>);
 
-constexpr uint32_t kExpiryPerBurst = 64;     // more than a burst can begin, so that it keeps up
+constexpr uint32_t kExpiryPerBurst = 2 * Intake::kBurst;  // more than a burst can begin, so that it keeps up
 constexpr uint32_t kExpiryWhenIdle = 4096;
 constexpr auto kNap = std::chrono::microseconds(100);
 
