@@ -64,7 +64,8 @@ void read_config(CLI::App& app, const std::string& file) {
 
 bool parse_command_line(CLI::App& app, int count, char** arguments) {
   std::string config;
-  app.add_option("--config", config, "read options from this TOML file: long names without the dashes; the command line wins")
+  app.add_option("--config", config,
+                 "read options from this TOML file: long names without the dashes; the command line wins")
       ->type_name("FILE");
   try {
     app.parse(count, arguments);

@@ -49,8 +49,8 @@ int main(int count, char** arguments) {
     print_help();
     return kExitDone;
   }
-  std::fprintf(stderr, "microcloud: %s%s%s; accepted:", *name == '\0' ? "a command is missing" : "unknown command '", name,
-               *name == '\0' ? "" : "'");
+  std::fprintf(stderr, "microcloud: %s%s%s; accepted:", *name == '\0' ? "a command is missing" : "unknown command '",
+               name, *name == '\0' ? "" : "'");
   for (const Command& command : kCommands) std::fprintf(stderr, " %s", command.name);
   std::fputs(" (microcloud --help tells what they do)\n", stderr);
   return kExitBadUsage;

@@ -49,39 +49,59 @@ std::string host_name() {
 
 void declare(CLI::App& app, Options& options) {
   constexpr uint32_t kLongestTimeoutS = 7 * 86'400;
-  app.add_option("-i,--interface", options.interfaces, "capture live on this interface; may be repeated")->type_name("IFACE");
-  app.add_option("-r,--read", options.file, "read a capture file (pcap, pcapng); - is standard input")->type_name("FILE");
+  app.add_option("-i,--interface", options.interfaces, "capture live on this interface; may be repeated")
+      ->type_name("IFACE");
+  app.add_option("-r,--read", options.file, "read a capture file (pcap, pcapng); - is standard input")
+      ->type_name("FILE");
   app.add_option("-f,--filter", options.filter, "meter only packets that match this BPF filter")->type_name("BPF");
-  app.add_option("-n,--collector", options.collectors, "where flows are exported to; this version knows 'none': records are made and dropped")
+  app.add_option("-n,--collector", options.collectors,
+                 "where flows are exported to; this version knows 'none': records are made and dropped")
       ->type_name("COLLECTOR")
       ->check(CLI::IsMember({"none"}));
-  app.add_option("--json", options.json, "write records as JSON lines to this file; - is standard output")->type_name("FILE");
+  app.add_option("--json", options.json, "write records as JSON lines to this file; - is standard output")
+      ->type_name("FILE");
   app.add_option("-t,--active", options.active_s, "active timeout in seconds: a longer flow is told in slices")
-      ->check(CLI::Range(1U, kLongestTimeoutS))->capture_default_str()->type_name("SECONDS");
+      ->check(CLI::Range(1U, kLongestTimeoutS))
+      ->capture_default_str()
+      ->type_name("SECONDS");
   app.add_option("-d,--idle", options.idle_s, "idle timeout in seconds: a flow without packets for so long has ended")
-      ->check(CLI::Range(1U, kLongestTimeoutS))->capture_default_str()->type_name("SECONDS");
+      ->check(CLI::Range(1U, kLongestTimeoutS))
+      ->capture_default_str()
+      ->type_name("SECONDS");
   app.add_option("-w,--flows", options.flows, "flows at once; memory is taken as they come, about 230 bytes each")
-      ->check(CLI::Range(1U, 1U << 28))->capture_default_str()->type_name("N");
+      ->check(CLI::Range(1U, 1U << 28))
+      ->capture_default_str()
+      ->type_name("N");
   app.add_option("-s,--snaplen", options.snap_length, "take at most this many bytes of a packet; 0: all")
-      ->check(CLI::Range(0U, 262'144U))->capture_default_str()->type_name("BYTES");
+      ->check(CLI::Range(0U, 262'144U))
+      ->capture_default_str()
+      ->type_name("BYTES");
   app.add_option("--workers", options.workers, "threads that meter; live: of each interface")
-      ->check(CLI::Range(1U, 64U))->capture_default_str()->type_name("N");
+      ->check(CLI::Range(1U, 64U))
+      ->capture_default_str()
+      ->type_name("N");
   app.add_option("--loop", options.loop, "read the file so many times over, its time going on")
-      ->check(CLI::Range(1U, 1'000'000U))->capture_default_str()->type_name("N");
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->capture_default_str()
+      ->type_name("N");
   app.add_flag("--realtime", options.realtime, "read the file at its own pace");
   app.add_flag("--checksums", options.every_checksum, "check every TCP and UDP checksum, not one packet in 64");
   app.add_flag("--no-promiscuous", options.no_promiscuous, "take only packets that the interface would take anyway");
   app.add_flag("--no-dpi", options.no_dpi, "name no applications (this version names none in any case)");
-  app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")->type_name("NAME");
+  app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")
+      ->type_name("NAME");
 }
 
 void check(const Options& options) {
   const bool live = !options.interfaces.empty();
   if (live == !options.file.empty()) {
-    throw UsageError(live ? "-i and -r exclude each other: give one of them" : "nothing to read: give -i IFACE or -r FILE");
+    throw UsageError(live ? "-i and -r exclude each other: give one of them"
+                          : "nothing to read: give -i IFACE or -r FILE");
   }
-  if (live && (options.loop != 1 || options.realtime)) throw UsageError("--loop and --realtime go with -r FILE, not with -i");
-  if (options.loop != 1 && options.file == "-") throw UsageError("--loop: standard input can be read only once; give a file");
+  if (live && (options.loop != 1 || options.realtime))
+    throw UsageError("--loop and --realtime go with -r FILE, not with -i");
+  if (options.loop != 1 && options.file == "-")
+    throw UsageError("--loop: standard input can be read only once; give a file");
   if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
 }
 
@@ -137,7 +157,8 @@ ProbeSettings probe_settings(const Options& options) {
   settings.workers = options.workers;
   settings.live = !options.interfaces.empty();
   settings.started_us =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   settings.every_checksum = options.every_checksum;
   settings.flows.capacity = options.flows;
   settings.flows.active_ms = options.active_s * 1000;
@@ -157,8 +178,10 @@ std::string joined(const std::vector<std::string>& names) {
 
 int run_probe(int count, char** arguments) {
   Options options;
-  CLI::App app("Meter traffic into bidirectional flow records, live or from a capture file.\n"
-               "Without an output a summary is printed: at the end of a file, each second of live capture.\n", "probe");
+  CLI::App app(
+      "Meter traffic into bidirectional flow records, live or from a capture file.\n"
+      "Without an output a summary is printed: at the end of a file, each second of live capture.\n",
+      "probe");
   declare(app, options);
   if (!parse_command_line(app, count, arguments)) return kExitDone;
   check(options);
@@ -179,7 +202,8 @@ int run_probe(int count, char** arguments) {
 
   ProbeSettings settings = probe_settings(options);
   std::vector<std::vector<Input>> inputs = open_inputs(options);
-  for (const std::string& name : options.interfaces) settings.interfaces.push_back(static_cast<uint32_t>(find_interface(name).index));
+  for (const std::string& name : options.interfaces)
+    settings.interfaces.push_back(static_cast<uint32_t>(find_interface(name).index));
 
   Probe probe(std::move(settings), std::move(inputs), outputs);
   progress.watch(probe);

@@ -13,8 +13,8 @@ void Progress::flush() {
   char bar[kWidth + 1];
   for (int at = 0; at < kWidth; ++at) bar[at] = at < part * kWidth ? '#' : '.';
   bar[kWidth] = '\0';
-  std::fprintf(stderr, "\r[%s] %3.0f%%  %.1f M packets, %.1f k flows open ", bar, part * 100, static_cast<double>(totals.read) / 1e6,
-               static_cast<double>(totals.open_flows) / 1e3);
+  std::fprintf(stderr, "\r[%s] %3.0f%%  %.1f M packets, %.1f k flows open ", bar, part * 100,
+               static_cast<double>(totals.read) / 1e6, static_cast<double>(totals.open_flows) / 1e3);
   std::fflush(stderr);
   drawn_ = true;
 }

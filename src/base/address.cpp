@@ -48,7 +48,8 @@ char* write_text(char* out, const Ipv4& address) {
 
 char* write_text(char* out, const Ipv6& address) {
   std::array<unsigned, 8> groups{};
-  for (size_t i = 0; i < 8; ++i) groups[i] = static_cast<unsigned>(address.bytes[2 * i] << 8 | address.bytes[2 * i + 1]);
+  for (size_t i = 0; i < 8; ++i)
+    groups[i] = static_cast<unsigned>(address.bytes[2 * i] << 8 | address.bytes[2 * i + 1]);
 
   // IPv4-mapped addresses keep the dotted form that their prefix announces (RFC 5952, 5).
   if (groups[5] == 0xffff && (groups[0] | groups[1] | groups[2] | groups[3] | groups[4]) == 0) {

@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kAlign = 16;
 
-size_t round_up(size_t size) { return (size + kAlign - 1) & ~(kAlign - 1); }
+size_t round_up(size_t size) {
+  return (size + kAlign - 1) & ~(kAlign - 1);
+}
 
 }  // namespace
 
@@ -18,7 +20,9 @@ ByteRing::ByteRing(size_t capacity)
     : buffer_(static_cast<uint8_t*>(::operator new(std::bit_ceil(capacity), std::align_val_t{64}))),
       mask_(std::bit_ceil(capacity) - 1) {}
 
-ByteRing::~ByteRing() { ::operator delete(buffer_, std::align_val_t{64}); }
+ByteRing::~ByteRing() {
+  ::operator delete(buffer_, std::align_val_t{64});
+}
 
 uint8_t* ByteRing::reserve(size_t size) {
   const size_t stride = sizeof(Header) + round_up(size);

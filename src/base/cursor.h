@@ -9,11 +9,14 @@
 
 namespace microcloud {
 
-static_assert(std::endian::native == std::endian::little, "loads in network byte order swap, key words are laid out so");
+static_assert(std::endian::native == std::endian::little,
+              "loads in network byte order swap, key words are laid out so");
 
 using Bytes = std::span<const uint8_t>;
 
-inline uint16_t load_be16(const uint8_t* p) { return static_cast<uint16_t>(p[0] << 8 | p[1]); }
+inline uint16_t load_be16(const uint8_t* p) {
+  return static_cast<uint16_t>(p[0] << 8 | p[1]);
+}
 
 inline uint32_t load_be32(const uint8_t* p) {
   uint32_t value;

@@ -13,6 +13,8 @@ void* map_huge(size_t bytes) {
   return memory;
 }
 
-void unmap_huge(void* memory, size_t bytes) { munmap(memory, bytes); }
+void unmap_huge(void* memory, size_t bytes) {
+  munmap(memory, bytes);
+}
 
 }  // namespace microcloud

@@ -19,7 +19,8 @@ class HugeArray {
   ~HugeArray() {
     if (data_ != nullptr) unmap_huge(data_, count_ * sizeof(T));
   }
-  HugeArray(HugeArray&& other) noexcept : data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}
+  HugeArray(HugeArray&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}
   HugeArray& operator=(HugeArray&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(count_, other.count_);

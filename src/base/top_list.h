@@ -9,8 +9,8 @@
 
 namespace microcloud {
 
-/// Exact while there are at most `most` keys; beyond, the smaller half is forgotten each time, so that a key that always
-/// was among the large ones stays exact, and others may be too low. exact() tells which it is.
+/// Exact while there are at most `most` keys; beyond, the smaller half is forgotten each time, so that a key that
+/// always was among the large ones stays exact, and others may be too low. exact() tells which it is.
 template <typename Key, typename Sums, typename Hash = std::hash<Key>>
 class TopList {
  public:

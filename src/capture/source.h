@@ -30,19 +30,20 @@ enum class LinkType : uint16_t {
   LinuxSll2 = 276,
 };
 
-/// The name of a link type, `LINKTYPE_<number>` where it has none here; supported() tells whether frames of it are read.
+/// The name of a link type, `LINKTYPE_<number>` where it has none here; supported() tells whether frames of it are
+/// read.
 std::string link_type_name(LinkType type);
 bool supported(LinkType type);
 
 /// One captured frame. The bytes belong to the source and stay valid until its next read().
 struct Frame {
   const uint8_t* data = nullptr;
-  uint32_t captured = 0;  // bytes at data
-  uint32_t length = 0;    // bytes on the wire
-  int64_t time_us = 0;    // since 1970
-  uint32_t interface = 0; // the kernel's index; 0: not known (a file)
-  bool outgoing = false;              // sent by this host (the kernel's PACKET_OUTGOING)
-  bool checksum_pending = false;      // the hardware was to fill in the transport checksum: it says nothing here
+  uint32_t captured = 0;          // bytes at data
+  uint32_t length = 0;            // bytes on the wire
+  int64_t time_us = 0;            // since 1970
+  uint32_t interface = 0;         // the kernel's index; 0: not known (a file)
+  bool outgoing = false;          // sent by this host (the kernel's PACKET_OUTGOING)
+  bool checksum_pending = false;  // the hardware was to fill in the transport checksum: it says nothing here
 
   Bytes bytes() const { return {data, captured}; }
 };
@@ -61,9 +62,9 @@ struct ReadResult {
 
 /// Counted by the source itself: frames that never reached a worker.
 struct SourceDrops {
-  uint64_t kernel = 0;          // the kernel's ring was full
-  uint64_t loopback_copies = 0; // the sent copy of a frame on `lo`, which is received too
-  uint64_t filtered = 0;        // files only: did not match the BPF filter
+  uint64_t kernel = 0;           // the kernel's ring was full
+  uint64_t loopback_copies = 0;  // the sent copy of a frame on `lo`, which is received too
+  uint64_t filtered = 0;         // files only: did not match the BPF filter
 };
 
 /// Used by one worker thread; drops() may be read by any thread.

@@ -229,5 +229,33 @@ TEST(Around, TunnelEndsOfManyFlowsDoNotMix) {
   }
 }
 
+TEST(Around, TunnelEndsAreThoseOfTheEncapsulationThatIsTold) {
+  FlowBed bed;
+  const auto inner = [] { return tools::Packet().ipv4("10.0.0.1", "10.0.0.2").udp(1, 2); };
+  bed.frame(0, tools::Packet().eth().ipv4("192.0.2.1", "192.0.2.2").gre({.key = 5}).append(inner()));
+  bed.frame(1, tools::Packet().eth().vlan(1).vlan(2).append(inner()));
+  bed.finish();
+  const Told told = bed.only();
+  EXPECT_EQ(told.flow.tunnels.count, 2U);
+  EXPECT_EQ(told.flow.tunnel_source.version, 0);
+  EXPECT_EQ(told.flow.tunnel_id, std::nullopt);
+}
+
+TEST(Around, InnerVlanOfATunnelIsNotACustomersTag) {
+  FlowBed bed;
+  bed.frame(0, tools::Packet()
+                   .eth()
+                   .vlan(9)
+                   .ipv4("192.0.2.1", "192.0.2.2")
+                   .udp(1, 4789)
+                   .vxlan(3)
+                   .eth()
+                   .vlan(10)
+                   .ipv4("10.0.0.1", "10.0.0.2")
+                   .udp(1, 2));
+  bed.finish();
+  EXPECT_EQ(bed.only().flow.customer_vlan, std::nullopt);
+}
+
 }  // namespace
 }  // namespace microcloud

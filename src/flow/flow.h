@@ -9,14 +9,14 @@
 namespace microcloud {
 
 namespace flow_state {
-inline constexpr uint16_t kInitiatorHigh = 1 << 0;   // key.high initiated the flow, else key.low
-inline constexpr uint16_t kInitiatorSure = 1 << 1;   // a SYN told, not just the first packet
-inline constexpr uint16_t kSequenceLow = 1 << 2;     // next_sequence[0] is known
-inline constexpr uint16_t kSequenceHigh = 1 << 3;    // next_sequence[1] is known
-inline constexpr uint16_t kWaitSynAck = 1 << 4;      // mark_us is the time of the last SYN
-inline constexpr uint16_t kWaitAck = 1 << 5;         // mark_us is the time of the last SYN+ACK
-inline constexpr uint16_t kWaitRequest = 1 << 6;     // the initiator's first payload is awaited
-inline constexpr uint16_t kWaitResponse = 1 << 7;    // mark_us is the time of the request's last packet so far
+inline constexpr uint16_t kInitiatorHigh = 1 << 0;  // key.high initiated the flow, else key.low
+inline constexpr uint16_t kInitiatorSure = 1 << 1;  // a SYN told, not just the first packet
+inline constexpr uint16_t kSequenceLow = 1 << 2;    // next_sequence[0] is known
+inline constexpr uint16_t kSequenceHigh = 1 << 3;   // next_sequence[1] is known
+inline constexpr uint16_t kWaitSynAck = 1 << 4;     // mark_us is the time of the last SYN
+inline constexpr uint16_t kWaitAck = 1 << 5;        // mark_us is the time of the last SYN+ACK
+inline constexpr uint16_t kWaitRequest = 1 << 6;    // the initiator's first payload is awaited
+inline constexpr uint16_t kWaitResponse = 1 << 7;   // mark_us is the time of the request's last packet so far
 inline constexpr uint16_t kFinLow = 1 << 8;
 inline constexpr uint16_t kFinHigh = 1 << 9;
 inline constexpr uint16_t kClosed = 1 << 10;         // FIN both ways, or RST: lingers from the tick in mark_us
@@ -24,7 +24,7 @@ inline constexpr uint16_t kHole = 1 << 11;           // bytes are missing in hol
 inline constexpr uint16_t kHoleHigh = 1 << 12;       // sent by key.high, else by key.low
 inline constexpr uint16_t kFirstFromHigh = 1 << 13;  // key.high sent the first packet
 inline constexpr uint16_t kUsed = 1 << 15;
-}
+}  // namespace flow_state
 
 /// Touched by every packet. Index 0 is what key.low sent, 1 what key.high sent; counters are those of the slice.
 struct alignas(64) FlowHot {
@@ -34,14 +34,14 @@ struct alignas(64) FlowHot {
   // second cache line
   int64_t first_us;  // of the slice; last_us too
   int64_t last_us;
-  int64_t mark_us;         // what it marks, the state says; of a closed flow: the tick at which it closed
+  int64_t mark_us;  // what it marks, the state says; of a closed flow: the tick at which it closed
   std::array<uint32_t, 2> next_sequence;
   uint32_t last_tick_ms;
   uint32_t slice_tick_ms;  // when the slice began
   uint32_t retransmitted;  // of the slice
   uint32_t hole_low;
   uint32_t hole_high;
-  uint32_t hole_us;        // when the hole appeared, low bits of the packet's time
+  uint32_t hole_us;  // when the hole appeared, low bits of the packet's time
   std::array<uint16_t, 2> tcp_flags;
   uint16_t state;
   uint16_t known;  // see flow_knows
@@ -55,7 +55,7 @@ inline constexpr uint32_t kNoOuter = 0xffffffff;
 namespace flow_knows {
 inline constexpr uint16_t kMacs = 1, kMpls = 2, kIcmp = 4, kOutgoing = 8, kAroundFromHigh = 16;
 inline constexpr unsigned kDepthShift = 8;
-}
+}  // namespace flow_knows
 
 /// Touched when a flow begins, ends, shakes hands, answers first, or loses packets.
 struct alignas(64) FlowCold {
@@ -67,10 +67,10 @@ struct alignas(64) FlowCold {
   uint32_t application_latency_us;
   uint32_t out_of_order;
   uint32_t unused;
-  uint32_t outer;          // in the table's list of tunnel ends, or kNoOuter
+  uint32_t outer;  // in the table's list of tunnel ends, or kNoOuter
   uint16_t vlan;
   uint16_t customer_vlan;
-  uint16_t port;           // interface of the first packet
+  uint16_t port;  // interface of the first packet
   uint8_t icmp_type;
   uint8_t icmp_code;
   std::array<uint8_t, 3> mpls;
@@ -78,7 +78,8 @@ struct alignas(64) FlowCold {
 };
 static_assert(sizeof(FlowCold) == 64);
 
-/// A flow's place in the table: one page holds all of it, which matters where pages are looked up slowly (virtual machines).
+/// A flow's place in the table: one page holds all of it, which matters where pages are looked up slowly (virtual
+/// machines).
 struct FlowSlot {
   FlowHot hot;
   FlowCold cold;

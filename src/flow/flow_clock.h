@@ -5,9 +5,9 @@
 
 namespace microcloud {
 
-/// The clock is the largest timestamp seen, and earlier packets do not move it. A step back of more than a minute starts
-/// a new epoch: the clock follows, ticks stand still, so nothing expires by it. A jump forward counts as kLongestStep at
-/// most: long enough to end every flow, short enough for 32 bits of milliseconds to stay unambiguous.
+/// The clock is the largest timestamp seen, and earlier packets do not move it. A step back of more than a minute
+/// starts a new epoch: the clock follows, ticks stand still, so nothing expires by it. A jump forward counts as
+/// kLongestStep at most: long enough to end every flow, short enough for 32 bits of milliseconds to stay unambiguous.
 class FlowClock {
  public:
   static constexpr int64_t kEpochStepUs = 60'000'000;

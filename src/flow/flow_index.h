@@ -1,4 +1,5 @@
-// From a key's hash to slots: buckets of eight entries, one cache line each, compared at once; it doubles as flows come.
+// From a key's hash to slots: buckets of eight entries, one cache line each, compared at once; it doubles as flows
+// come.
 #pragma once
 
 #include <array>
@@ -13,8 +14,8 @@
 
 namespace microcloud {
 
-/// An entry is a tag (half of the hash, never zero) and a slot. Equal tags are told apart by the caller. What does not fit
-/// into its own bucket stands in one of the following ones; behind a bucket with room there is nothing of it.
+/// An entry is a tag (half of the hash, never zero) and a slot. Equal tags are told apart by the caller. What does not
+/// fit into its own bucket stands in one of the following ones; behind a bucket with room there is nothing of it.
 class FlowIndex {
  public:
   static constexpr uint32_t kNone = 0xffffffff;
@@ -31,9 +32,11 @@ class FlowIndex {
       const Bucket& bucket = buckets_[at];
       for (unsigned same = equal_tags(bucket, tag); same != 0; same &= same - 1) {
         const uint32_t slot = bucket.slots[static_cast<unsigned>(__builtin_ctz(same))];
-        if (is_it(slot)) [[likely]] return slot;
+        if (is_it(slot)) [[likely]]
+          return slot;
       }
-      if (equal_tags(bucket, kEmpty) != 0) [[likely]] return kNone;
+      if (equal_tags(bucket, kEmpty) != 0) [[likely]]
+        return kNone;
     }
   }
 
@@ -82,7 +85,8 @@ class FlowIndex {
     return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(_mm_packs_epi32(low, high), _mm_setzero_si128())));
 #else
     unsigned bits = 0;
-    for (unsigned entry = 0; entry < kEntries; ++entry) bits |= static_cast<unsigned>(bucket.tags[entry] == tag) << entry;
+    for (unsigned entry = 0; entry < kEntries; ++entry)
+      bits |= static_cast<unsigned>(bucket.tags[entry] == tag) << entry;
     return bits;
 #endif
   }
@@ -107,8 +111,8 @@ class FlowIndex {
     buckets_[at].slots[entry] = slot;
   }
 
-  /// Empties an entry. If its bucket was full, something behind may belong to it or before it: that moves here, and leaves
-  /// a hole of its own.
+  /// Empties an entry. If its bucket was full, something behind may belong to it or before it: that moves here, and
+  /// leaves a hole of its own.
   void fill_hole(uint32_t hole, unsigned entry) {
     bool was_full = equal_tags(buckets_[hole], kEmpty) == 0;
     buckets_[hole].tags[entry] = kEmpty;

@@ -12,9 +12,12 @@ namespace microcloud {
 /// flowEndReason (IANA IPFIX element 136).
 enum class EndReason : uint8_t { Idle = 1, Active = 2, Ended = 3, Forced = 4, LackOfResources = 5 };
 
-template <> struct ValueOf<Tunnel> {
+template <>
+struct ValueOf<Tunnel> {
   static constexpr DataType kType = DataType::String;
-  static Value read(const Tunnel& from, Scratch& scratch) { return ValueOf<std::string_view>::read(tunnel_name(from), scratch); }
+  static Value read(const Tunnel& from, Scratch& scratch) {
+    return ValueOf<std::string_view>::read(tunnel_name(from), scratch);
+  }
 };
 
 struct FlowRecord {

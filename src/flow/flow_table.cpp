@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "flow/tcp_track.h"
 
@@ -78,18 +79,18 @@ uint32_t FlowTable::begin(const Packet& packet) {
   if (around.count > 0) remember_around(slot, packet);
   if (around.has_mpls) {
     hot.known |= flow_knows::kMpls;
-    cold.mpls = {static_cast<uint8_t>(around.mpls >> 16), static_cast<uint8_t>(around.mpls >> 8), static_cast<uint8_t>(around.mpls)};
+    cold.mpls = {static_cast<uint8_t>(around.mpls >> 16), static_cast<uint8_t>(around.mpls >> 8),
+                 static_cast<uint8_t>(around.mpls)};
   }
 
   hot.last_tick_ms = packet.tick_ms;
   begin_slice(hot, packet);
   index_.insert(FlowIndex::tag_of(packet.hash), slot);
-  wheel_.add(slot, deadline(hot));
   return slot;
 }
 
-/// Where a flow's packets are wrapped in different ways (one direction in a tunnel, the other not), the first one with the
-/// most encapsulations is told.
+/// Where a flow's packets are wrapped in different ways (one direction in a tunnel, the other not), the first one with
+/// the most encapsulations is told.
 void FlowTable::remember_around(uint32_t slot, const Packet& packet) {
   FlowHot& hot = slots_[slot].hot;
   FlowCold& cold = slots_[slot].cold;
@@ -102,10 +103,9 @@ void FlowTable::remember_around(uint32_t slot, const Packet& packet) {
   for (unsigned at = 0; at < around.count; ++at) {
     cold.tunnels_slice |= static_cast<uint64_t>(around.tunnels[at]) << at * kTunnelBits;
   }
+  if (cold.outer != kNoOuter) free_outer_.push_back(std::exchange(cold.outer, kNoOuter));
   if (around.outer_version == 0 && !around.has_id) return;
-  if (cold.outer != kNoOuter) {
-    // told anew in its place
-  } else if (free_outer_.empty()) {
+  if (free_outer_.empty()) {
     cold.outer = outer_high_++;
   } else {
     cold.outer = free_outer_.back();
@@ -133,13 +133,20 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
 [[gnu::always_inline]] inline void FlowTable::add(uint32_t slot, const Packet& packet) {
   FlowHot& hot = slots_[slot].hot;
   const unsigned from = packet.from_low ? 0 : 1;
-  if ((hot.packets[0] | hot.packets[1]) == 0) begin_slice(hot, packet);
+  const bool begins = (hot.packets[0] | hot.packets[1]) == 0;
+  if (begins) begin_slice(hot, packet);
   hot.last_tick_ms = packet.tick_ms;
   hot.first_us = std::min(hot.first_us, packet.time_us);
   hot.last_us = std::max(hot.last_us, packet.time_us);
   hot.octets[from] += packet.octets;
-  if (packet.around.count > hot.known >> flow_knows::kDepthShift) [[unlikely]] remember_around(slot, packet);
-  if (++hot.packets[from] == 0xffffffff) [[unlikely]] {  // the counter is full: a slice ends early
+  if (packet.around.count > hot.known >> flow_knows::kDepthShift) [[unlikely]]
+    remember_around(slot, packet);
+  ++hot.packets[from];
+  if (begins) [[unlikely]] {
+    if (slots_[slot].cold.tunnels_slice >> kSliceShift > 1) wheel_.remove(slot);  // stands where its last slice left it
+    wheel_.add(slot, deadline(hot));
+  }
+  if (hot.packets[from] == 0xffffffff) [[unlikely]] {  // the counter is full: a slice ends early
     tell(slot, EndReason::Active);
     next_slice(slot);
   }
@@ -150,7 +157,8 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
       track_handshake(hot, cold, from, packet.tcp_flags, packet.time_us);
     }
     track_sequence(hot, cold, from, packet);
-    if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 && track_end(hot, from, packet.tcp_flags, packet.tick_ms)) {
+    if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 &&
+        track_end(hot, from, packet.tcp_flags, packet.tick_ms)) {
       wheel_.remove(slot);
       wheel_.add(slot, deadline(hot));
     }
@@ -163,7 +171,8 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
 [[gnu::always_inline]] inline void FlowTable::meter_one(const Packet& packet, uint32_t candidate) {
   uint32_t slot = candidate;
   // A candidate is a guess: flows may have begun and ended since, and tags may be equal by chance.
-  if (slot == FlowIndex::kNone || (slots_[slot].hot.state & kUsed) == 0 || !(slots_[slot].hot.key == packet.key)) slot = find(packet);
+  if (slot == FlowIndex::kNone || (slots_[slot].hot.state & kUsed) == 0 || !(slots_[slot].hot.key == packet.key))
+    slot = find(packet);
   if (slot != FlowIndex::kNone) {
     FlowHot& hot = slots_[slot].hot;
     const uint32_t idle = packet.tick_ms - hot.last_tick_ms;
@@ -286,27 +295,42 @@ void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
   }
 }
 
-/// The flow without packets for the longest time goes. Flows stand in the wheel at their earliest deadline, so the nearest
-/// ones are the candidates; one that was active since moves to where it belongs.
+/// The flow without packets for the longest time goes (to a quarter of a second, the width of a bucket). A flow stands
+/// in the wheel at or before its real deadline, so the oldest of the nearest ones is the oldest of all when its own
+/// deadline is not behind theirs. If it is, they move to where they belong now, and others are the nearest.
 void FlowTable::evict_oldest() {
   constexpr uint32_t kCandidates = 32;
+  constexpr int kRounds = 8;
+  constexpr int32_t kBucketMs = 1 << TimingWheel::kBucketShift;
   uint32_t slots[kCandidates] = {};
-  const uint32_t count = wheel_.nearest(slots, kCandidates);
-  assert(count > 0);
-  uint32_t oldest = slots[0];
-  for (uint32_t at = 1; at < count; ++at) {
-    const uint32_t slot = slots[at];
-    const auto later = static_cast<int32_t>(slots_[slot].hot.last_tick_ms - slots_[oldest].hot.last_tick_ms);
-    if (later < 0 || (later == 0 && slots_[slot].hot.last_us < slots_[oldest].hot.last_us)) oldest = slot;
+  uint32_t oldest = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    uint32_t horizon_ms = 0;
+    const uint32_t count = wheel_.nearest(slots, kCandidates, horizon_ms);
+    assert(count > 0);
+    oldest = slots[0];
+    for (uint32_t at = 1; at < count; ++at) {
+      if (idle_longer(slots_[slots[at]].hot, slots_[oldest].hot)) oldest = slots[at];
+    }
+    const FlowHot& hot = slots_[oldest].hot;
+    if ((hot.state & kClosed) != 0 ||
+        static_cast<int32_t>(hot.last_tick_ms + settings_.idle_ms - horizon_ms) <= kBucketMs)
+      break;
+    for (uint32_t at = 0; at < count; ++at) {
+      wheel_.remove(slots[at]);
+      wheel_.add(slots[at], deadline(slots_[slots[at]].hot));
+    }
   }
-  for (uint32_t at = 0; at < count; ++at) {
-    if (slots[at] == oldest) continue;
-    wheel_.remove(slots[at]);
-    wheel_.add(slots[at], deadline(slots_[slots[at]].hot));
-  }
-  const bool closed = (slots_[oldest].hot.state & kClosed) != 0;
   counters_.evicted.add();
-  end(oldest, closed ? EndReason::Ended : EndReason::LackOfResources);
+  end(oldest, (slots_[oldest].hot.state & kClosed) != 0 ? EndReason::Ended : EndReason::LackOfResources);
+}
+
+/// A closed flow only waits for late packets: it goes before any other.
+bool FlowTable::idle_longer(const FlowHot& hot, const FlowHot& than) {
+  const bool closed = (hot.state & kClosed) != 0;
+  if (closed != ((than.state & kClosed) != 0)) return closed;
+  const auto later = static_cast<int32_t>(hot.last_tick_ms - than.last_tick_ms);
+  return later != 0 ? later < 0 : hot.last_us < than.last_us;
 }
 
 void FlowTable::finish(uint32_t tick_ms) {

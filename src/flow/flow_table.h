@@ -22,12 +22,12 @@ struct FlowSettings {
   uint32_t active_ms = 120'000;   // a longer flow is told in slices
   uint32_t idle_ms = 30'000;      // a flow without packets for so long has ended
   HashSeed seed;
-  uint64_t flow_id_step = 1;      // flow ids are first, first + step, ... (name_flows)
+  uint64_t flow_id_step = 1;         // flow ids are first, first + step, ... (name_flows)
   std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
 };
 
-/// The first flow id of a run that begins at this time: 41 bits of milliseconds and 4,096 flows for each of them, so that
-/// ids are unique over restarts unless more than 4 M flows a second begin all the time. Below 2^53.
+/// The first flow id of a run that begins at this time: 41 bits of milliseconds and 4,096 flows for each of them, so
+/// that ids are unique over restarts unless more than 4 M flows a second begin all the time. Below 2^53.
 inline uint64_t first_flow_id(int64_t time_us) {
   return (static_cast<uint64_t>(time_us) / 1000 & ((uint64_t{1} << 41) - 1)) << 12;
 }
@@ -38,7 +38,7 @@ inline constexpr uint32_t kLingerMs = 2000;  // a closed TCP flow takes late pac
 struct FlowCounters {
   Counter created;
   Counter records;
-  Counter evicted;   // ended before their time because the table was full (flowEndReason 5)
+  Counter evicted;  // ended before their time because the table was full (flowEndReason 5)
   Counter open;
 };
 
@@ -71,7 +71,8 @@ class FlowTable {
   /// The slot that the `ahead`-th flow begun from now on will take, should none end before.
   uint32_t free_slot(uint32_t ahead) const {
     const auto recycled = static_cast<uint32_t>(free_.size());
-    return ahead < recycled ? free_[recycled - 1 - ahead] : std::min(used_high_ + ahead - recycled, settings_.capacity - 1);
+    return ahead < recycled ? free_[recycled - 1 - ahead]
+                            : std::min(used_high_ + ahead - recycled, settings_.capacity - 1);
   }
   void begin_slice(FlowHot& hot, const Packet& packet);
   void add(uint32_t slot, const Packet& packet);
@@ -86,6 +87,7 @@ class FlowTable {
   void release(uint32_t slot);
   void end(uint32_t slot, EndReason reason);
   void evict_oldest();
+  static bool idle_longer(const FlowHot& hot, const FlowHot& than);
 
   FlowSettings settings_;
   RecordSink& sink_;
@@ -95,7 +97,7 @@ class FlowTable {
   TimingWheel wheel_;
   std::vector<uint32_t> free_;
   std::vector<uint32_t> free_outer_;
-  uint32_t used_high_ = 0;   // slots ever used
+  uint32_t used_high_ = 0;  // slots ever used
   uint32_t outer_high_ = 0;
   uint32_t open_ = 0;
   uint64_t next_flow_id_ = 1;

@@ -315,5 +315,22 @@ TEST(FlowTable, RandomTrafficAddsUp) {
   EXPECT_EQ(slices.size(), bed.table.counters().created.get());
 }
 
+TEST(FlowTable, SliceIsToldAtTheActiveTimeoutWhereThatIsTheShorterOne) {
+  FlowBed bed({.active_ms = 10'000, .idle_ms = 30'000});
+  bed.frame(0, udp(true, 1));
+  bed.frame(5 * kSecond, udp(true, 1));
+  bed.pass(11 * kSecond);
+  EXPECT_EQ(bed.told().size(), 1U);
+}
+
+TEST(FlowTable, FullTableEndsTheFlowThatWasIdleLongest) {
+  FlowBed bed({.capacity = 2});
+  bed.frame(0, udp(true, 1, 1));
+  bed.frame(1 * kSecond, udp(true, 1, 2));
+  bed.frame(20 * kSecond, udp(true, 1, 1));
+  bed.frame(21 * kSecond, udp(true, 1, 3));
+  EXPECT_EQ(bed.only().common.source_port, 2);
+}
+
 }  // namespace
 }  // namespace microcloud

@@ -12,13 +12,14 @@
 
 namespace microcloud {
 
-/// Bounded by kMostDatagrams and kMostHeld; what is pushed out, or whose first fragment never comes, is lost and counted.
+/// Bounded by kMostDatagrams and kMostHeld; what is pushed out, or whose first fragment never comes, is lost and
+/// counted.
 class Fragments {
  public:
   static constexpr size_t kMostDatagrams = 16'384;
-  static constexpr size_t kMostHeld = 65'536;         // later fragments that came before their first one
+  static constexpr size_t kMostHeld = 65'536;  // later fragments that came before their first one
   static constexpr size_t kMostHeldOfOne = 256;
-  static constexpr uint32_t kTimeoutMs = 30'000;      // of the packets' time (RFC 8200, 4.5 gives 60 s at most)
+  static constexpr uint32_t kTimeoutMs = 30'000;  // of the packets' time (RFC 8200, 4.5 gives 60 s at most)
 
   explicit Fragments(HashSeed seed) : datagrams_(16, Hasher{seed}) {}
 
@@ -48,8 +49,9 @@ class Fragments {
   struct Hasher {
     HashSeed seed;
     size_t operator()(const Id& id) const {
-      return hash_words(seed, id.ends[0], id.ends[1], id.ends[2], id.ends[3],
-                        static_cast<uint64_t>(id.identification) << 16 | static_cast<uint64_t>(id.version) << 8 | id.protocol);
+      return hash_words(
+          seed, id.ends[0], id.ends[1], id.ends[2], id.ends[3],
+          static_cast<uint64_t>(id.identification) << 16 | static_cast<uint64_t>(id.version) << 8 | id.protocol);
     }
   };
   struct Datagram {

@@ -19,7 +19,8 @@ inline void track_handshake(FlowHot& hot, FlowCold& cold, unsigned from, uint16_
   if ((flags & tcp_flag::kSyn) != 0) {
     if ((hot.state & kInitiatorSure) == 0 && (cold.tunnels_slice >> kSliceShift) <= 1) {
       const unsigned initiator = ack ? 1 - from : from;
-      hot.state = static_cast<uint16_t>((hot.state & ~kInitiatorHigh) | kInitiatorSure | (initiator == 1 ? kInitiatorHigh : 0));
+      hot.state =
+          static_cast<uint16_t>((hot.state & ~kInitiatorHigh) | kInitiatorSure | (initiator == 1 ? kInitiatorHigh : 0));
     }
     const unsigned initiator = (hot.state & kInitiatorHigh) != 0 ? 1 : 0;
     if (!ack && from == initiator) {
@@ -38,11 +39,13 @@ inline void track_handshake(FlowHot& hot, FlowCold& cold, unsigned from, uint16_
 
 /// A segment that starts behind what was expected fills a hole or repeats. What fills a hole sooner than a round trip
 /// could bring a repetition was merely overtaken on its way.
-inline void track_old_segment(FlowHot& hot, FlowCold& cold, unsigned from, uint32_t start, uint32_t end, int64_t time_us) {
+inline void track_old_segment(FlowHot& hot, FlowCold& cold, unsigned from, uint32_t start, uint32_t end,
+                              int64_t time_us) {
   using namespace flow_state;
   constexpr uint32_t kDefaultRoundTripUs = 3000;
   const bool hole_is_ours = (hot.state & kHole) != 0 && ((hot.state & kHoleHigh) != 0) == (from == 1);
-  if (hole_is_ours && static_cast<int32_t>(start - hot.hole_low) >= 0 && static_cast<int32_t>(hot.hole_high - end) >= 0) {
+  if (hole_is_ours && static_cast<int32_t>(start - hot.hole_low) >= 0 &&
+      static_cast<int32_t>(hot.hole_high - end) >= 0) {
     const bool known = cold.client_latency_us != kUnknownLatency && cold.server_latency_us != kUnknownLatency;
     const uint32_t round_trip_us = known ? 2 * (cold.client_latency_us + cold.server_latency_us) : kDefaultRoundTripUs;
     const uint32_t age_us = static_cast<uint32_t>(time_us) - hot.hole_us;
@@ -86,7 +89,8 @@ inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Pa
   }
 }
 
-/// FIN in both directions, or RST: late packets tell no more of delays. Returns true when the flow closes with this packet.
+/// FIN in both directions, or RST: late packets tell no more of delays. Returns true when the flow closes with this
+/// packet.
 inline bool track_end(FlowHot& hot, unsigned from, uint16_t flags, uint32_t tick_ms) {
   using namespace flow_state;
   if ((flags & tcp_flag::kFin) != 0) hot.state |= from == 0 ? kFinLow : kFinHigh;

@@ -12,9 +12,13 @@ std::optional<uint32_t> known_latency(uint32_t latency_us) {
   return latency_us == kUnknownLatency ? std::nullopt : std::optional(latency_us);
 }
 
-std::optional<uint16_t> known_vlan(uint16_t vlan) { return vlan == kNoVlan ? std::nullopt : std::optional(vlan); }
+std::optional<uint16_t> known_vlan(uint16_t vlan) {
+  return vlan == kNoVlan ? std::nullopt : std::optional(vlan);
+}
 
-int64_t to_ms(int64_t time_us) { return time_us >= 0 ? time_us / 1000 : (time_us - 999) / 1000; }
+int64_t to_ms(int64_t time_us) {
+  return time_us >= 0 ? time_us / 1000 : (time_us - 999) / 1000;
+}
 
 void tell_common(Common& common, const FlowHot& hot, const FlowCold& cold) {
   const bool from_high = (hot.state & kInitiatorHigh) != 0;

@@ -1,5 +1,5 @@
-// Which flows may be due: lists of slots in a ring of time buckets. A flow is put where it may expire at the earliest and
-// looked at then; packets do not move it.
+// Which flows may be due: lists of slots in a ring of time buckets. A flow is put where it may expire at the earliest
+// and looked at then; packets do not move it.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace microcloud {
 
-/// Intrusive doubly linked lists over one compact array: the first kBuckets nodes are the lists' heads, then one a slot.
+/// Intrusive doubly linked lists over one compact array: the first kBuckets nodes are the lists' heads, then one a
+/// slot.
 class TimingWheel {
  public:
   static constexpr uint32_t kBuckets = 4096;
@@ -58,13 +59,18 @@ class TimingWheel {
     }
   }
 
-  /// Up to `room` slots of the nearest bucket that has any.
-  uint32_t nearest(uint32_t* slots, uint32_t room) const {
-    for (uint32_t ahead = 0; ahead < kBuckets; ++ahead) {
-      const uint32_t count = list((cursor_ + ahead) & (kBuckets - 1), slots, room);
-      if (count > 0) return count;
+  /// Up to `room` slots, of the nearest buckets first. `horizon_ms`: a slot that is not among them has no deadline
+  /// before.
+  uint32_t nearest(uint32_t* slots, uint32_t room, uint32_t& horizon_ms) const {
+    uint32_t count = 0;
+    uint32_t ahead = 0;
+    while (ahead < kBuckets && count < room) {
+      count += list((cursor_ + ahead) & (kBuckets - 1), slots + count, room - count);
+      ++ahead;
     }
-    return 0;
+    horizon_ms = (cursor_ + ahead - 1 - (count < room ? 0 : 1))
+                 << kBucketShift;  // add() puts a deadline one bucket behind its own
+    return count;
   }
 
  private:
@@ -76,7 +82,8 @@ class TimingWheel {
 
   uint32_t list(uint32_t head, uint32_t* slots, uint32_t room) const {
     uint32_t count = 0;
-    for (uint32_t node = nodes_[head].next; node != head && count < room; node = nodes_[node].next) slots[count++] = node - kBuckets;
+    for (uint32_t node = nodes_[head].next; node != head && count < room; node = nodes_[node].next)
+      slots[count++] = node - kBuckets;
     return count;
   }
 

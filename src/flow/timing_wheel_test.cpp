@@ -70,17 +70,21 @@ TEST(TimingWheel, SlotThatMovesIsDueAtItsNewTimeOnly) {
   EXPECT_EQ(take_due(wheel, 10'000), (std::set<uint32_t>{2}));
 }
 
-TEST(TimingWheel, NearestIsTheEarliestBucket) {
+TEST(TimingWheel, NearestAreThoseOfTheEarliestBuckets) {
   TimingWheel wheel(10);
   wheel.start(0);
   uint32_t slots[10];
-  EXPECT_EQ(wheel.nearest(slots, 10), 0U);
+  uint32_t horizon_ms = 0;
+  EXPECT_EQ(wheel.nearest(slots, 10, horizon_ms), 0U);
   wheel.add(1, 90'000);
   wheel.add(2, 60'000);
   wheel.add(3, 60'000);
-  ASSERT_EQ(wheel.nearest(slots, 10), 2U);
+  ASSERT_EQ(wheel.nearest(slots, 2, horizon_ms), 2U);
   EXPECT_EQ(slots[0], 2U);
   EXPECT_EQ(slots[1], 3U);
+  EXPECT_LE(horizon_ms, 90'000U);
+  ASSERT_EQ(wheel.nearest(slots, 10, horizon_ms), 3U);
+  EXPECT_EQ(slots[2], 1U);
 }
 
 TEST(TimingWheel, DeadlineThatHasPassedIsDueAtOnce) {

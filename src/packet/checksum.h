@@ -46,6 +46,8 @@ inline uint16_t internet_checksum(std::span<const uint8_t, 20> bytes) {
 }
 
 /// Zero when `bytes`, its own checksum field included, is undamaged.
-inline uint16_t internet_checksum(Bytes bytes) { return checksum_fold(checksum_add(bytes)); }
+inline uint16_t internet_checksum(Bytes bytes) {
+  return checksum_fold(checksum_add(bytes));
+}
 
 }  // namespace microcloud

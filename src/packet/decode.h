@@ -10,16 +10,28 @@ namespace microcloud {
 
 /// How a frame begins; a capture source's link type is mapped to one of these once.
 enum class FirstHeader : uint8_t {
-  Ethernet, Ip, Ipv4, Ipv6, BsdLoopback, LinuxCooked, LinuxCookedV2, Ppp, PppHdlc, Pppoe, Nflog, Ieee80211, Radiotap
+  Ethernet,
+  Ip,
+  Ipv4,
+  Ipv6,
+  BsdLoopback,
+  LinuxCooked,
+  LinuxCookedV2,
+  Ppp,
+  PppHdlc,
+  Pppoe,
+  Nflog,
+  Ieee80211,
+  Radiotap
 };
 
 /// Why a frame is not metered.
 enum class Ignored : uint8_t {
   Arp,
-  NotIp,            // any other protocol that carries no IP
-  Malformed,        // an IP header that contradicts itself
-  Truncated,        // the capture ends before the IP header does
-  LostFragment,     // a later IP fragment whose first one never came
+  NotIp,         // any other protocol that carries no IP
+  Malformed,     // an IP header that contradicts itself
+  Truncated,     // the capture ends before the IP header does
+  LostFragment,  // a later IP fragment whose first one never came
   kCount
 };
 const char* ignored_name(Ignored reason);

@@ -15,12 +15,13 @@ inline Next read_vlan(Layers& at) {
   const uint16_t tag = at.in.u16();
   const uint16_t type = at.in.u16();
   if (!at.in.ok()) return kTruncated;
-  if (!at.open(Tunnel::Vlan)) return kDone;
   Encapsulation& around = at.packet.around;
+  const bool inner_tag = around.count == 1 && around.tunnels[0] == Tunnel::Vlan;  // of QinQ
+  if (!at.open(Tunnel::Vlan)) return kDone;
   const auto id = static_cast<uint16_t>(tag & 0x0fff);
   if (around.vlan == kNoVlan) {
     around.vlan = id;
-  } else if (around.customer_vlan == kNoVlan) {
+  } else if (inner_tag) {
     around.customer_vlan = id;
   }
   return Next::ether_type(type);

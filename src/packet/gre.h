@@ -18,7 +18,8 @@ inline Next gre_payload(Layers& at, uint16_t protocol, bool has_sequence, std::o
 }
 
 inline Next read_gre(Layers& at) {
-  constexpr unsigned kChecksum = 0x8000, kRouting = 0x4000, kKey = 0x2000, kSequence = 0x1000, kAcknowledgement = 0x0080;
+  constexpr unsigned kChecksum = 0x8000, kRouting = 0x4000, kKey = 0x2000, kSequence = 0x1000,
+                     kAcknowledgement = 0x0080;
   const unsigned flags = at.in.u16();
   const uint16_t protocol = at.in.u16();
   const unsigned version = flags & 7U;
@@ -28,7 +29,8 @@ inline Next read_gre(Layers& at) {
   if ((flags & kKey) != 0) {
     const uint32_t key = at.in.u32();
     id = version == 1 ? key & 0xffffU : key;  // PPTP: payload length, then the call id
-    if (version == 1) at.in.keep((key >> 16) + ((flags & kSequence) != 0 ? 4 : 0) + ((flags & kAcknowledgement) != 0 ? 4 : 0));
+    if (version == 1)
+      at.in.keep((key >> 16) + ((flags & kSequence) != 0 ? 4 : 0) + ((flags & kAcknowledgement) != 0 ? 4 : 0));
   }
   if ((flags & kSequence) != 0) at.in.skip(4);
   if (version == 1 && (flags & kAcknowledgement) != 0) at.in.skip(4);
@@ -43,7 +45,9 @@ inline Next read_gre(Layers& at) {
   return gre_payload(at, protocol, (flags & kSequence) != 0, id);
 }
 
-inline Next read_erspan_i(Layers& at) { return at.open(Tunnel::Erspan) ? kEthernet : kDone; }
+inline Next read_erspan_i(Layers& at) {
+  return at.open(Tunnel::Erspan) ? kEthernet : kDone;
+}
 
 inline Next read_erspan_ii(Layers& at) {
   const unsigned version = at.in.u16() >> 12;

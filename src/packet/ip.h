@@ -7,7 +7,8 @@
 namespace microcloud {
 
 /// Puts the addresses into the key, the smaller one first; returns whether that is `source`. Which one is smaller is a
-/// toss-up, and a branch on it lost half of the time: nothing here branches. Whole words are stored, as they are read again.
+/// toss-up, and a branch on it lost half of the time: nothing here branches. Whole words are stored, as they are read
+/// again.
 inline bool place_ends_v4(FlowKey& key, const uint8_t* source, const uint8_t* destination, bool& same) {
   uint32_t from, to;
   std::memcpy(&from, source, 4);
@@ -41,7 +42,8 @@ inline bool place_ends_v6(FlowKey& key, const uint8_t* source, const uint8_t* de
 
 /// The packet is this one now: what belonged to an outer one is cleared.
 template <unsigned Version>
-inline void accept_ip(Layers& at, const uint8_t* source, const uint8_t* destination, uint8_t protocol, uint32_t octets) {
+inline void accept_ip(Layers& at, const uint8_t* source, const uint8_t* destination, uint8_t protocol,
+                      uint32_t octets) {
   Packet& packet = at.packet;
   if constexpr (Version == 4) {
     packet.from_low = place_ends_v4(packet.key, source, destination, at.same_addresses);
@@ -79,9 +81,12 @@ HOT_STEP Next read_ipv4(Layers& at) {
   const unsigned header = (fixed[0] & 15U) * 4U;
   uint32_t total = load_be16(&fixed[2]);
   if (fixed[0] >> 4 != 4 || header < 20 || (total != 0 && total < header)) return kMalformed;
-  if (header > 20 && !at.in.skip(header - 20)) [[unlikely]] return kTruncated;
-  const uint16_t checksum = header == 20 ? internet_checksum(fixed.first<20>()) : internet_checksum(whole.first(header));
-  if (checksum != 0) [[unlikely]] at.anomalies.add(Anomaly::BadIpChecksum);
+  if (header > 20 && !at.in.skip(header - 20)) [[unlikely]]
+    return kTruncated;
+  const uint16_t checksum =
+      header == 20 ? internet_checksum(fixed.first<20>()) : internet_checksum(whole.first(header));
+  if (checksum != 0) [[unlikely]]
+    at.anomalies.add(Anomaly::BadIpChecksum);
   if (total == 0) [[unlikely]] {
     at.anomalies.add(Anomaly::ZeroIpLength);
     total = wire;
@@ -130,7 +135,8 @@ HOT_STEP Next read_ipv6(Layers& at) {
   for (;;) {
     packet.key.protocol = protocol;
     packet.payload_octets = payload > extensions ? payload - extensions : 0;
-    if (protocol == ip_protocol::kHopByHop || protocol == ip_protocol::kRouting || protocol == ip_protocol::kDestinationOptions) {
+    if (protocol == ip_protocol::kHopByHop || protocol == ip_protocol::kRouting ||
+        protocol == ip_protocol::kDestinationOptions) {
       const uint8_t following = at.in.u8();
       const uint32_t size = (at.in.u8() + 1U) * 8U;
       // The checksum speaks of the last destination, which a routing header still on its way holds (RFC 8200, 8.1).
@@ -162,9 +168,12 @@ HOT_STEP Next read_ipv6(Layers& at) {
 
 inline Next read_ip_by_version(Layers& at) {
   switch (at.in.peek() >> 4) {
-    case 4: return read_ipv4(at);
-    case 6: return read_ipv6(at);
-    default: return at.in.left() == 0 ? kTruncated : kNotIp;
+    case 4:
+      return read_ipv4(at);
+    case 6:
+      return read_ipv6(at);
+    default:
+      return at.in.left() == 0 ? kTruncated : kNotIp;
   }
 }
 
@@ -183,7 +192,8 @@ inline Next read_mobile_ip(Layers& at) {
   if (!at.open(Tunnel::MobileIp)) return kDone;
   const Ipv4 outer_source = packet.key.address(packet.from_low).as_v4();
   const uint32_t payload = packet.payload_octets - header;
-  accept_ip<4>(at, has_source ? source.data() : outer_source.bytes.data(), destination.data(), protocol, packet.octets - header);
+  accept_ip<4>(at, has_source ? source.data() : outer_source.bytes.data(), destination.data(), protocol,
+               packet.octets - header);
   packet.payload_octets = payload;
   return Next::ip_protocol(protocol);
 }

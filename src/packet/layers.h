@@ -1,4 +1,5 @@
-// What the decoding steps share. A step reads its own header and names what follows; decode.cpp maps the names to steps.
+// What the decoding steps share. A step reads its own header and names what follows; decode.cpp maps the names to
+// steps.
 #pragma once
 
 #include <algorithm>
@@ -26,18 +27,20 @@ enum class Anomaly : uint8_t {
 
 struct Next {
   enum class Kind : uint8_t {
-    Done,        // nothing further to open
-    NotIp,       // a protocol that carries no IP packet
-    Malformed,   // contradicts itself
-    Truncated,   // the capture ends within the header
-    Ethernet,    // an Ethernet header
-    EtherType,   // what `id` says as EtherType, or a length for LLC
+    Done,       // nothing further to open
+    NotIp,      // a protocol that carries no IP packet
+    Malformed,  // contradicts itself
+    Truncated,  // the capture ends within the header
+    Ethernet,   // an Ethernet header
+    EtherType,  // what `id` says as EtherType, or a length for LLC
     Llc,
-    Ppp,         // a PPP frame, address and control bytes optional
-    IpByVersion, // IPv4 or IPv6 by the first nibble
-    IpProtocol,  // what `id` says as IP protocol number
-    UdpPayload,  // a tunnel, if one has a port of the packet
-    ErspanI, ErspanII, ErspanIII,
+    Ppp,          // a PPP frame, address and control bytes optional
+    IpByVersion,  // IPv4 or IPv6 by the first nibble
+    IpProtocol,   // what `id` says as IP protocol number
+    UdpPayload,   // a tunnel, if one has a port of the packet
+    ErspanI,
+    ErspanII,
+    ErspanIII,
   };
   Kind kind;
   uint16_t id = 0;
@@ -53,15 +56,15 @@ inline constexpr Next kDone{Next::Kind::Done}, kNotIp{Next::Kind::NotIp}, kMalfo
 namespace ether_type {
 inline constexpr uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kArp = 0x0806, kVlan = 0x8100, kServiceVlan = 0x88a8,
                           kOldQinQ = 0x9100, kOlderQinQ = 0x9200, kMpls = 0x8847, kMplsMulticast = 0x8848,
-                          kPppoeSession = 0x8864, kPpp = 0x880b, kBridging = 0x6558, kErspan = 0x88be, kErspanIII = 0x22eb,
-                          kWccp = 0x883e;
+                          kPppoeSession = 0x8864, kPpp = 0x880b, kBridging = 0x6558, kErspan = 0x88be,
+                          kErspanIII = 0x22eb, kWccp = 0x883e;
 }
 
 /// A frame as a capture gave it.
 struct FrameBytes {
   Bytes captured;
-  uint32_t length = 0;             // on the wire
-  bool verify_transport = false;   // check the TCP or UDP checksum of this frame
+  uint32_t length = 0;            // on the wire
+  bool verify_transport = false;  // check the TCP or UDP checksum of this frame
 };
 
 struct Layers {
@@ -82,11 +85,11 @@ struct Layers {
   Counters<Anomaly>& anomalies;
   bool verify_transport;
 
-  bool have_ip = false;       // packet describes a good IP packet,
+  bool have_ip = false;         // packet describes a good IP packet,
   bool same_addresses = false;  // with one address at both ends,
   bool arp = false;
-  bool too_deep = false;  // more encapsulations than are opened
-  uint16_t ip_source_at = 0;  // whose source address stands here in the frame
+  bool too_deep = false;                   // more encapsulations than are opened
+  uint16_t ip_source_at = 0;               // whose source address stands here in the frame
   std::optional<Encapsulation> around_ip;  // what was around it, once something is opened behind it
 
   uint16_t offset() const { return static_cast<uint16_t>(in.rest().data() - frame); }

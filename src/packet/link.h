@@ -11,9 +11,15 @@ inline Next read_bsd_loopback(Layers& at) {
   if (!at.in.ok()) return kTruncated;
   const uint32_t value = family > 0xffff ? __builtin_bswap32(family) : family;
   switch (value) {
-    case 2: return Next::ether_type(ether_type::kIpv4);
-    case 10: case 24: case 28: case 30: return Next::ether_type(ether_type::kIpv6);  // AF_INET6 of Linux and the BSDs
-    default: return kNotIp;
+    case 2:
+      return Next::ether_type(ether_type::kIpv4);
+    case 10:
+    case 24:
+    case 28:
+    case 30:
+      return Next::ether_type(ether_type::kIpv6);  // AF_INET6 of Linux and the BSDs
+    default:
+      return kNotIp;
   }
 }
 
@@ -53,8 +59,9 @@ inline Next read_nflog(Layers& at) {
       type = (type_low << 8 | type_high) & 0x7fffU;
     }
     if (type == kPayload) {
-      return family == 10 ? Next::ether_type(ether_type::kIpv6)
-             : family == 2 ? Next::ether_type(ether_type::kIpv4) : kIpByVersion;
+      return family == 10  ? Next::ether_type(ether_type::kIpv6)
+             : family == 2 ? Next::ether_type(ether_type::kIpv4)
+                           : kIpByVersion;
     }
     if (length < 4) return kMalformed;
     const size_t padded = (length + 3U) & ~size_t{3};
@@ -73,12 +80,12 @@ inline Next read_ieee80211(Layers& at) {
   const uint8_t subtype = control >> 4;
   const bool no_data = (subtype & 4U) != 0;
   if ((control >> 2 & 3U) != kData || no_data || (flags & 0x40U) != 0) return kNotIp;
-  if ((flags & 3U) == 3) at.in.skip(6);                  // fourth address
+  if ((flags & 3U) == 3) at.in.skip(6);  // fourth address
   if ((subtype & 8U) != 0) {
     const unsigned qos = at.in.u8();
     at.in.skip(1);
-    if ((qos & 0x80U) != 0) return kNotIp;               // aggregated subframes
-    if ((flags & 0x80U) != 0) at.in.skip(4);             // HT control
+    if ((qos & 0x80U) != 0) return kNotIp;    // aggregated subframes
+    if ((flags & 0x80U) != 0) at.in.skip(4);  // HT control
   }
   return at.in.ok() ? Next{Next::Kind::Llc} : kTruncated;
 }

@@ -24,9 +24,9 @@ inline bool is_exactly_ipv6(const Cursor& in, uint32_t wire_left) {
 
 inline bool looks_like_ethernet(const Cursor& in) {
   const unsigned type = static_cast<unsigned>(in.peek(12)) << 8 | in.peek(13);
-  return in.left() >= 14 &&
-         (type == ether_type::kIpv4 || type == ether_type::kIpv6 || type == ether_type::kArp || type == ether_type::kVlan ||
-          type == ether_type::kServiceVlan || type == ether_type::kMpls || type == ether_type::kPppoeSession);
+  return in.left() >= 14 && (type == ether_type::kIpv4 || type == ether_type::kIpv6 || type == ether_type::kArp ||
+                             type == ether_type::kVlan || type == ether_type::kServiceVlan ||
+                             type == ether_type::kMpls || type == ether_type::kPppoeSession);
 }
 
 inline Next read_mpls(Layers& at) {

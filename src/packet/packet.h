@@ -11,8 +11,9 @@
 namespace microcloud {
 
 namespace ip_protocol {
-inline constexpr uint8_t kHopByHop = 0, kIcmp = 1, kIpv4 = 4, kTcp = 6, kUdp = 17, kIpv6 = 41, kRouting = 43, kFragment = 44,
-                         kGre = 47, kMobileIp = 55, kIcmpv6 = 58, kDestinationOptions = 60, kSctp = 132, kUdpLite = 136;
+inline constexpr uint8_t kHopByHop = 0, kIcmp = 1, kIpv4 = 4, kTcp = 6, kUdp = 17, kIpv6 = 41, kRouting = 43,
+                         kFragment = 44, kGre = 47, kMobileIp = 55, kIcmpv6 = 58, kDestinationOptions = 60, kSctp = 132,
+                         kUdpLite = 136;
 }
 
 inline bool has_ports(uint8_t protocol) {
@@ -51,9 +52,7 @@ struct FlowKey {
     for (size_t at = 0; at < 5; ++at) differing |= word(at) ^ other.word(at);
     return differing == 0;
   }
-  uint64_t hash(const HashSeed& seed) const {
-    return hash_words(seed, word(0), word(1), word(2), word(3), word(4));
-  }
+  uint64_t hash(const HashSeed& seed) const { return hash_words(seed, word(0), word(1), word(2), word(3), word(4)); }
   IpAddress address(bool of_low) const {
     const uint8_t* from = (of_low ? low : high).data();
     return version == 4 ? IpAddress::v4(from) : IpAddress::v6(from);
@@ -62,7 +61,23 @@ struct FlowKey {
 static_assert(sizeof(FlowKey) == 40);
 
 enum class Tunnel : uint8_t {
-  None, Vlan, Mpls, Pppoe, Gre, Erspan, Ipip, SixInFour, FourInSix, SixInSix, MobileIp, Gtpu, Vxlan, Geneve, L2tp, Teredo, kCount
+  None,
+  Vlan,
+  Mpls,
+  Pppoe,
+  Gre,
+  Erspan,
+  Ipip,
+  SixInFour,
+  FourInSix,
+  SixInSix,
+  MobileIp,
+  Gtpu,
+  Vxlan,
+  Geneve,
+  L2tp,
+  Teredo,
+  kCount
 };
 
 /// The name in `tunnelTypes`.
@@ -77,13 +92,13 @@ struct Encapsulation {
   uint8_t count = 0;
   bool has_id = false;
   bool has_mpls = false;
-  uint8_t outer_version = 0;  // IP version of the outermost tunnel's own header; 0: no tunnel over IP
-  uint16_t outer_at = 0;      // offset in the frame of its source address (the destination follows)
-  uint16_t mac_at = 0xffff;   // offset in the frame of the innermost Ethernet header; 0xffff: none
+  uint8_t outer_version = 0;         // IP version of the outermost tunnel's own header; 0: no tunnel over IP
+  uint16_t outer_at = 0;             // offset in the frame of its source address (the destination follows)
+  uint16_t mac_at = 0xffff;          // offset in the frame of the innermost Ethernet header; 0xffff: none
   uint16_t vlan = kNoVlan;           // VLAN id of the outermost tag
   uint16_t customer_vlan = kNoVlan;  // of the second one
-  uint32_t id = 0;    // outermost key, TEID, VNI, session: whichever tunnel first had one
-  uint32_t mpls = 0;  // top label stack entry: label, traffic class, bottom bit (24 bits)
+  uint32_t id = 0;                   // outermost key, TEID, VNI, session: whichever tunnel first had one
+  uint32_t mpls = 0;                 // top label stack entry: label, traffic class, bottom bit (24 bits)
 
   /// False when no more fit.
   bool push(Tunnel tunnel) {
@@ -100,27 +115,28 @@ struct Packet {
   FlowKey key;
   uint64_t hash;
   const uint8_t* frame;
-  int64_t time_us;          // its own time, since 1970
-  uint32_t tick_ms;         // the worker's clock at this packet: it never goes back
-  uint32_t octets;          // IP total length of the innermost packet
-  bool from_low;            // sent by key.low
+  int64_t time_us;   // its own time, since 1970
+  uint32_t tick_ms;  // the worker's clock at this packet: it never goes back
+  uint32_t octets;   // IP total length of the innermost packet
+  bool from_low;     // sent by key.low
   FragmentPart fragment;
   uint8_t tos;
-  bool has_tcp;             // seq, flags and payload length are known
-  uint32_t fragment_id;     // identification of the fragmented header
+  bool has_tcp;          // seq, flags and payload length are known
+  uint32_t fragment_id;  // identification of the fragmented header
   uint32_t tcp_sequence;
   uint32_t payload_octets;  // transport payload on the wire
   uint16_t tcp_flags;
-  uint16_t payload_at;      // offset in the frame
+  uint16_t payload_at;  // offset in the frame
   uint16_t payload_captured;
   uint8_t icmp_type;
   uint8_t icmp_code;
-  uint16_t port;             // which of the probe's interfaces: 1, 2, ...; 0: a file
-  bool outgoing;             // sent, not received, on it
+  uint16_t port;  // which of the probe's interfaces: 1, 2, ...; 0: a file
+  bool outgoing;  // sent, not received, on it
   bool has_icmp;
   uint16_t fragment_at;      // of a fragment: offset of the source address in the fragmented header,
   uint8_t fragment_version;  // its IP version
-  uint8_t fragment_protocol; // and protocol; where it is not the innermost header, a tunnel's first fragment was opened
+  uint8_t
+      fragment_protocol;  // and protocol; where it is not the innermost header, a tunnel's first fragment was opened
   bool fragment_opened;
   Encapsulation around;
 };

@@ -11,10 +11,14 @@ inline Next read_ppp(Layers& at) {
   if ((protocol & 1U) == 0) protocol = static_cast<uint16_t>(protocol << 8 | at.in.u8());
   if (!at.in.ok()) return kTruncated;
   switch (protocol) {
-    case 0x0021: return Next::ether_type(ether_type::kIpv4);
-    case 0x0057: return Next::ether_type(ether_type::kIpv6);
-    case 0x0281: return Next::ether_type(ether_type::kMpls);
-    default: return kNotIp;
+    case 0x0021:
+      return Next::ether_type(ether_type::kIpv4);
+    case 0x0057:
+      return Next::ether_type(ether_type::kIpv6);
+    case 0x0281:
+      return Next::ether_type(ether_type::kMpls);
+    default:
+      return kNotIp;
   }
 }
 

@@ -8,8 +8,10 @@ namespace microcloud {
 
 inline void accept_ports(Layers& at, uint8_t protocol, uint16_t source, uint16_t destination) {
   Packet& packet = at.packet;
-  if (at.same_addresses) [[unlikely]] packet.from_low = source <= destination;  // with equal addresses the ports decide
-  const auto swapped = static_cast<uint16_t>((source ^ destination) & (packet.from_low ? 0 : 0xffff));  // see place_ends_v4()
+  if (at.same_addresses) [[unlikely]]
+    packet.from_low = source <= destination;  // with equal addresses the ports decide
+  const auto swapped =
+      static_cast<uint16_t>((source ^ destination) & (packet.from_low ? 0 : 0xffff));  // see place_ends_v4()
   packet.key.set_tail(static_cast<uint16_t>(source ^ swapped), static_cast<uint16_t>(destination ^ swapped), protocol,
                       packet.key.version);
 }
@@ -35,14 +37,16 @@ inline bool bad_transport_checksum(const Packet& packet, Bytes segment, uint32_t
 
 HOT_STEP Next read_tcp(Layers& at) {
   Packet& packet = at.packet;
-  if (!at.in.has(20)) [[unlikely]] return read_ports(at);
+  if (!at.in.has(20)) [[unlikely]]
+    return read_ports(at);
   const Bytes segment = at.in.rest();
   const uint32_t segment_octets = packet.payload_octets;
   at.in.skip(20);
   accept_ports(at, ip_protocol::kTcp, load_be16(&segment[0]), load_be16(&segment[2]));
   const unsigned offset_flags = load_be16(&segment[12]);
   const unsigned header = (offset_flags >> 12) * 4;
-  if (header < 20) [[unlikely]] return kDone;
+  if (header < 20) [[unlikely]]
+    return kDone;
   packet.tcp_sequence = load_be32(&segment[4]);
   packet.tcp_flags = offset_flags & 0x0fffU;
   packet.has_tcp = true;
@@ -60,7 +64,8 @@ HOT_STEP Next read_tcp(Layers& at) {
 /// UDP and UDP-Lite.
 HOT_STEP Next read_udp(Layers& at) {
   Packet& packet = at.packet;
-  if (!at.in.has(8)) [[unlikely]] return read_ports(at);
+  if (!at.in.has(8)) [[unlikely]]
+    return read_ports(at);
   const Bytes datagram = at.in.rest();
   at.in.skip(8);
   const uint8_t protocol = packet.key.protocol;

@@ -7,21 +7,34 @@ namespace microcloud {
 FirstHeader first_header(LinkType type) {
   switch (type) {
     case LinkType::Null:
-    case LinkType::Loop: return FirstHeader::BsdLoopback;
-    case LinkType::Ethernet: return FirstHeader::Ethernet;
-    case LinkType::Ppp: return FirstHeader::Ppp;
-    case LinkType::PppHdlc: return FirstHeader::PppHdlc;
-    case LinkType::PppEther: return FirstHeader::Pppoe;
+    case LinkType::Loop:
+      return FirstHeader::BsdLoopback;
+    case LinkType::Ethernet:
+      return FirstHeader::Ethernet;
+    case LinkType::Ppp:
+      return FirstHeader::Ppp;
+    case LinkType::PppHdlc:
+      return FirstHeader::PppHdlc;
+    case LinkType::PppEther:
+      return FirstHeader::Pppoe;
     case LinkType::RawOld:
     case LinkType::RawOldBsd:
-    case LinkType::Raw: return FirstHeader::Ip;
-    case LinkType::Ipv4: return FirstHeader::Ipv4;
-    case LinkType::Ipv6: return FirstHeader::Ipv6;
-    case LinkType::LinuxSll: return FirstHeader::LinuxCooked;
-    case LinkType::LinuxSll2: return FirstHeader::LinuxCookedV2;
-    case LinkType::Nflog: return FirstHeader::Nflog;
-    case LinkType::Ieee80211: return FirstHeader::Ieee80211;
-    case LinkType::Ieee80211Radio: return FirstHeader::Radiotap;
+    case LinkType::Raw:
+      return FirstHeader::Ip;
+    case LinkType::Ipv4:
+      return FirstHeader::Ipv4;
+    case LinkType::Ipv6:
+      return FirstHeader::Ipv6;
+    case LinkType::LinuxSll:
+      return FirstHeader::LinuxCooked;
+    case LinkType::LinuxSll2:
+      return FirstHeader::LinuxCookedV2;
+    case LinkType::Nflog:
+      return FirstHeader::Nflog;
+    case LinkType::Ieee80211:
+      return FirstHeader::Ieee80211;
+    case LinkType::Ieee80211Radio:
+      return FirstHeader::Radiotap;
   }
   assert(false);
   return FirstHeader::Ethernet;
@@ -40,11 +53,16 @@ bool Intake::take_one(FirstHeader first, const Frame& frame, Packet& packet) {
   packet.time_us = frame.time_us;
   packet.tick_ms = tick_ms;
   packet.outgoing = frame.outgoing;
-  if (packet.fragment == FragmentPart::Whole) [[likely]] return true;
+  if (packet.fragment == FragmentPart::Whole) [[likely]]
+    return true;
   switch (fragments_.resolve(packet)) {
-    case Fragments::Verdict::Meter: return true;
-    case Fragments::Verdict::Held: return false;
-    case Fragments::Verdict::Lost: count_lost(1); return false;
+    case Fragments::Verdict::Meter:
+      return true;
+    case Fragments::Verdict::Held:
+      return false;
+    case Fragments::Verdict::Lost:
+      count_lost(1);
+      return false;
   }
   return false;
 }

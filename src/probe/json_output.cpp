@@ -37,7 +37,8 @@ void JsonOutput::flush() {
     if (count >= 0) {
       written += static_cast<size_t>(count);
     } else if (errno != EINTR) {
-      error_ = "cannot write " + (path_ == "-" ? std::string("to standard output") : path_) + ": " + std::strerror(errno);
+      error_ =
+          "cannot write " + (path_ == "-" ? std::string("to standard output") : path_) + ": " + std::strerror(errno);
     }
   }
   buffer_.clear();

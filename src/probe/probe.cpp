@@ -10,7 +10,9 @@ constexpr size_t kRecordRingBytes = size_t{4} << 20;
 
 }  // namespace
 
-uint64_t ProbeTotals::ignored_in_all() const { return std::accumulate(std::begin(ignored), std::end(ignored), uint64_t{0}); }
+uint64_t ProbeTotals::ignored_in_all() const {
+  return std::accumulate(std::begin(ignored), std::end(ignored), uint64_t{0});
+}
 
 Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std::vector<Output*> outputs)
     : settings_(std::move(settings)), outputs_(std::move(outputs)) {
@@ -49,7 +51,8 @@ Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std
       outboxes[from].push_back(handover);
     }
   }
-  for (size_t at = 0; at < workers_.size(); ++at) workers_[at]->connect(std::move(inboxes[at]), std::move(outboxes[at]));
+  for (size_t at = 0; at < workers_.size(); ++at)
+    workers_[at]->connect(std::move(inboxes[at]), std::move(outboxes[at]));
 }
 
 Probe::~Probe() {
@@ -96,7 +99,8 @@ bool Probe::drain_records() {
 
 void Probe::serve_outputs() {
   using Clock = std::chrono::steady_clock;
-  // Naps lengthen while nothing comes: short ones cost more than the records. The rings bridge the longest at 1 M records/s.
+  // Naps lengthen while nothing comes: short ones cost more than the records. The rings bridge the longest at 1 M
+  // records/s.
   constexpr auto kShortestNap = std::chrono::milliseconds(1);
   constexpr auto kLongestNap = std::chrono::milliseconds(8);
   constexpr auto kFlushEvery = std::chrono::milliseconds(100);
@@ -130,8 +134,10 @@ ProbeTotals Probe::totals() const {
     const IntakeCounters& intake = worker->intake();
     totals.read += intake.read.get();
     totals.read_octets += intake.read_octets.get();
-    for (size_t at = 0; at < std::size(totals.ignored); ++at) totals.ignored[at] += intake.ignored.get(static_cast<Ignored>(at));
-    for (size_t at = 0; at < std::size(totals.anomalies); ++at) totals.anomalies[at] += intake.anomalies.get(static_cast<Anomaly>(at));
+    for (size_t at = 0; at < std::size(totals.ignored); ++at)
+      totals.ignored[at] += intake.ignored.get(static_cast<Ignored>(at));
+    for (size_t at = 0; at < std::size(totals.anomalies); ++at)
+      totals.anomalies[at] += intake.anomalies.get(static_cast<Anomaly>(at));
     if (intake.read.get() > 0) {
       const auto first_us = static_cast<int64_t>(intake.first_us.get());
       totals.first_us = totals.first_us == 0 ? first_us : std::min(totals.first_us, first_us);

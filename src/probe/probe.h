@@ -15,7 +15,7 @@ namespace microcloud {
 struct ProbeSettings {
   unsigned workers = 1;
   bool live = false;
-  int64_t started_us = 0;            // wall clock, for live capture
+  int64_t started_us = 0;  // wall clock, for live capture
   bool every_checksum = false;
   FlowSettings flows;                // capacity is for all workers together
   std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...

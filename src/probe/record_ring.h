@@ -9,8 +9,8 @@
 
 namespace microcloud {
 
-/// Filled by one worker, emptied by the output thread. Full: on live capture the record is dropped and counted, on a file
-/// the worker waits.
+/// Filled by one worker, emptied by the output thread. Full: on live capture the record is dropped and counted, on a
+/// file the worker waits.
 class RecordRing final : public RecordSink {
  public:
   RecordRing(size_t bytes, bool wait_when_full) : ring_(bytes), wait_when_full_(wait_when_full) {}

@@ -38,7 +38,9 @@ std::string scaled(double value) {
   return text;
 }
 
-std::string scaled(uint64_t value) { return scaled(static_cast<double>(value)); }
+std::string scaled(uint64_t value) {
+  return scaled(static_cast<double>(value));
+}
 
 std::string time_text(int64_t time_us) {
   const time_t seconds = static_cast<time_t>(time_us / 1'000'000);
@@ -52,12 +54,18 @@ std::string time_text(int64_t time_us) {
 std::string protocol_text(uint8_t protocol) {
   if (const protoent* entry = getprotobynumber(protocol); entry != nullptr) return entry->p_name;
   switch (protocol) {  // where the system has no list of them
-    case ip_protocol::kTcp: return "tcp";
-    case ip_protocol::kUdp: return "udp";
-    case ip_protocol::kIcmp: return "icmp";
-    case ip_protocol::kIcmpv6: return "ipv6-icmp";
-    case ip_protocol::kSctp: return "sctp";
-    default: return "protocol " + std::to_string(protocol);
+    case ip_protocol::kTcp:
+      return "tcp";
+    case ip_protocol::kUdp:
+      return "udp";
+    case ip_protocol::kIcmp:
+      return "icmp";
+    case ip_protocol::kIcmpv6:
+      return "ipv6-icmp";
+    case ip_protocol::kSctp:
+      return "sctp";
+    default:
+      return "protocol " + std::to_string(protocol);
   }
 }
 
@@ -65,7 +73,8 @@ std::string service_text(uint32_t service) {
   const std::string protocol = protocol_text(static_cast<uint8_t>(service >> 16));
   const auto port = static_cast<uint16_t>(service & 0xffff);
   std::string text = protocol + "/" + std::to_string(port);
-  if (const servent* entry = getservbyport(htons(port), protocol.c_str()); entry != nullptr) text += std::string(" ") + entry->s_name;
+  if (const servent* entry = getservbyport(htons(port), protocol.c_str()); entry != nullptr)
+    text += std::string(" ") + entry->s_name;
   return text;
 }
 
@@ -73,7 +82,8 @@ std::string ignored_text(const ProbeTotals& totals) {
   std::string reasons;
   for (size_t at = 0; at < std::size(totals.ignored); ++at) {
     if (totals.ignored[at] == 0) continue;
-    append(reasons, "%s%s %" PRIu64, reasons.empty() ? "" : ", ", ignored_name(static_cast<Ignored>(at)), totals.ignored[at]);
+    append(reasons, "%s%s %" PRIu64, reasons.empty() ? "" : ", ", ignored_name(static_cast<Ignored>(at)),
+           totals.ignored[at]);
   }
   return reasons.empty() ? "" : " (" + reasons + ")";
 }
@@ -82,8 +92,9 @@ void append_sums_table(std::string& out, const char* head, const std::vector<std
                        uint64_t all_octets) {
   append(out, "\n%-40s %9s %10s %10s %7s\n", head, "flows", "packets", "bytes", "share");
   for (const auto& [name, sums] : rows) {
-    append(out, "  %-38.38s %9s %10s %10s %6.1f%%\n", name.c_str(), scaled(sums.flows).c_str(), scaled(sums.packets).c_str(),
-           scaled(sums.octets).c_str(), all_octets > 0 ? 100.0 * static_cast<double>(sums.octets) / static_cast<double>(all_octets) : 0);
+    append(out, "  %-38.38s %9s %10s %10s %6.1f%%\n", name.c_str(), scaled(sums.flows).c_str(),
+           scaled(sums.packets).c_str(), scaled(sums.octets).c_str(),
+           all_octets > 0 ? 100.0 * static_cast<double>(sums.octets) / static_cast<double>(all_octets) : 0);
   }
 }
 
@@ -91,7 +102,8 @@ template <typename Name, typename Rows>
 auto named(const Rows& rows, const Name& name) {
   std::vector<std::pair<std::string, TrafficSums>> out;
   for (const auto& [key, sums] : rows) out.emplace_back(name(key), sums);
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.second.octets > b.second.octets; });
+  std::stable_sort(out.begin(), out.end(),
+                   [](const auto& a, const auto& b) { return a.second.octets > b.second.octets; });
   if (out.size() > kRows) out.resize(kRows);
   return out;
 }
@@ -99,7 +111,8 @@ auto named(const Rows& rows, const Name& name) {
 void append_notes(std::string& out, const ProbeTotals& totals) {
   std::string notes;
   for (size_t at = 0; at < std::size(totals.anomalies); ++at) {
-    if (totals.anomalies[at] > 0) append(notes, "  %-38s %9" PRIu64 "\n", anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
+    if (totals.anomalies[at] > 0)
+      append(notes, "  %-38s %9" PRIu64 "\n", anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
   }
   const std::pair<const char*, uint64_t> others[] = {{"flows ended because the table was full", totals.evicted},
                                                      {"packets dropped by the kernel", totals.kernel_drops},
@@ -123,7 +136,8 @@ size_t Summary::AddressHash::operator()(const IpAddress& address) const {
 }
 
 void Summary::add(const Common& common, const FlowRecord& flow) {
-  const TrafficSums sums{flow.octets + flow.reverse_octets, flow.packets + flow.reverse_packets, flow.slice == 1 ? 1U : 0U};
+  const TrafficSums sums{flow.octets + flow.reverse_octets, flow.packets + flow.reverse_packets,
+                         flow.slice == 1 ? 1U : 0U};
   const auto grow = [&sums](TrafficSums& to) {
     to.octets += sums.octets;
     to.packets += sums.packets;
@@ -144,7 +158,8 @@ void Summary::add(const Common& common, const FlowRecord& flow) {
 
   if (flow.tunnels.count == 0) return;
   std::string names;
-  for (size_t at = 0; at < flow.tunnels.count; ++at) names += (at > 0 ? " > " : "") + std::string(tunnel_name(flow.tunnels.items[at]));
+  for (size_t at = 0; at < flow.tunnels.count; ++at)
+    names += (at > 0 ? " > " : "") + std::string(tunnel_name(flow.tunnels.items[at]));
   if (tunnels_.size() >= kMostTunnelKinds && !tunnels_.contains(names)) names = "others";
   grow(tunnels_[names]);
 }
@@ -158,8 +173,8 @@ std::string Summary::text(const std::string& title, const ProbeTotals& totals) c
     append(out, "\n%s packets/s, %sbit/s on the wire", scaled(static_cast<double>(totals.read) / seconds).c_str(),
            (scaled(static_cast<double>(totals.read_octets) * 8 / seconds) + (seconds > 0 ? " " : "")).c_str());
   }
-  append(out, "\n%" PRIu64 " read = %" PRIu64 " metered + %" PRIu64 " ignored%s", totals.read, totals.metered(), totals.ignored_in_all(),
-         ignored_text(totals).c_str());
+  append(out, "\n%" PRIu64 " read = %" PRIu64 " metered + %" PRIu64 " ignored%s", totals.read, totals.metered(),
+         totals.ignored_in_all(), ignored_text(totals).c_str());
   if (totals.handover_drops > 0) append(out, " + %" PRIu64 " dropped", totals.handover_drops);
   append(out, "\n%" PRIu64 " flows in %" PRIu64 " records", totals.flows, totals.records);
   if (totals.open_flows > 0) append(out, ", %" PRIu64 " open", totals.open_flows);
@@ -167,14 +182,19 @@ std::string Summary::text(const std::string& title, const ProbeTotals& totals) c
 
   append_sums_table(out, "Protocols", named(protocols_, protocol_text), all_.octets);
   const auto services = services_.largest(kRows);
-  if (!services.empty()) append_sums_table(out, "Services (responder's port)", named(services, service_text), all_.octets);
-  if (!tunnels_.empty()) append_sums_table(out, "Encapsulations", named(tunnels_, [](const std::string& name) { return name; }), all_.octets);
+  if (!services.empty())
+    append_sums_table(out, "Services (responder's port)", named(services, service_text), all_.octets);
+  if (!tunnels_.empty())
+    append_sums_table(out, "Encapsulations", named(tunnels_, [](const std::string& name) { return name; }),
+                      all_.octets);
 
   const auto hosts = hosts_.largest(kRows);
-  if (!hosts.empty()) append(out, "\n%-40s %9s %10s %10s\n", hosts_.exact() ? "Top hosts" : "Top hosts (about)", "flows", "sent", "received");
+  if (!hosts.empty())
+    append(out, "\n%-40s %9s %10s %10s\n", hosts_.exact() ? "Top hosts" : "Top hosts (about)", "flows", "sent",
+           "received");
   for (const auto& [address, sums] : hosts) {
-    append(out, "  %-38s %9s %10s %10s\n", to_text(address).c_str(), scaled(sums.flows).c_str(), scaled(sums.sent).c_str(),
-           scaled(sums.received).c_str());
+    append(out, "  %-38s %9s %10s %10s\n", to_text(address).c_str(), scaled(sums.flows).c_str(),
+           scaled(sums.sent).c_str(), scaled(sums.received).c_str());
   }
   append_notes(out, totals);
   return out;
@@ -190,7 +210,8 @@ std::string conservation_text(const ProbeTotals& totals) {
   if (totals.kernel_drops > 0) append(out, "; %" PRIu64 " packets dropped by the kernel", totals.kernel_drops);
   if (totals.record_drops > 0) append(out, "; %" PRIu64 " records dropped before the outputs", totals.record_drops);
   for (size_t at = 0; at < std::size(totals.anomalies); ++at) {
-    if (totals.anomalies[at] > 0) append(out, "; %s %" PRIu64, anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
+    if (totals.anomalies[at] > 0)
+      append(out, "; %s %" PRIu64, anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
   }
   return out + "\n";
 }

@@ -44,7 +44,7 @@ class Summary {
   TopList<IpAddress, HostSums, AddressHash> hosts_{kMostHosts};
   TopList<uint32_t, TrafficSums> services_{kMostServices};  // protocol << 16 | responder's port
   std::map<uint8_t, TrafficSums> protocols_;
-  std::map<std::string, TrafficSums> tunnels_;              // bounded: by the types' names joined, most kMostTunnelKinds
+  std::map<std::string, TrafficSums> tunnels_;  // bounded: by the types' names joined, most kMostTunnelKinds
   TrafficSums all_;
 };
 

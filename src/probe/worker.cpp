@@ -33,7 +33,8 @@ void put_note(ByteRing& ring, uint8_t* room, const ClockNote& note) {
 }
 
 int64_t wall_clock_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -139,7 +140,8 @@ void Worker::name_flows(int64_t first_us) {
     table_->name_flows(first_flow_id(first_us) + settings_.index);
     return;
   }
-  for (Handover* outbox : outboxes_) put_note(outbox->ring, outbox->ring.reserve(sizeof(ClockNote)), {first_us, 0, false});
+  for (Handover* outbox : outboxes_)
+    put_note(outbox->ring, outbox->ring.reserve(sizeof(ClockNote)), {first_us, 0, false});
 }
 
 void Worker::note_sources() {

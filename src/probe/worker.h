@@ -29,10 +29,10 @@ struct Handover {
 class Worker {
  public:
   struct Settings {
-    unsigned index = 0;        // of the flows that are this worker's own
-    unsigned workers = 1;      // that have a table
-    bool live = false;         // drop rather than wait, follow the wall clock when no packet comes
-    int64_t started_us = 0;    // wall clock, for live capture
+    unsigned index = 0;      // of the flows that are this worker's own
+    unsigned workers = 1;    // that have a table
+    bool live = false;       // drop rather than wait, follow the wall clock when no packet comes
+    int64_t started_us = 0;  // wall clock, for live capture
     Intake::Settings intake;
   };
 
@@ -40,7 +40,8 @@ class Worker {
   Worker(Settings settings, std::vector<Input> inputs, const FlowSettings* flows, size_t record_ring_bytes);
 
   void connect(std::vector<Handover*> inboxes, std::vector<Handover*> outboxes);
-  /// Until every input has ended or `stop`, and every other worker that hands packets to it has ended. On its own thread.
+  /// Until every input has ended or `stop`, and every other worker that hands packets to it has ended. On its own
+  /// thread.
   void run(const std::atomic<bool>& stop);
 
   RecordRing& records() { return records_; }

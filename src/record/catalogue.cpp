@@ -16,10 +16,14 @@ std::string type_text(const Field& field) {
 std::string element_text(const Element& element) {
   const std::string id = std::to_string(element.id);
   switch (element.pen) {
-    case pen::kIana: return id;
-    case pen::kReverse: return "reverse " + id;
-    case pen::kOwn: return "own " + id;
-    default: return std::to_string(element.pen) + "." + id;
+    case pen::kIana:
+      return id;
+    case pen::kReverse:
+      return "reverse " + id;
+    case pen::kOwn:
+      return "own " + id;
+    default:
+      return std::to_string(element.pen) + "." + id;
   }
 }
 
@@ -80,19 +84,32 @@ std::string unsigned_schema(std::string_view maximum) {
 
 std::string type_schema(DataType type) {
   switch (type) {
-    case DataType::Unsigned8: return unsigned_schema("255");
-    case DataType::Unsigned16: return unsigned_schema("65535");
-    case DataType::Unsigned32: return unsigned_schema("4294967295");
-    case DataType::Unsigned64: return unsigned_schema("18446744073709551615");
-    case DataType::Signed32: return R"({"type":"integer","minimum":-2147483648,"maximum":2147483647})";
-    case DataType::Milliseconds: return R"({"type":"integer"})";
-    case DataType::Boolean: return R"({"type":"boolean"})";
-    case DataType::OctetArray: return R"({"type":"string","pattern":"^0x([0-9a-f]{2})*$"})";
-    case DataType::Ipv4: return R"({"type":"string","pattern":"^[0-9]{1,3}(\\.[0-9]{1,3}){3}$"})";
-    case DataType::Ipv6: return R"({"type":"string","pattern":"^[0-9a-f:.]{2,45}$"})";
-    case DataType::MacAddress: return R"({"type":"string","pattern":"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$"})";
-    case DataType::String: return R"({"type":"string"})";
-    case DataType::BasicList: break;
+    case DataType::Unsigned8:
+      return unsigned_schema("255");
+    case DataType::Unsigned16:
+      return unsigned_schema("65535");
+    case DataType::Unsigned32:
+      return unsigned_schema("4294967295");
+    case DataType::Unsigned64:
+      return unsigned_schema("18446744073709551615");
+    case DataType::Signed32:
+      return R"({"type":"integer","minimum":-2147483648,"maximum":2147483647})";
+    case DataType::Milliseconds:
+      return R"({"type":"integer"})";
+    case DataType::Boolean:
+      return R"({"type":"boolean"})";
+    case DataType::OctetArray:
+      return R"({"type":"string","pattern":"^0x([0-9a-f]{2})*$"})";
+    case DataType::Ipv4:
+      return R"({"type":"string","pattern":"^[0-9]{1,3}(\\.[0-9]{1,3}){3}$"})";
+    case DataType::Ipv6:
+      return R"({"type":"string","pattern":"^[0-9a-f:.]{2,45}$"})";
+    case DataType::MacAddress:
+      return R"({"type":"string","pattern":"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$"})";
+    case DataType::String:
+      return R"({"type":"string"})";
+    case DataType::BasicList:
+      break;
   }
   return {};
 }
@@ -128,22 +145,27 @@ std::string catalogue_json(RecordTypes types) {
 
 std::string catalogue_markdown(RecordTypes types) {
   const auto table = [](std::span<const Field> fields) {
-    std::string out = "| element | NetFlow label | IPFIX | NetFlow v9 | type | unit | meaning |\n|---|---|---|---|---|---|---|\n";
+    std::string out =
+        "| element | NetFlow label | IPFIX | NetFlow v9 | type | unit | meaning |\n|---|---|---|---|---|---|---|\n";
     for (const Field& field : fields) {
-      out += "| `" + std::string(field.name) + "` | " + (field.element.label.empty() ? "" : "`%" + label_text(field) + "`") + " | " +
-             element_text(field.element) + " | " + (field.element.v9 != 0 ? std::to_string(field.element.v9) : "") + " | " +
-             type_text(field) + " | " + std::string(to_text(field.unit)) + " | " + std::string(field.meaning) + " |\n";
+      out += "| `" + std::string(field.name) + "` | " +
+             (field.element.label.empty() ? "" : "`%" + label_text(field) + "`") + " | " + element_text(field.element) +
+             " | " + (field.element.v9 != 0 ? std::to_string(field.element.v9) : "") + " | " + type_text(field) +
+             " | " + std::string(to_text(field.unit)) + " | " + std::string(field.meaning) + " |\n";
     }
     return out;
   };
   std::string out =
       "# Records and their elements\n\n"
-      "Made by `microcloud fields --markdown`; do not edit. In the column IPFIX a bare number is an element of the IANA registry,\n"
-      "`reverse n` the other direction of element n (RFC 5103, PEN 29305), `own n` an element under the PEN that `--pen` gives.\n"
+      "Made by `microcloud fields --markdown`; do not edit. In the column IPFIX a bare number is an element of the "
+      "IANA registry,\n"
+      "`reverse n` the other direction of element n (RFC 5103, PEN 29305), `own n` an element under the PEN that "
+      "`--pen` gives.\n"
       "An element that is not known is absent from a JSON line.\n\n## Every record\n\n" +
       table(common_fields());
   for (const RecordType* type : types) {
-    out += "\n## `" + std::string(type->name) + "`\n\nOne record per " + std::string(type->meaning) + ".\n\n" + table(type->fields);
+    out += "\n## `" + std::string(type->name) + "`\n\nOne record per " + std::string(type->meaning) + ".\n\n" +
+           table(type->fields);
   }
   return out;
 }
@@ -153,9 +175,11 @@ std::string catalogue_schema(RecordTypes types) {
       "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\n\"title\":\"MicroCloud record\",\n\"oneOf\":[";
   for (const RecordType* type : types) {
     if (type != types.front()) out += ',';
-    out += "\n{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"record\",\"protocolIdentifier\",\"flowId\"],\n "
-           "\"properties\":{\n  \"record\":{\"const\":" +
-           quoted(type->name) + "}," + joined(common_fields(), property);
+    out +=
+        "\n{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"record\",\"protocolIdentifier\","
+        "\"flowId\"],\n "
+        "\"properties\":{\n  \"record\":{\"const\":" +
+        quoted(type->name) + "}," + joined(common_fields(), property);
     if (!type->fields.empty()) out += "," + joined(type->fields, property);
     out += "}}";
   }

@@ -39,15 +39,19 @@ std::optional<std::string_view> probe_id(const Common& common) {
 constexpr Field kFields[] = {
     field<&v4<&Common::source>>("sourceIPv4Address", {"IPV4_SRC_ADDR", pen::kIana, 8}, "address of the initiator"),
     field<&v6<&Common::source>>("sourceIPv6Address", {"IPV6_SRC_ADDR", pen::kIana, 27}, "address of the initiator"),
-    field<&v4<&Common::destination>>("destinationIPv4Address", {"IPV4_DST_ADDR", pen::kIana, 12}, "address of the responder"),
-    field<&v6<&Common::destination>>("destinationIPv6Address", {"IPV6_DST_ADDR", pen::kIana, 28}, "address of the responder"),
+    field<&v4<&Common::destination>>("destinationIPv4Address", {"IPV4_DST_ADDR", pen::kIana, 12},
+                                     "address of the responder"),
+    field<&v6<&Common::destination>>("destinationIPv6Address", {"IPV6_DST_ADDR", pen::kIana, 28},
+                                     "address of the responder"),
     field<&port<&Common::source_port>>("sourceTransportPort", {"L4_SRC_PORT", pen::kIana, 7},
                                        "port of the initiator (TCP, UDP, UDP-Lite, SCTP)", Role::Identifier),
     field<&port<&Common::destination_port>>("destinationTransportPort", {"L4_DST_PORT", pen::kIana, 11},
                                             "port of the responder (TCP, UDP, UDP-Lite, SCTP)", Role::Identifier),
     field<&Common::protocol>("protocolIdentifier", {"PROTOCOL", pen::kIana, 4}, "IP protocol number", Role::Identifier),
-    field<&Common::vlan>("vlanId", {"SRC_VLAN", pen::kIana, 58}, "VLAN of the outermost tag of the first packet", Role::Identifier),
-    field<&community_id>("communityId", {"", pen::kOwn, 1}, "Community ID version 1; of ICMP: that of the first packet"),
+    field<&Common::vlan>("vlanId", {"SRC_VLAN", pen::kIana, 58}, "VLAN of the outermost tag of the first packet",
+                         Role::Identifier),
+    field<&community_id>("communityId", {"", pen::kOwn, 1},
+                         "Community ID version 1; of ICMP: that of the first packet"),
     field<&Common::flow_id>("flowId", {"FLOW_ID", pen::kIana, 148},
                             "the same in all slices of a flow; unique in a probe, below 2^53", Role::Identifier),
     field<&probe_id>("probeId", {"", pen::kOwn, 2}, "name of the probe (--probe-id)"),
@@ -55,6 +59,8 @@ constexpr Field kFields[] = {
 
 }  // namespace
 
-std::span<const Field> common_fields() { return kFields; }
+std::span<const Field> common_fields() {
+  return kFields;
+}
 
 }  // namespace microcloud

@@ -17,8 +17,8 @@ struct IcmpPair {
 };
 
 // Which ICMP message answers which (Zeek's table, which the specification refers to).
-constexpr IcmpPair kIcmp4[] = {{0, 8},   {8, 0},   {13, 14}, {14, 13}, {15, 16}, {16, 15},
-                               {10, 9},  {9, 10},  {17, 18}, {18, 17}};
+constexpr IcmpPair kIcmp4[] = {{0, 8},   {8, 0},  {13, 14}, {14, 13}, {15, 16},
+                               {16, 15}, {10, 9}, {9, 10},  {17, 18}, {18, 17}};
 constexpr IcmpPair kIcmp6[] = {{128, 129}, {129, 128}, {133, 134}, {134, 133}, {135, 136}, {136, 135},
                                {130, 131}, {131, 130}, {144, 145}, {145, 144}, {139, 140}, {140, 139}};
 

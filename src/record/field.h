@@ -16,7 +16,7 @@ inline constexpr uint32_t kIana = 0;
 inline constexpr uint32_t kReverse = 29305;  // the other direction of a biflow (RFC 5103)
 inline constexpr uint32_t kNtop = 35632;
 inline constexpr uint32_t kOwn = 0xffffffff;  // stands for the number that the user gives
-}
+}  // namespace pen
 
 /// The element's numbers. NetFlow v9 has no enterprises: there ntop's n is 57472 + n, and an own element has none (0).
 struct Element {
@@ -26,7 +26,12 @@ struct Element {
   uint16_t v9 = 0;
 
   constexpr Element(std::string_view label_, uint32_t pen_, uint16_t id_)
-      : label(label_), pen(pen_), id(id_), v9(pen_ == pen::kIana ? id_ : pen_ == pen::kNtop ? static_cast<uint16_t>(57472 + id_) : uint16_t{0}) {}
+      : label(label_),
+        pen(pen_),
+        id(id_),
+        v9(pen_ == pen::kIana   ? id_
+           : pen_ == pen::kNtop ? static_cast<uint16_t>(57472 + id_)
+                                : uint16_t{0}) {}
   constexpr Element(std::string_view label_, uint32_t pen_, uint16_t id_, uint16_t v9_)
       : label(label_), pen(pen_), id(id_), v9(v9_) {}
 };
@@ -54,28 +59,35 @@ struct Field {
 
 namespace detail {
 
-template <typename T> struct MemberOf;
-template <typename Owner, typename T> struct MemberOf<T Owner::*> {
+template <typename T>
+struct MemberOf;
+template <typename Owner, typename T>
+struct MemberOf<T Owner::*> {
   using From = Owner;
   using Type = T;
 };
-template <typename Owner, typename T> struct MemberOf<T (*)(const Owner&)> {
+template <typename Owner, typename T>
+struct MemberOf<T (*)(const Owner&)> {
   using From = Owner;
   using Type = T;
 };
-template <typename Owner> struct MemberOf<std::string_view (*)(const Owner&, Scratch&)> {
+template <typename Owner>
+struct MemberOf<std::string_view (*)(const Owner&, Scratch&)> {
   using From = Owner;
   using Type = std::string_view;
 };
 
-template <typename T> constexpr DataType item_type() {
+template <typename T>
+constexpr DataType item_type() {
   if constexpr (requires { ValueOf<T>::kItemType; }) return ValueOf<T>::kItemType;
   return ValueOf<T>::kType;
 }
 
-// static, here and below: of a struct without linkage g++ 12 makes these weak symbols all the same, so that two files with a
-// member of the same name would share one reader (a pointer to member as template argument does not make them local).
-template <auto Source> static Value read(const void* from, Scratch& scratch) {
+// static, here and below: of a struct without linkage g++ 12 makes these weak symbols all the same, so that two files
+// with a member of the same name would share one reader (a pointer to member as template argument does not make them
+// local).
+template <auto Source>
+static Value read(const void* from, Scratch& scratch) {
   using Member = MemberOf<decltype(Source)>;
   using Type = std::remove_const_t<typename Member::Type>;
   const auto& owner = *static_cast<const typename Member::From*>(from);

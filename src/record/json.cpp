@@ -13,7 +13,11 @@ constexpr char kHex[] = "0123456789abcdef";
 size_t utf8_length(std::string_view text) {
   const auto byte = [text](size_t at) { return static_cast<uint8_t>(text[at]); };
   const uint8_t first = byte(0);
-  const size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+  const size_t length = first < 0x80                    ? 1
+                        : first >= 0xc2 && first < 0xe0 ? 2
+                        : first >= 0xe0 && first < 0xf0 ? 3
+                        : first >= 0xf0 && first < 0xf5 ? 4
+                                                        : 0;
   if (length == 0 || length > text.size()) return 0;
   for (size_t at = 1; at < length; ++at) {
     if ((byte(at) & 0xc0U) != 0x80) return 0;
@@ -30,12 +34,23 @@ size_t utf8_length(std::string_view text) {
 
 void append_escaped(std::string& out, char character) {
   switch (character) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   const auto byte = static_cast<uint8_t>(character);
   if (byte >= 0x20 && byte != 0x7f) {
@@ -76,15 +91,33 @@ void append_octets(std::string& out, Bytes octets) {
 
 void append_value(std::string& out, const Value& value, Scratch& scratch) {
   switch (value.kind) {
-    case Value::Kind::Absent: out += "null"; return;
-    case Value::Kind::Unsigned: append_number(out, value.number); return;
-    case Value::Kind::Signed: append_number(out, value.signed_number); return;
-    case Value::Kind::Boolean: out += value.number != 0 ? "true" : "false"; return;
-    case Value::Kind::Text: append_json_string(out, value.text()); return;
-    case Value::Kind::Octets: append_octets(out, value.octets()); return;
-    case Value::Kind::Ipv4: append_address<Ipv4>(out, value.data); return;
-    case Value::Kind::Ipv6: append_address<Ipv6>(out, value.data); return;
-    case Value::Kind::Mac: append_address<Mac>(out, value.data); return;
+    case Value::Kind::Absent:
+      out += "null";
+      return;
+    case Value::Kind::Unsigned:
+      append_number(out, value.number);
+      return;
+    case Value::Kind::Signed:
+      append_number(out, value.signed_number);
+      return;
+    case Value::Kind::Boolean:
+      out += value.number != 0 ? "true" : "false";
+      return;
+    case Value::Kind::Text:
+      append_json_string(out, value.text());
+      return;
+    case Value::Kind::Octets:
+      append_octets(out, value.octets());
+      return;
+    case Value::Kind::Ipv4:
+      append_address<Ipv4>(out, value.data);
+      return;
+    case Value::Kind::Ipv6:
+      append_address<Ipv6>(out, value.data);
+      return;
+    case Value::Kind::Mac:
+      append_address<Mac>(out, value.data);
+      return;
     case Value::Kind::List:
       for (size_t at = 0; at < value.size; ++at) {
         out += at == 0 ? '[' : ',';
@@ -95,9 +128,12 @@ void append_value(std::string& out, const Value& value, Scratch& scratch) {
   }
 }
 
-std::string prepared_name(std::string_view name) { return ",\"" + std::string(name) + "\":"; }
+std::string prepared_name(std::string_view name) {
+  return ",\"" + std::string(name) + "\":";
+}
 
-void append_fields(std::string& out, std::span<const Field> fields, const std::vector<std::string>& names, const void* from) {
+void append_fields(std::string& out, std::span<const Field> fields, const std::vector<std::string>& names,
+                   const void* from) {
   Scratch scratch;
   for (size_t at = 0; at < fields.size(); ++at) {
     const Value value = fields[at].read(from, scratch);

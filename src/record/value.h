@@ -13,8 +13,19 @@ namespace microcloud {
 
 /// IPFIX abstract data types (RFC 7011, 6.1; RFC 6313 for lists), as far as fields have them.
 enum class DataType : uint8_t {
-  Unsigned8, Unsigned16, Unsigned32, Unsigned64, Signed32, Boolean, String, OctetArray, Ipv4, Ipv6, MacAddress,
-  Milliseconds, BasicList
+  Unsigned8,
+  Unsigned16,
+  Unsigned32,
+  Unsigned64,
+  Signed32,
+  Boolean,
+  String,
+  OctetArray,
+  Ipv4,
+  Ipv6,
+  MacAddress,
+  Milliseconds,
+  BasicList
 };
 
 /// Text whose bytes stand in the record; never longer than Size, cut() tells what did not fit.
@@ -66,13 +77,13 @@ struct Value {
   using ItemReader = Value (*)(const void* items, size_t at, Scratch&);
 
   Kind kind = Kind::Absent;
-  uint32_t size = 0;           // bytes of text, octets or address; items of a list
+  uint32_t size = 0;  // bytes of text, octets or address; items of a list
   union {
-    uint64_t number = 0;       // Unsigned, Boolean
+    uint64_t number = 0;  // Unsigned, Boolean
     int64_t signed_number;
-    const void* data;          // text, octets, address bytes, or a list's items: in the record or the scratch
+    const void* data;  // text, octets, address bytes, or a list's items: in the record or the scratch
   };
-  ItemReader item = nullptr;   // of a list
+  ItemReader item = nullptr;  // of a list
 
   static Value of(Kind kind, const void* data, size_t size) {
     Value value;
@@ -100,17 +111,23 @@ struct UnsignedValueOf {
   static constexpr DataType kType = Type;
   static Value read(uint64_t from, Scratch&) { return Value::of_number(from); }
 };
-template <> struct ValueOf<uint8_t> : UnsignedValueOf<DataType::Unsigned8> {};
-template <> struct ValueOf<uint16_t> : UnsignedValueOf<DataType::Unsigned16> {};
-template <> struct ValueOf<uint32_t> : UnsignedValueOf<DataType::Unsigned32> {};
-template <> struct ValueOf<uint64_t> : UnsignedValueOf<DataType::Unsigned64> {};
+template <>
+struct ValueOf<uint8_t> : UnsignedValueOf<DataType::Unsigned8> {};
+template <>
+struct ValueOf<uint16_t> : UnsignedValueOf<DataType::Unsigned16> {};
+template <>
+struct ValueOf<uint32_t> : UnsignedValueOf<DataType::Unsigned32> {};
+template <>
+struct ValueOf<uint64_t> : UnsignedValueOf<DataType::Unsigned64> {};
 
-template <> struct ValueOf<bool> {
+template <>
+struct ValueOf<bool> {
   static constexpr DataType kType = DataType::Boolean;
   static Value read(bool from, Scratch&) { return Value::of_number(from ? 1 : 0, Value::Kind::Boolean); }
 };
 
-template <> struct ValueOf<Milliseconds> {
+template <>
+struct ValueOf<Milliseconds> {
   static constexpr DataType kType = DataType::Milliseconds;
   static Value read(const Milliseconds& from, Scratch&) {
     Value value;
@@ -120,40 +137,52 @@ template <> struct ValueOf<Milliseconds> {
   }
 };
 
-template <> struct ValueOf<Mac> {
+template <>
+struct ValueOf<Mac> {
   static constexpr DataType kType = DataType::MacAddress;
   static Value read(const Mac& from, Scratch&) { return Value::of(Value::Kind::Mac, from.bytes.data(), 6); }
 };
-template <> struct ValueOf<Ipv4> {
+template <>
+struct ValueOf<Ipv4> {
   static constexpr DataType kType = DataType::Ipv4;
   static Value read(const Ipv4& from, Scratch&) { return Value::of(Value::Kind::Ipv4, from.bytes.data(), 4); }
 };
-template <> struct ValueOf<Ipv6> {
+template <>
+struct ValueOf<Ipv6> {
   static constexpr DataType kType = DataType::Ipv6;
   static Value read(const Ipv6& from, Scratch&) { return Value::of(Value::Kind::Ipv6, from.bytes.data(), 16); }
 };
 
-template <size_t Size> struct ValueOf<Octets<Size>> {
+template <size_t Size>
+struct ValueOf<Octets<Size>> {
   static constexpr DataType kType = DataType::OctetArray;
-  static Value read(const Octets<Size>& from, Scratch&) { return Value::of(Value::Kind::Octets, from.bytes.data(), Size); }
+  static Value read(const Octets<Size>& from, Scratch&) {
+    return Value::of(Value::Kind::Octets, from.bytes.data(), Size);
+  }
 };
-template <size_t Size> struct ValueOf<Text<Size>> {
+template <size_t Size>
+struct ValueOf<Text<Size>> {
   static constexpr DataType kType = DataType::String;
-  static Value read(const Text<Size>& from, Scratch&) { return Value::of(Value::Kind::Text, from.bytes.data(), from.length); }
+  static Value read(const Text<Size>& from, Scratch&) {
+    return Value::of(Value::Kind::Text, from.bytes.data(), from.length);
+  }
 };
-template <> struct ValueOf<std::string_view> {
+template <>
+struct ValueOf<std::string_view> {
   static constexpr DataType kType = DataType::String;
   static Value read(std::string_view from, Scratch&) { return Value::of(Value::Kind::Text, from.data(), from.size()); }
 };
 
-template <typename T> struct ValueOf<std::optional<T>> {
+template <typename T>
+struct ValueOf<std::optional<T>> {
   static constexpr DataType kType = ValueOf<T>::kType;
   static Value read(const std::optional<T>& from, Scratch& scratch) {
     return from ? ValueOf<T>::read(*from, scratch) : Value{};
   }
 };
 
-template <typename Item, size_t Size> struct ValueOf<List<Item, Size>> {
+template <typename Item, size_t Size>
+struct ValueOf<List<Item, Size>> {
   static constexpr DataType kType = DataType::BasicList;
   static constexpr DataType kItemType = ValueOf<Item>::kType;
   static Value read(const List<Item, Size>& from, Scratch&) {
