@@ -125,7 +125,8 @@ TEST(Probe, AFileIsToldAlikeEachTime) {
   const std::vector<StoredFrame> frames = mixed_traffic(3'000);
   std::vector<uint64_t> ids[2];
   for (std::vector<uint64_t>& list : ids) {
-    for (const auto& kept : run(1, frames)->output.records) list.push_back(kept.common.flow_id);
+    const auto done = run(1, frames);
+    for (const auto& kept : done->output.records) list.push_back(kept.common.flow_id);
   }
   EXPECT_EQ(ids[0], ids[1]);
   EXPECT_EQ(*std::min_element(ids[0].begin(), ids[0].end()), first_flow_id(frames.front().time_us))
