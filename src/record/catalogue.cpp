@@ -1,6 +1,7 @@
 #include "record/catalogue.h"
 
 #include <algorithm>
+#include <array>
 
 #include "record/json.h"
 
@@ -36,14 +37,38 @@ std::string label_text(const Field& field) {
   return field.element.label.empty() ? std::string() : std::string(field.element.label);
 }
 
-void append_text_rows(std::string& out, std::span<const Field> fields) {
-  for (const Field& field : fields) {
-    std::string line = "  " + padded(std::string(field.name), 34) + padded(label_text(field), 17) +
-                       padded(element_text(field.element), 13) + padded(type_text(field), 22) +
-                       padded(std::string(to_text(field.unit)), 13) + std::string(field.meaning);
-    out += line + "\n";
-  }
+using TextRow = std::array<std::string, 6>;
+
+TextRow text_row(const Field& field) {
+  return {std::string(field.name),          label_text(field),         element_text(field.element), type_text(field),
+          std::string(to_text(field.unit)), std::string(field.meaning)};
 }
+
+/// Each column as wide as its widest value.
+class TextTable {
+ public:
+  explicit TextTable(RecordTypes types) {
+    widen(common_fields());
+    for (const RecordType* type : types) widen(type->fields);
+  }
+  void append(std::string& out, std::span<const Field> fields) const {
+    for (const Field& field : fields) {
+      const TextRow row = text_row(field);
+      out += "  ";
+      for (size_t at = 0; at + 1 < row.size(); ++at) out += padded(row[at], widths_[at] + 2);
+      out += row.back() + "\n";
+    }
+  }
+
+ private:
+  void widen(std::span<const Field> fields) {
+    for (const Field& field : fields) {
+      const TextRow row = text_row(field);
+      for (size_t at = 0; at < row.size(); ++at) widths_[at] = std::max(widths_[at], row[at].size());
+    }
+  }
+  std::array<size_t, 6> widths_{};
+};
 
 template <typename Each>
 std::string joined(std::span<const Field> fields, const Each& each) {
@@ -124,11 +149,12 @@ std::string property(const Field& field) {
 }  // namespace
 
 std::string catalogue_text(RecordTypes types) {
+  const TextTable table(types);
   std::string out = "Every record\n";
-  append_text_rows(out, common_fields());
+  table.append(out, common_fields());
   for (const RecordType* type : types) {
     out += "\n" + std::string(type->name) + ": one record per " + std::string(type->meaning) + "\n";
-    append_text_rows(out, type->fields);
+    table.append(out, type->fields);
   }
   return out;
 }
