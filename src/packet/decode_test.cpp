@@ -152,6 +152,26 @@ TEST(Decode, JumbogramIsAsLongAsItsFrame) {
   EXPECT_EQ(seen.flow(), "udp [::1]:1 > [::2]:2");
 }
 
+TEST(Decode, Ipv6LengthZeroMeansTheRestOfTheFrameWhereTransportFollows) {
+  const auto frame = [](const tools::Ipv6Options& options, size_t octets) {
+    return Packet().eth().ipv6("::1", "::2", options).tcp(1, 2).payload(Blob(octets));
+  };
+  const Decoded seen(frame({.payload_length = 0}, 3000));
+  EXPECT_EQ(seen.flow(), "tcp [::1]:1 > [::2]:2");
+  EXPECT_EQ(seen.packet.octets, 3060U);
+  EXPECT_EQ(seen.packet.payload_octets, 3000U);
+  EXPECT_EQ(seen.count(Anomaly::ZeroIpLength), 1U);
+  const Decoded nothing(frame({.next_header = 59, .payload_length = 0}, 3000));
+  EXPECT_EQ(nothing.packet.octets, 40U) << "no next header: what follows is padding";
+  EXPECT_EQ(nothing.anomalies(), 0U);
+}
+
+TEST(Decode, FrameIsNeverShorterThanWhatIsHereOfIt) {
+  const Blob frame = Packet().eth().ipv4("10.0.0.1", "10.0.0.2", {.total_length = 0}).tcp(1, 2).payload("x").bytes();
+  const Decoded seen(frame, {.wire_size = 10});
+  EXPECT_EQ(seen.packet.octets, 41U);
+}
+
 TEST(Decode, Ipv6ExtensionHeadersArePassed) {
   const Packet long_options = v6().hop_by_hop(Blob(100, 0)).destination_options(Blob(30, 0));
   const Decoded seen(Packet(long_options).routing(0, 0, {"::9", "::8"}).destination_options().tcp(1, 2).payload("end"));
