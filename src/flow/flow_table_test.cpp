@@ -70,6 +70,21 @@ TEST(FlowTable, PacketAfterTheIdleTimeoutBeginsAnotherFlow) {
   EXPECT_EQ(bed.table.counters().created.get(), 2U);
 }
 
+TEST(FlowTable, FlowThatWasIdleBeforeItsActiveTimeoutEndedIdle) {
+  // Nobody looked before both timeouts had passed.
+  FlowBed bed;
+  bed.frame(0, udp(true, 1));
+  bed.frame(5 * kSecond, udp(true, 1));
+  bed.pass(1000 * kSecond);
+  EXPECT_EQ(bed.only().flow.end_reason, kIdle);
+  bed.frame(1001 * kSecond, udp(true, 1));
+  bed.frame(2000 * kSecond, udp(true, 1));
+  EXPECT_EQ(bed.only().flow.end_reason, kIdle);
+  bed.frame(3000 * kSecond, udp(true, 1, 7));
+  bed.finish();
+  for (const Told& told : bed.told()) EXPECT_EQ(told.flow.end_reason, told.common.source_port == 7 ? kForced : kIdle);
+}
+
 TEST(FlowTable, FlowIdsCountInTheirSteps) {
   FlowBed bed({.capacity = 100, .flow_id_step = 4});
   for (uint16_t port = 1; port <= 3; ++port) bed.frame(0, udp(true, 1, port));
