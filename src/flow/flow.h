@@ -26,8 +26,10 @@ inline constexpr uint16_t kFirstFromHigh = 1 << 13;  // key.high sent the first 
 inline constexpr uint16_t kUsed = 1 << 15;
 }  // namespace flow_state
 
-/// Touched by every packet. Index 0 is what key.low sent, 1 what key.high sent; counters are those of the slice.
-struct alignas(64) FlowHot {
+/// Touched by every packet. Index 0 is what key.low sent, 1 what key.high sent; counters are those of the slice. Both
+/// lines stand in one aligned pair: processors fetch lines in such pairs, and half of a pair that belongs to another
+/// flow is wasted.
+struct alignas(128) FlowHot {
   FlowKey key;
   std::array<uint32_t, 2> packets;
   std::array<uint64_t, 2> octets;
@@ -77,23 +79,6 @@ struct alignas(64) FlowCold {
   uint8_t tos;
 };
 static_assert(sizeof(FlowCold) == 64);
-
-/// A flow's place in the table: one page holds all of it, which matters where pages are looked up slowly (virtual
-/// machines).
-struct FlowSlot {
-  FlowHot hot;
-  FlowCold cold;
-
-  void prefetch() const {
-    __builtin_prefetch(&hot, 1);
-    __builtin_prefetch(&hot.first_us, 1);
-  }
-  void prefetch_all() const {
-    prefetch();
-    __builtin_prefetch(&cold, 1);
-  }
-};
-static_assert(sizeof(FlowSlot) == 192);
 
 inline constexpr unsigned kTunnelBits = 4, kSliceShift = kTunnelBits * kMaxTunnels;
 static_assert(static_cast<unsigned>(Tunnel::kCount) <= 1U << kTunnelBits);

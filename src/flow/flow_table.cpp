@@ -14,17 +14,18 @@ using namespace flow_state;
 FlowTable::FlowTable(FlowSettings settings, RecordSink& sink)
     : settings_(std::move(settings)),
       sink_(sink),
-      slots_(settings_.capacity),
+      hot_(settings_.capacity),
+      cold_(settings_.capacity),
       outer_(settings_.capacity),
       wheel_(settings_.capacity) {}
 
 uint32_t FlowTable::find(const Packet& packet) const {
-  return index_.find(FlowIndex::tag_of(packet.hash), [&](uint32_t slot) { return slots_[slot].hot.key == packet.key; });
+  return index_.find(FlowIndex::tag_of(packet.hash), [&](uint32_t slot) { return hot_[slot].key == packet.key; });
 }
 
 /// Whether the flow was over when this packet came: it timed out, or it is closed and the packet opens another one.
 bool FlowTable::ends_before(uint32_t slot, const Packet& packet) {
-  const FlowHot& hot = slots_[slot].hot;
+  const FlowHot& hot = hot_[slot];
   if (settle(slot, packet.tick_ms)) {
     release(slot);
     return true;
@@ -48,13 +49,13 @@ uint32_t FlowTable::begin(const Packet& packet) {
   counters_.open.set(open_);
   counters_.created.add();
 
-  FlowHot& hot = slots_[slot].hot;
+  FlowHot& hot = hot_[slot];
   hot = FlowHot{};
   hot.key = packet.key;
   hot.state = static_cast<uint16_t>(kUsed | (packet.from_low ? 0 : kInitiatorHigh | kFirstFromHigh));
   if (packet.key.protocol != ip_protocol::kTcp) hot.state |= kWaitRequest;
 
-  FlowCold& cold = slots_[slot].cold;
+  FlowCold& cold = cold_[slot];
   cold = FlowCold{};
   cold.flow_id = next_flow_id_;
   next_flow_id_ += settings_.flow_id_step;
@@ -92,13 +93,13 @@ uint32_t FlowTable::begin(const Packet& packet) {
 /// Where a flow's packets are wrapped in different ways (one direction in a tunnel, the other not), the first one with
 /// the most encapsulations is told.
 void FlowTable::remember_around(uint32_t slot, const Packet& packet) {
-  FlowHot& hot = slots_[slot].hot;
-  FlowCold& cold = slots_[slot].cold;
+  FlowHot& hot = hot_[slot];
+  FlowCold& cold = cold_[slot];
   const Encapsulation& around = packet.around;
   constexpr unsigned kFlags = (1U << flow_knows::kDepthShift) - 1;
-  hot.known = static_cast<uint16_t>((hot.known & kFlags & ~flow_knows::kAroundFromHigh) |
-                                    (packet.from_low ? 0 : flow_knows::kAroundFromHigh) |
-                                    around.count << flow_knows::kDepthShift);
+  hot.known = static_cast<uint16_t>((hot.known & kFlags & ~unsigned{flow_knows::kAroundFromHigh}) |
+                                    (packet.from_low ? 0U : flow_knows::kAroundFromHigh) |
+                                    unsigned{around.count} << flow_knows::kDepthShift);
   cold.tunnels_slice &= ~((uint64_t{1} << kSliceShift) - 1);
   for (unsigned at = 0; at < around.count; ++at) {
     cold.tunnels_slice |= static_cast<uint64_t>(around.tunnels[at]) << at * kTunnelBits;
@@ -131,7 +132,7 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
 }
 
 [[gnu::always_inline]] inline void FlowTable::add(uint32_t slot, const Packet& packet) {
-  FlowHot& hot = slots_[slot].hot;
+  FlowHot& hot = hot_[slot];
   const unsigned from = packet.from_low ? 0 : 1;
   const bool begins = (hot.packets[0] | hot.packets[1]) == 0;
   if (begins) begin_slice(hot, packet);
@@ -143,7 +144,7 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
     remember_around(slot, packet);
   ++hot.packets[from];
   if (begins) [[unlikely]] {
-    if (slots_[slot].cold.tunnels_slice >> kSliceShift > 1) wheel_.remove(slot);  // stands where its last slice left it
+    if (cold_[slot].tunnels_slice >> kSliceShift > 1) wheel_.remove(slot);  // stands where its last slice left it
     wheel_.add(slot, deadline(hot));
   }
   if (hot.packets[from] == 0xffffffff) [[unlikely]] {  // the counter is full: a slice ends early
@@ -151,7 +152,7 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
     next_slice(slot);
   }
   if (packet.has_tcp) {
-    FlowCold& cold = slots_[slot].cold;
+    FlowCold& cold = cold_[slot];
     hot.tcp_flags[from] |= packet.tcp_flags;
     if ((hot.state & (kWaitAck | kWaitSynAck)) != 0 || (packet.tcp_flags & tcp_flag::kSyn) != 0) {
       track_handshake(hot, cold, from, packet.tcp_flags, packet.time_us);
@@ -164,17 +165,17 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
     }
   }
   if ((hot.state & (kWaitRequest | kWaitResponse)) != 0 && packet.payload_octets > 0) {
-    track_first_answer(hot, slots_[slot].cold, from, packet.time_us);
+    track_first_answer(hot, cold_[slot], from, packet.time_us);
   }
 }
 
 [[gnu::always_inline]] inline void FlowTable::meter_one(const Packet& packet, uint32_t candidate) {
   uint32_t slot = candidate;
   // A candidate is a guess: flows may have begun and ended since, and tags may be equal by chance.
-  if (slot == FlowIndex::kNone || (slots_[slot].hot.state & kUsed) == 0 || !(slots_[slot].hot.key == packet.key))
+  if (slot == FlowIndex::kNone || (hot_[slot].state & kUsed) == 0 || !(hot_[slot].key == packet.key))
     slot = find(packet);
   if (slot != FlowIndex::kNone) {
-    FlowHot& hot = slots_[slot].hot;
+    FlowHot& hot = hot_[slot];
     const uint32_t idle = packet.tick_ms - hot.last_tick_ms;
     const uint32_t age = packet.tick_ms - hot.slice_tick_ms;
     if (idle >= settings_.idle_ms || age >= settings_.active_ms || (hot.state & kClosed) != 0) [[unlikely]] {
@@ -197,9 +198,9 @@ void FlowTable::fetch(std::span<const Packet> group, uint32_t* candidates) const
   for (size_t at = 0; at < group.size(); ++at) {
     candidates[at] = index_.find(FlowIndex::tag_of(group[at].hash), [](uint32_t) { return true; });
     if (candidates[at] == FlowIndex::kNone) {
-      slots_[free_slot(begun++)].prefetch_all();
+      prefetch_all(free_slot(begun++));
     } else {
-      slots_[candidates[at]].prefetch();
+      prefetch(candidates[at]);
     }
   }
 }
@@ -234,7 +235,7 @@ uint32_t FlowTable::deadline(const FlowHot& hot) const {
 }
 
 bool FlowTable::settle(uint32_t slot, uint32_t tick_ms) {
-  FlowHot& hot = slots_[slot].hot;
+  FlowHot& hot = hot_[slot];
   const bool closed = (hot.state & kClosed) != 0;
   const uint32_t end = closed ? static_cast<uint32_t>(hot.mark_us) + kLingerMs : hot.last_tick_ms + settings_.idle_ms;
   const uint32_t active = hot.slice_tick_ms + settings_.active_ms;
@@ -249,8 +250,8 @@ bool FlowTable::settle(uint32_t slot, uint32_t tick_ms) {
 }
 
 void FlowTable::next_slice(uint32_t slot) {
-  FlowHot& hot = slots_[slot].hot;
-  FlowCold& cold = slots_[slot].cold;
+  FlowHot& hot = hot_[slot];
+  FlowCold& cold = cold_[slot];
   hot.packets = {};
   hot.octets = {};
   hot.tcp_flags = {};
@@ -259,10 +260,10 @@ void FlowTable::next_slice(uint32_t slot) {
 }
 
 void FlowTable::release(uint32_t slot) {
-  FlowHot& hot = slots_[slot].hot;
+  FlowHot& hot = hot_[slot];
   index_.erase(tag(hot), slot);
   wheel_.remove(slot);
-  if (const uint32_t outer = slots_[slot].cold.outer; outer != kNoOuter) free_outer_.push_back(outer);
+  if (const uint32_t outer = cold_[slot].outer; outer != kNoOuter) free_outer_.push_back(outer);
   hot.state = 0;
   free_.push_back(slot);
   --open_;
@@ -279,15 +280,15 @@ void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
   uint32_t slots[kAtOnce];
   while (most > 0) {
     const uint32_t count = wheel_.due(tick_ms, slots, std::min(most, kAtOnce));
-    for (uint32_t at = 0; at < count; ++at) slots_[slots[at]].prefetch_all();
-    for (uint32_t at = 0; at < count; ++at) index_.prefetch(tag(slots_[slots[at]].hot));
+    for (uint32_t at = 0; at < count; ++at) prefetch_all(slots[at]);
+    for (uint32_t at = 0; at < count; ++at) index_.prefetch(tag(hot_[slots[at]]));
     for (uint32_t at = 0; at < count; ++at) {
       const uint32_t slot = slots[at];
       if (settle(slot, tick_ms)) {
         release(slot);
       } else {
         wheel_.remove(slot);
-        wheel_.add(slot, deadline(slots_[slot].hot));
+        wheel_.add(slot, deadline(hot_[slot]));
       }
     }
     if (count < kAtOnce && count < most) return;
@@ -310,19 +311,19 @@ void FlowTable::evict_oldest() {
     assert(count > 0);
     oldest = slots[0];
     for (uint32_t at = 1; at < count; ++at) {
-      if (idle_longer(slots_[slots[at]].hot, slots_[oldest].hot)) oldest = slots[at];
+      if (idle_longer(hot_[slots[at]], hot_[oldest])) oldest = slots[at];
     }
-    const FlowHot& hot = slots_[oldest].hot;
+    const FlowHot& hot = hot_[oldest];
     if ((hot.state & kClosed) != 0 ||
         static_cast<int32_t>(hot.last_tick_ms + settings_.idle_ms - horizon_ms) <= kBucketMs)
       break;
     for (uint32_t at = 0; at < count; ++at) {
       wheel_.remove(slots[at]);
-      wheel_.add(slots[at], deadline(slots_[slots[at]].hot));
+      wheel_.add(slots[at], deadline(hot_[slots[at]]));
     }
   }
   counters_.evicted.add();
-  end(oldest, (slots_[oldest].hot.state & kClosed) != 0 ? EndReason::Ended : EndReason::LackOfResources);
+  end(oldest, (hot_[oldest].state & kClosed) != 0 ? EndReason::Ended : EndReason::LackOfResources);
 }
 
 /// A closed flow only waits for late packets: it goes before any other.
@@ -336,7 +337,7 @@ bool FlowTable::idle_longer(const FlowHot& hot, const FlowHot& than) {
 void FlowTable::finish(uint32_t tick_ms) {
   expire(tick_ms, 0xffffffff);
   for (uint32_t slot = 0; slot < used_high_; ++slot) {
-    const FlowHot& hot = slots_[slot].hot;
+    const FlowHot& hot = hot_[slot];
     if ((hot.state & kUsed) == 0) continue;
     if (settle(slot, tick_ms)) {
       release(slot);

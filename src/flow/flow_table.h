@@ -65,6 +65,14 @@ class FlowTable {
   void look_up(std::span<Packet> group);
   void fetch(std::span<const Packet> group, uint32_t* candidates) const;
   void meter_one(const Packet& packet, uint32_t candidate);
+  void prefetch(uint32_t slot) const {
+    __builtin_prefetch(&hot_[slot], 1);
+    __builtin_prefetch(&hot_[slot].first_us, 1);
+  }
+  void prefetch_all(uint32_t slot) const {
+    prefetch(slot);
+    __builtin_prefetch(&cold_[slot], 1);
+  }
   uint32_t find(const Packet& packet) const;
   bool ends_before(uint32_t slot, const Packet& packet);
   uint32_t begin(const Packet& packet);
@@ -92,7 +100,8 @@ class FlowTable {
   FlowSettings settings_;
   RecordSink& sink_;
   FlowIndex index_;
-  HugeArray<FlowSlot> slots_;
+  HugeArray<FlowHot> hot_;
+  HugeArray<FlowCold> cold_;
   HugeArray<OuterEnds> outer_;
   TimingWheel wheel_;
   std::vector<uint32_t> free_;

@@ -72,8 +72,8 @@ void tell_around(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, con
 }  // namespace
 
 void FlowTable::tell(uint32_t slot, EndReason reason) {
-  const FlowHot& hot = slots_[slot].hot;
-  const FlowCold& cold = slots_[slot].cold;
+  const FlowHot& hot = hot_[slot];
+  const FlowCold& cold = cold_[slot];
   if ((hot.packets[0] | hot.packets[1]) == 0) return;  // all of it was told in earlier slices
 
   Common common;

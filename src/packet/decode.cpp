@@ -104,7 +104,8 @@ Next by_port(uint16_t port, Layers& at) {
 }
 
 bool may_be_tunnel(const Packet& packet) {
-  return is_tunnel_port(packet.key.low_port) | is_tunnel_port(packet.key.high_port);
+  return (static_cast<unsigned>(is_tunnel_port(packet.key.low_port)) |
+          static_cast<unsigned>(is_tunnel_port(packet.key.high_port))) != 0;
 }
 
 Next read_udp_payload(Layers& at) {

@@ -1,6 +1,7 @@
 #include "probe/json_output.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -33,7 +34,7 @@ class JsonOutputTest : public testing::Test {
     const Body body{number};
     output.put({&kType, &common, &body});
   }
-  std::string path_ = testing::TempDir() + "json_output_test.json";
+  std::string path_ = testing::TempDir() + "json_output_test." + std::to_string(getpid()) + ".json";
 };
 
 TEST_F(JsonOutputTest, WritesALineARecord) {

@@ -154,7 +154,7 @@ void Summary::add(const Common& common, const FlowRecord& flow) {
   HostSums& destination = hosts_[common.destination];
   destination.sent += flow.reverse_octets;
   destination.received += flow.octets;
-  destination.flows += sums.flows;
+  if (common.source != common.destination) destination.flows += sums.flows;
 
   if (flow.tunnels.count == 0) return;
   std::string names;

@@ -92,7 +92,11 @@ bool Worker::read_inputs(bool stopping) {
   for (size_t at = 0; at < inputs_.size(); ++at) {
     if (ended_[at]) continue;
     ReadResult result{0, ReadStatus::End};
-    if (!stopping) result = inputs_[at].source->read(frames);
+    // Live, what the kernel has taken by now is metered too: until nothing waits, or as much as its ring may have held.
+    constexpr uint32_t kReadsAfterStop = 4096;
+    if (!stopping || (settings_.live && reads_after_stop_++ < kReadsAfterStop))
+      result = inputs_[at].source->read(frames);
+    if (stopping && result.status == ReadStatus::Idle) result.status = ReadStatus::End;
     if (result.count > 0) {
       take(inputs_[at], std::span(frames).first(result.count));
       busy = true;

@@ -83,6 +83,7 @@ class Worker {
   uint32_t tick_ms_ = 0;
   bool idle_ = false;
   bool named_ = false;
+  uint32_t reads_after_stop_ = 0;
   Counter position_;
   Counter kernel_drops_;
   Counter loopback_copies_;
