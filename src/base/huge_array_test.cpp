@@ -37,7 +37,7 @@ TEST(HugeArray, MovesItsMemory) {
   HugeArray<uint32_t> to(std::move(from));
   EXPECT_EQ(to.data(), memory);
   EXPECT_EQ(to[999], 7U);
-  EXPECT_EQ(from.size(), 0U);  // NOLINT(bugprone-use-after-move): it is left empty on purpose
+  EXPECT_EQ(from.size(), 0U);  // NOLINT: it is left empty on purpose
   HugeArray<uint32_t> other(10);
   other = std::move(to);
   EXPECT_EQ(other.size(), 1000U);

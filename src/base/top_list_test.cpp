@@ -23,7 +23,7 @@ std::string keys_of(const std::vector<std::pair<uint32_t, Sums>>& rows) {
 TEST(TopList, IsExactWhileAllKeysFit) {
   Top top(100);
   for (uint32_t round = 1; round <= 3; ++round) {
-    for (uint32_t key = 0; key < 100; ++key) top[key].octets += key * round;
+    for (uint32_t key = 0; key < 100; ++key) top[key].octets += uint64_t{key} * round;
   }
   EXPECT_TRUE(top.exact());
   EXPECT_EQ(top.size(), 100U);

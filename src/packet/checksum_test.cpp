@@ -70,7 +70,7 @@ TEST(Checksum, OptionsAreInTheIpHeadersSum) {
 
 TEST(Checksum, EveryFlippedBitOfAnIpHeaderIsSeen) {
   const Blob good = Packet().eth().ipv4("10.0.0.1", "10.0.0.2", {.ttl = 0x55, .id = 0x1234}).udp(1, 2).bytes();
-  for (size_t bit = 14 * 8; bit < 34 * 8; ++bit) {
+  for (size_t bit = size_t{14} * 8; bit < size_t{34} * 8; ++bit) {
     Blob damaged = good;
     damaged[bit / 8] = static_cast<uint8_t>(damaged[bit / 8] ^ (1U << bit % 8));
     const Decoded seen(damaged);
@@ -95,7 +95,7 @@ TEST(Checksum, TransportIsCheckedInBothFamilies) {
 
 TEST(Checksum, EveryFlippedBitOfASegmentIsSeen) {
   const Blob good = v6().tcp(0x1111, 0x2222, {.seq = 5, .ack = 6}).payload("some payload").bytes();
-  for (size_t bit = (14 + 8) * 8; bit < good.size() * 8; ++bit) {  // addresses are in the sum as well
+  for (size_t bit = size_t{14 + 8} * 8; bit < good.size() * 8; ++bit) {  // addresses are in the sum as well
     Blob damaged = good;
     damaged[bit / 8] = static_cast<uint8_t>(damaged[bit / 8] ^ (1U << bit % 8));
     const Decoded seen(damaged, {.verify = true});

@@ -28,6 +28,7 @@ class IntakeTest : public testing::Test {
               FirstHeader first = FirstHeader::Ethernet) {
     kept_.clear();
     std::vector<Frame> burst;
+    burst.reserve(frames.size());
     for (const tools::Packet& frame : frames) burst.push_back(frame_of(kept_.emplace_back(frame.bytes()), time_us));
     packets.resize(frames.size() + 1);
     size_t count = intake.take(first, burst, port, packets.data());
@@ -114,7 +115,7 @@ TEST_F(IntakeTest, ReadIsMeteredAndIgnoredAndHeld) {
       }
     }
     read += burst.size();
-    metered += take(intake, burst, round * 20'000);
+    metered += take(intake, burst, int64_t{round} * 20'000);
     intake.expire();
     ASSERT_LE(metered + intake.counters().ignored.sum(), read);
   }

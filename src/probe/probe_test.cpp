@@ -258,7 +258,7 @@ TEST(Probe, LiveWorkersHandEachOtherWhatIsTheirs) {
   const ProbeTotals totals = probe.totals();
   EXPECT_EQ(totals.handover_drops, 0U);
   EXPECT_GT(totals.handed_over, kFlows / 2);
-  EXPECT_EQ(output.packets, 2 * kFlows);
+  EXPECT_EQ(output.packets, uint64_t{2} * kFlows);
   ASSERT_EQ(output.records.size(), kFlows);
   for (const auto& kept : output.records) {
     EXPECT_EQ(kept.flow.packets, 1U);

@@ -62,7 +62,7 @@ TEST(Summary, HostsServicesProtocolsAndTunnelsAddUp) {
 
 TEST(Summary, LargestHostsComeFirst) {
   Summary summary;
-  for (uint8_t host = 1; host <= 40; ++host) add(summary, host, 200, host * 1000U, 0);
+  for (uint8_t host = 1; host <= 40; ++host) add(summary, host, 200, uint64_t{host} * 1000, 0);
   const std::string text = summary.text("x", ProbeTotals{});
   EXPECT_LT(text.find("10.0.0.200"), text.find("10.0.0.40"));
   EXPECT_LT(text.find("10.0.0.40"), text.find("10.0.0.39"));

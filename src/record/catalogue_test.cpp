@@ -47,9 +47,10 @@ std::vector<std::string> lines_of(const std::string& text, const std::string& st
 /// The names of the common fields and, where said, of kToy, each with what stands around it.
 std::vector<std::string> names(bool toy, const std::string& before, const std::string& behind) {
   std::vector<std::string> list;
-  for (const Field& field : common_fields()) list.push_back(before + std::string(field.name) + behind);
+  const auto take = [&](const Field& field) { list.emplace_back(before).append(field.name).append(behind); };
+  for (const Field& field : common_fields()) take(field);
   for (const Field& field : kFields) {
-    if (toy) list.push_back(before + std::string(field.name) + behind);
+    if (toy) take(field);
   }
   return list;
 }
