@@ -46,7 +46,10 @@ int64_t to_microseconds(uint64_t ticks, uint64_t per_second, int64_t offset_seco
     const auto fraction = static_cast<uint64_t>(Wide{ticks % per_second} * kMillion / per_second);
     result = ticks / per_second * kMillion + fraction;
   }
-  return static_cast<int64_t>(result + static_cast<uint64_t>(offset_seconds) * kMillion);
+  // Far beyond any real time, and the difference of two such times still fits.
+  constexpr int64_t kFarthest = int64_t{1} << 61;
+  const auto time_us = static_cast<int64_t>(result + static_cast<uint64_t>(offset_seconds) * kMillion);
+  return std::clamp(time_us, -kFarthest, kFarthest);
 }
 
 }  // namespace

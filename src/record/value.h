@@ -28,7 +28,7 @@ enum class DataType : uint8_t {
   BasicList
 };
 
-/// Text whose bytes stand in the record; never longer than Size, cut() tells what did not fit.
+/// Text whose bytes stand in the record; never longer than Size.
 template <size_t Size>
 struct Text {
   static_assert(Size < 65536);
