@@ -1,6 +1,7 @@
 // One frame through the decoder. Input: which first header, a byte of options (bit 0: verify checksums; the rest: bytes
 // of the wire that the capture lacks), the frame. fuzz/make-seeds writes inputs of this form.
 #include "packet/decode.h"
+#include "packet/plain_check.h"
 
 namespace {
 
@@ -42,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const FrameBytes frame{.captured = Bytes(data + 2, size - 2),
                          .length = static_cast<uint32_t>(size - 2) + (data[1] >> 1),
                          .verify_transport = (data[1] & 1) != 0};
+  demand(plain_agrees(frame.captured, frame.length));
   Packet packet{};
   Counters<Anomaly> anomalies;
   if (decode(first, frame, packet, anomalies) == Ignored::kCount) check(packet, frame.captured.size());

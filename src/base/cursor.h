@@ -14,6 +14,14 @@ static_assert(std::endian::native == std::endian::little,
 
 using Bytes = std::span<const uint8_t>;
 
+/// In the machine's byte order, from any address.
+template <typename Word>
+Word load_raw(const uint8_t* p) {
+  Word value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
 inline uint16_t load_be16(const uint8_t* p) {
   return static_cast<uint16_t>(p[0] << 8 | p[1]);
 }

@@ -84,6 +84,7 @@ class FlowTable {
   }
   void begin_slice(FlowHot& hot, const Packet& packet);
   void add(uint32_t slot, const Packet& packet);
+  void track_phases(uint32_t slot, const Packet& packet);
   void remember_around(uint32_t slot, const Packet& packet);
 
   /// Tells the slices and the end that are due by `tick_ms`; true when the flow has ended (it is still in the table).

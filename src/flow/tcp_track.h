@@ -57,7 +57,8 @@ inline void track_old_segment(FlowHot& hot, FlowCold& cold, unsigned from, uint3
   ++hot.retransmitted;
 }
 
-inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Packet& packet) {
+/// A segment that is not the one expected.
+[[gnu::noinline]] inline void track_unexpected(FlowHot& hot, FlowCold& cold, unsigned from, const Packet& packet) {
   using namespace flow_state;
   const bool syn = (packet.tcp_flags & tcp_flag::kSyn) != 0;
   const bool fin = (packet.tcp_flags & tcp_flag::kFin) != 0;
@@ -67,10 +68,6 @@ inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Pa
   uint32_t& next = hot.next_sequence[from];
   const auto known = static_cast<uint16_t>(kSequenceLow << from);
   const auto ahead = static_cast<int32_t>(start - next);
-  if (ahead == 0 && (hot.state & known) != 0) [[likely]] {  // in order: data and bare acknowledgements alike
-    next = end;
-    return;
-  }
   if (length == 0 || (packet.tcp_flags & tcp_flag::kRst) != 0) return;
   if ((hot.state & known) == 0 || (syn && end != next)) {  // the first one seen, or a connection begun anew
     hot.state |= known;
@@ -87,6 +84,22 @@ inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Pa
     track_old_segment(hot, cold, from, start, end, packet.time_us);
     if (static_cast<int32_t>(end - next) > 0) next = end;
   }
+}
+
+/// Of a packet that is not TCP, does nothing that means anything: its flow's sequence is never known.
+[[gnu::always_inline]] inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Packet& packet) {
+  using namespace flow_state;
+  static_assert(tcp_flag::kFin == 1 && tcp_flag::kSyn == 2);
+  const uint32_t known = static_cast<uint32_t>(hot.state) / kSequenceLow >> from & 1;
+  const uint32_t ahead = packet.tcp_sequence ^ hot.next_sequence[from];
+  const uint32_t if_tcp = 0U - uint32_t{packet.has_tcp};
+  if (((ahead | (known ^ 1)) & if_tcp) != 0) [[unlikely]] {
+    track_unexpected(hot, cold, from, packet);
+    return;
+  }
+  // in order: data and bare acknowledgements alike
+  const uint32_t flags = packet.tcp_flags;
+  hot.next_sequence[from] = packet.tcp_sequence + packet.payload_octets + (flags & 1) + (flags >> 1 & 1);
 }
 
 /// FIN in both directions, or RST: late packets tell no more of delays. Returns true when the flow closes with this

@@ -4,17 +4,13 @@
 #include <cassert>
 
 #include "packet/ethernet.h"
-#include "packet/geneve.h"
 #include "packet/gre.h"
-#include "packet/gtpu.h"
 #include "packet/ip.h"
-#include "packet/l2tp.h"
 #include "packet/link.h"
 #include "packet/mpls.h"
 #include "packet/ppp.h"
-#include "packet/teredo.h"
 #include "packet/transport.h"
-#include "packet/vxlan.h"
+#include "packet/tunnel_ports.h"
 
 namespace microcloud {
 namespace {
@@ -80,11 +76,6 @@ Next by_ether_type(uint16_t type, Layers& at) {
   }
 }
 
-bool is_tunnel_port(uint16_t port) {  // no short cuts: six comparisons cost less than one mispredicted branch
-  return (port == kL2tpPort) | (port == kGtpuPort) | (port == kTeredoPort) | (port == kVxlanPort) |
-         (port == kGenevePort) | (port == kVxlanLinuxPort);
-}
-
 Next by_port(uint16_t port, Layers& at) {
   switch (port) {
     case kVxlanPort:
@@ -101,11 +92,6 @@ Next by_port(uint16_t port, Layers& at) {
     default:
       return kDone;
   }
-}
-
-bool may_be_tunnel(const Packet& packet) {
-  return (static_cast<unsigned>(is_tunnel_port(packet.key.low_port)) |
-          static_cast<unsigned>(is_tunnel_port(packet.key.high_port))) != 0;
 }
 
 Next read_udp_payload(Layers& at) {
@@ -200,56 +186,14 @@ Ignored finish(Layers& at, Next next) {
   return next.kind == Kind::Truncated ? Ignored::Truncated : Ignored::NotIp;
 }
 
-/// Where decode()'s own reading stopped: what is left, what comes next, what is known of an IP header before it.
-struct Stopped {
-  Cursor in;
-  Next next;
-  bool have_ip;
-  bool same_addresses;
-  uint16_t ip_source_at;
-};
-
-[[gnu::noinline]] Ignored decode_further(const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies,
-                                         Stopped stopped) {
-  Layers at(frame, packet, anomalies);
-  at.in = stopped.in;
-  at.have_ip = stopped.have_ip;
-  at.same_addresses = stopped.same_addresses;
-  at.ip_source_at = stopped.ip_source_at;
-  return finish(at, stopped.next);
-}
-
-[[gnu::noinline]] Ignored decode_other_link(FirstHeader first, const FrameBytes& frame, Packet& packet,
-                                            Counters<Anomaly>& anomalies) {
-  Layers at(frame, packet, anomalies);
-  return finish(at, read_first(first, at));
-}
-
 }  // namespace
 
-/// Most packets are TCP or UDP in IP in Ethernet. For them the same steps are called in line, on state that no other
-/// function sees, so that it stays in registers; anything else goes on from where they stopped.
 Ignored decode(FirstHeader first, const FrameBytes& frame, Packet& packet, Counters<Anomaly>& anomalies) {
   packet.around = Encapsulation{};
   packet.fragment = FragmentPart::Whole;
   packet.frame = frame.captured.data();
-  if (first != FirstHeader::Ethernet) return decode_other_link(first, frame, packet, anomalies);
-
   Layers at(frame, packet, anomalies);
-  Next next = read_ethernet(at);
-  if (next.kind == Kind::EtherType && next.id == ether_type::kIpv4) {
-    next = read_ipv4(at);
-  } else if (next.kind == Kind::EtherType && next.id == ether_type::kIpv6) {
-    next = read_ipv6(at);
-  }
-  if (next.kind == Kind::IpProtocol && next.id == ip_protocol::kTcp) {
-    next = read_tcp(at);
-  } else if (next.kind == Kind::IpProtocol && next.id == ip_protocol::kUdp) {
-    next = read_udp(at);
-    if (next.kind == Kind::UdpPayload && !may_be_tunnel(packet)) next = kDone;
-  }
-  if (next.kind == Kind::Done && at.have_ip) return Ignored::kCount;
-  return decode_further(frame, packet, anomalies, {at.in, next, at.have_ip, at.same_addresses, at.ip_source_at});
+  return finish(at, read_first(first, at));
 }
 
 const char* ignored_name(Ignored reason) {

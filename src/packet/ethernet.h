@@ -5,7 +5,7 @@
 
 namespace microcloud {
 
-HOT_STEP Next read_ethernet(Layers& at) {
+inline Next read_ethernet(Layers& at) {
   at.packet.around.mac_at = at.offset();
   const Bytes header = at.in.bytes(14);
   return header.empty() ? kTruncated : Next::ether_type(load_be16(&header[12]));

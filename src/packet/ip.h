@@ -72,7 +72,7 @@ inline void note_fragment(Layers& at, unsigned version, uint16_t source_at, uint
   packet.fragment_opened = false;
 }
 
-HOT_STEP Next read_ipv4(Layers& at) {
+inline Next read_ipv4(Layers& at) {
   const Bytes whole = at.in.rest();
   const uint16_t start = at.offset();
   const uint32_t wire = at.wire_left();
@@ -109,7 +109,7 @@ HOT_STEP Next read_ipv4(Layers& at) {
   return Next::ip_protocol(protocol);
 }
 
-HOT_STEP Next read_ipv6(Layers& at) {
+inline Next read_ipv6(Layers& at) {
   const uint16_t start = at.offset();
   const uint32_t wire = at.wire_left();
   const Bytes fixed = at.in.bytes(40);

@@ -22,9 +22,6 @@ enum class Anomaly : uint8_t {
   kCount
 };
 
-/// The steps of plain packets: decode() keeps their state in registers only while all of them are part of it.
-#define HOT_STEP [[gnu::always_inline]] inline
-
 struct Next {
   enum class Kind : uint8_t {
     Done,       // nothing further to open

@@ -35,7 +35,7 @@ inline bool bad_transport_checksum(const Packet& packet, Bytes segment, uint32_t
   return checksum_fold(checksum_add(segment.first(octets), sum)) != 0;
 }
 
-HOT_STEP Next read_tcp(Layers& at) {
+inline Next read_tcp(Layers& at) {
   Packet& packet = at.packet;
   if (!at.in.has(20)) [[unlikely]]
     return read_ports(at);
@@ -62,7 +62,7 @@ HOT_STEP Next read_tcp(Layers& at) {
 }
 
 /// UDP and UDP-Lite.
-HOT_STEP Next read_udp(Layers& at) {
+inline Next read_udp(Layers& at) {
   Packet& packet = at.packet;
   if (!at.in.has(8)) [[unlikely]]
     return read_ports(at);

@@ -1,6 +1,9 @@
 #include "probe/intake.h"
 
+#include <bit>
 #include <cassert>
+
+#include "packet/plain.h"
 
 namespace microcloud {
 
@@ -40,21 +43,13 @@ FirstHeader first_header(LinkType type) {
   return FirstHeader::Ethernet;
 }
 
-bool Intake::take_one(FirstHeader first, const Frame& frame, Packet& packet) {
-  constexpr uint32_t kChecksumOneIn = 64;
-  const bool turn = settings_.every_checksum || frames_++ % kChecksumOneIn == 0;
-  const bool verify = turn && !frame.checksum_pending;
-  const uint32_t tick_ms = clock_.advance(frame.time_us);
-  const Ignored reason = decode(first, {frame.bytes(), frame.length, verify}, packet, counters_.anomalies);
+bool Intake::take_any(FirstHeader first, const FrameBytes& frame, Packet& packet) {
+  const Ignored reason = decode(first, frame, packet, counters_.anomalies);
   if (reason != Ignored::kCount) {
     counters_.ignored.add(reason);
     return false;
   }
-  packet.time_us = frame.time_us;
-  packet.tick_ms = tick_ms;
-  packet.outgoing = frame.outgoing;
-  if (packet.fragment == FragmentPart::Whole) [[likely]]
-    return true;
+  if (packet.fragment == FragmentPart::Whole) return true;
   switch (fragments_.resolve(packet)) {
     case Fragments::Verdict::Meter:
       return true;
@@ -67,20 +62,75 @@ bool Intake::take_one(FirstHeader first, const Frame& frame, Packet& packet) {
   return false;
 }
 
+/// Reads the plain packets of a burst, one IP version after the other, and leaves those that decode() must read.
+uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t with_decode, Packet* packets) {
+  uint64_t v4 = 0, v6 = 0;
+  for (size_t at = 0; at < frames.size(); ++at) {
+    const Frame& frame = frames[at];
+    const uint16_t type = frame.captured >= kFewestPlain ? load_raw<uint16_t>(frame.data + 12) : uint16_t{0};
+    v4 |= uint64_t{type == __builtin_bswap16(ether_type::kIpv4)} << at;
+    v6 |= uint64_t{type == __builtin_bswap16(ether_type::kIpv6)} << at;
+  }
+  uint64_t left = (~(v4 | v6) & (~uint64_t{0} >> (kBurst - frames.size()))) | with_decode;
+  v4 &= ~with_decode;
+  v6 &= ~with_decode;
+  for (; v4 != 0; v4 &= v4 - 1) {
+    const auto at = static_cast<size_t>(std::countr_zero(v4));
+    if (!read_plain<4>(frames[at].data, frames[at].captured, packets[at])) left |= uint64_t{1} << at;
+  }
+  for (; v6 != 0; v6 &= v6 - 1) {
+    const auto at = static_cast<size_t>(std::countr_zero(v6));
+    if (!read_plain<6>(frames[at].data, frames[at].captured, packets[at])) left |= uint64_t{1} << at;
+  }
+  return left;
+}
+
+/// The frames of a burst whose TCP and UDP checksums are verified, if they have one: all, or one in 64.
+uint64_t Intake::to_verify(size_t count) {
+  constexpr uint32_t kChecksumOneIn = 64;
+  static_assert(kBurst <= kChecksumOneIn);
+  const uint32_t turn = (kChecksumOneIn - frames_ % kChecksumOneIn) % kChecksumOneIn;
+  frames_ += static_cast<uint32_t>(count);
+  return settings_.every_checksum ? ~uint64_t{0} : uint64_t{1} << turn;
+}
+
 size_t Intake::take(FirstHeader first, std::span<const Frame> frames, uint16_t port, Packet* packets) {
-  size_t count = 0;
+  static_assert(kBurst == 64, "a bit a frame");
+  if (frames.empty()) return 0;
+  if (counters_.read.get() == 0) counters_.first_us.set(static_cast<uint64_t>(frames.front().time_us));
+  FlowClock clock = clock_;  // a local, as stores to packets might change members for all the compiler knows
   uint64_t octets = 0;
-  for (const Frame& frame : frames) {
+  for (size_t at = 0; at < frames.size(); ++at) {
+    const Frame& frame = frames[at];
     octets += frame.length;
-    packets[count].port = port;
-    if (take_one(first, frame, packets[count])) ++count;
+    packets[at].time_us = frame.time_us;
+    packets[at].tick_ms = clock.advance(frame.time_us);
+    packets[at].outgoing = frame.outgoing;
+    packets[at].port = port;
   }
-  if (!frames.empty()) {
-    if (counters_.read.get() == 0) counters_.first_us.set(static_cast<uint64_t>(frames.front().time_us));
-    counters_.last_us.set(static_cast<uint64_t>(clock_.latest_us()));
-  }
+  clock_ = clock;
+  counters_.last_us.set(static_cast<uint64_t>(clock.latest_us()));
   counters_.read.add(frames.size());
   counters_.read_octets.add(octets);
+
+  const uint64_t verify = to_verify(frames.size());
+  const uint64_t all = ~uint64_t{0} >> (kBurst - frames.size());
+  const uint64_t left = first == FirstHeader::Ethernet ? take_plain(frames, verify & all, packets) : all;
+  uint64_t metered = all;
+  for (uint64_t rest = left; rest != 0; rest &= rest - 1) {
+    const auto at = static_cast<size_t>(std::countr_zero(rest));
+    const Frame& frame = frames[at];
+    const bool check = (verify >> at & 1) != 0 && !frame.checksum_pending;
+    if (!take_any(first, {frame.bytes(), frame.length, check}, packets[at])) metered &= ~(uint64_t{1} << at);
+  }
+  if (metered == all) [[likely]]
+    return frames.size();
+  size_t count = 0;
+  for (uint64_t rest = metered; rest != 0; rest &= rest - 1) {
+    const auto at = static_cast<size_t>(std::countr_zero(rest));
+    if (at != count) packets[count] = packets[at];
+    ++count;
+  }
   return count;
 }
 

@@ -26,7 +26,7 @@ struct IntakeCounters {
 
 class Intake {
  public:
-  static constexpr size_t kBurst = 128;
+  static constexpr size_t kBurst = 64;
 
   struct Settings {
     bool every_checksum = false;  // check each TCP and UDP checksum, not one in 64
@@ -47,7 +47,9 @@ class Intake {
   const IntakeCounters& counters() const { return counters_; }
 
  private:
-  bool take_one(FirstHeader first, const Frame& frame, Packet& packet);
+  uint64_t take_plain(std::span<const Frame> frames, uint64_t with_decode, Packet* packets);
+  bool take_any(FirstHeader first, const FrameBytes& frame, Packet& packet);
+  uint64_t to_verify(size_t count);
   void count_lost(uint64_t count) {
     if (count > 0) counters_.ignored.add(Ignored::LostFragment, count);
   }

@@ -34,7 +34,8 @@ Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std
     worker.index = index;
     std::vector<Input> own;
     if (!separate_reader && index < inputs.size()) own = std::move(inputs[index]);
-    workers_.push_back(std::make_unique<Worker>(worker, std::move(own), &flows, kRecordRingBytes));
+    workers_.push_back(
+        std::make_unique<Worker>(worker, std::move(own), &flows, outputs_.empty() ? 0 : kRecordRingBytes));
   }
   if (separate_reader) workers_.push_back(std::make_unique<Worker>(worker, std::move(inputs.front()), nullptr, 0));
   if (workers_.size() == 1) return;

@@ -39,4 +39,10 @@ class RecordRing final : public RecordSink {
   Counter dropped_;
 };
 
+/// Where records go that no output takes: they are made, counted by who made them, and dropped.
+class RecordsDropped final : public RecordSink {
+ public:
+  void put(const RecordRef&) override {}
+};
+
 }  // namespace microcloud

@@ -47,7 +47,8 @@ Worker::Worker(Settings settings, std::vector<Input> inputs, const FlowSettings*
       intake_(settings_.intake),
       records_(record_ring_bytes, !settings_.live) {
   for (const Input& input : inputs_) first_headers_.push_back(first_header(input.source->link_type()));
-  if (flows != nullptr) table_ = std::make_unique<FlowTable>(*flows, records_);
+  if (flows == nullptr) return;
+  table_ = std::make_unique<FlowTable>(*flows, record_ring_bytes > 0 ? static_cast<RecordSink&>(records_) : dropped_);
 }
 
 void Worker::connect(std::vector<Handover*> inboxes, std::vector<Handover*> outboxes) {
@@ -86,7 +87,6 @@ void Worker::run(const std::atomic<bool>& stop) {
 }
 
 bool Worker::read_inputs(bool stopping) {
-  std::array<Frame, Intake::kBurst> frames;
   bool busy = false;
   idle_ = open_inputs_ > 0;
   for (size_t at = 0; at < inputs_.size(); ++at) {
@@ -95,10 +95,10 @@ bool Worker::read_inputs(bool stopping) {
     // Live, what the kernel has taken by now is metered too: until nothing waits, or as much as its ring may have held.
     constexpr uint32_t kReadsAfterStop = 4096;
     if (!stopping || (settings_.live && reads_after_stop_++ < kReadsAfterStop))
-      result = inputs_[at].source->read(frames);
+      result = inputs_[at].source->read(frames_);
     if (stopping && result.status == ReadStatus::Idle) result.status = ReadStatus::End;
     if (result.count > 0) {
-      take(inputs_[at], std::span(frames).first(result.count));
+      take(inputs_[at], std::span(frames_).first(result.count));
       busy = true;
       idle_ = false;
     }
@@ -121,21 +121,20 @@ bool Worker::read_inputs(bool stopping) {
 }
 
 void Worker::take(const Input& input, std::span<const Frame> frames) {
-  std::array<Packet, Intake::kBurst> packets;
   if (!named_) {
     named_ = true;
     name_flows(frames.front().time_us);
   }
   const auto at = static_cast<size_t>(&input - inputs_.data());
-  const size_t count = intake_.take(first_headers_[at], frames, input.port, packets.data());
-  route(std::span(packets).first(count));
+  const size_t count = intake_.take(first_headers_[at], frames, input.port, packets_.data());
+  route(std::span(packets_).first(count));
   size_t waiting = 0;
-  while (intake_.take_waiting(packets[waiting])) {
-    if (++waiting < packets.size()) continue;
-    route(packets);
+  while (intake_.take_waiting(packets_[waiting])) {
+    if (++waiting < packets_.size()) continue;
+    route(packets_);
     waiting = 0;
   }
-  route(std::span(packets).first(waiting));
+  route(std::span(packets_).first(waiting));
 }
 
 /// A file's flows are named by its first frame's time, so that each run names them alike.

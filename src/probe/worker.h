@@ -1,6 +1,7 @@
 // A worker: its sources of frames, its flow table, and rings to and from the other workers.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <span>
@@ -36,7 +37,8 @@ class Worker {
     Intake::Settings intake;
   };
 
-  /// A worker without `flows` only reads and hands on. `outboxes`: one a worker with a table, null for itself.
+  /// A worker without `flows` only reads and hands on; without a ring (0 bytes) its records go nowhere. `outboxes`: one
+  /// a worker with a table, null for itself.
   Worker(Settings settings, std::vector<Input> inputs, const FlowSettings* flows, size_t record_ring_bytes);
 
   void connect(std::vector<Handover*> inboxes, std::vector<Handover*> outboxes);
@@ -73,7 +75,10 @@ class Worker {
   std::vector<bool> ended_;
   size_t open_inputs_;
   Intake intake_;
+  std::array<Frame, Intake::kBurst> frames_;
+  std::array<Packet, Intake::kBurst> packets_;  // of the burst at hand
   RecordRing records_;
+  RecordsDropped dropped_;
   std::unique_ptr<FlowTable> table_;
   std::vector<Handover*> inboxes_;
   std::vector<bool> inbox_open_;
