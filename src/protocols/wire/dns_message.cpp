@@ -1,0 +1,213 @@
+#include "protocols/wire/dns_message.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/address.h"
+
+namespace microcloud {
+namespace {
+
+constexpr uint8_t kLongestLabel = 63;
+constexpr uint8_t kPointer = 0xc0;
+constexpr unsigned kMaxJumps = 127;  // as many as a name can have labels: a chain of pointers must not cost more
+
+uint8_t lower(uint8_t octet) {
+  return octet >= 'A' && octet <= 'Z' ? static_cast<uint8_t>(octet + ('a' - 'A')) : octet;
+}
+
+void append_octet(std::string& out, uint8_t octet, bool blanks_stay, bool dots_stay) {
+  if (octet == '\\' || (octet == '.' && !dots_stay)) {
+    out += '\\';
+    out += static_cast<char>(octet);
+  } else if ((octet > 0x20 && octet < 0x7f) || (octet == 0x20 && blanks_stay)) {
+    out += static_cast<char>(octet);
+  } else {
+    out += '\\';
+    out += static_cast<char>('0' + octet / 100);
+    out += static_cast<char>('0' + octet / 10 % 10);
+    out += static_cast<char>('0' + octet % 10);
+  }
+}
+
+bool skip_name(Cursor& in) {
+  for (;;) {
+    const uint8_t length = in.u8();
+    if (!in.ok()) return false;
+    if (length == 0) return true;
+    if ((length & kPointer) == kPointer) return in.skip(1);
+    if (length > kLongestLabel || !in.skip(length)) return false;
+  }
+}
+
+/// What stands before the data of a resource record.
+struct RecordHead {
+  uint16_t type = 0;
+  uint16_t klass = 0;
+  uint32_t ttl = 0;
+  uint16_t length = 0;
+};
+
+bool read_record_head(Cursor& in, RecordHead& head) {
+  if (!skip_name(in)) return false;
+  head.type = in.u16();
+  head.klass = in.u16();
+  head.ttl = in.u32();
+  head.length = in.u16();
+  return in.ok();
+}
+
+DnsEdns read_edns(const RecordHead& head) {
+  return {.udp_size = head.klass,
+          .extended_code = static_cast<uint8_t>(head.ttl >> 24),
+          .version = static_cast<uint8_t>(head.ttl >> 16 & 0xff),
+          .dnssec_ok = (head.ttl & 0x8000) != 0};
+}
+
+/// Walks all records behind the questions, for the OPT record and to see that they are whole.
+void read_sections(Cursor& in, DnsMessage& message) {
+  const uint32_t before = uint32_t{message.answers} + message.authorities;
+  const uint32_t all = before + message.additionals;
+  for (uint32_t at = 0; at < all; ++at) {
+    RecordHead head;
+    if (!read_record_head(in, head) || !in.skip(head.length)) {
+      message.cut = true;
+      return;
+    }
+    if (head.type == dns_type::kOpt && at >= before && !message.edns) message.edns = read_edns(head);
+  }
+  message.left_over = in.left();
+}
+
+bool read_question(Bytes bytes, Cursor& in, DnsMessage& message) {
+  if (!read_dns_name(bytes, in, message.name)) return false;
+  message.type = in.u16();
+  message.klass = in.u16();
+  message.has_question = in.ok();
+  return in.ok();
+}
+
+template <typename Address>
+std::string address_text(Bytes data) {
+  Address address;
+  std::copy_n(data.begin(), address.bytes.size(), address.bytes.begin());
+  std::array<char, kAddressTextSize> room;
+  return {room.data(), write_text(room.data(), address)};
+}
+
+/// The texts of one record; `data` reaches to the message's end, as names in it may be compressed.
+template <typename Take>
+void read_answer(Bytes message, const RecordHead& head, Cursor data, const Take& take) {
+  const Bytes own = data.rest().first(head.length);
+  DnsName name;
+  std::string text;
+  switch (head.type) {
+    case dns_type::kA:
+      if (own.size() == 4 && head.klass == dns_class::kInternet) take(address_text<Ipv4>(own));
+      return;
+    case dns_type::kAaaa:
+      if (own.size() == 16 && head.klass == dns_class::kInternet) take(address_text<Ipv6>(own));
+      return;
+    case dns_type::kMx:
+      data.skip(2);  // the preference
+      [[fallthrough]];
+    case dns_type::kCname:
+    case dns_type::kNs:
+    case dns_type::kPtr:
+      if (!read_dns_name(message, data, name)) return;
+      append_dns_text(text, name);
+      take(text);
+      return;
+    case dns_type::kTxt:
+      for (Cursor strings(own); strings.left() != 0;) {
+        const Bytes string = strings.bytes(strings.u8());
+        if (!strings.ok()) return;
+        text.clear();
+        append_dns_text(text, string);
+        take(text);
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace
+
+bool operator==(const DnsName& a, const DnsName& b) {
+  return a.length == b.length && std::memcmp(a.octets.data(), b.octets.data(), a.length) == 0;
+}
+
+bool read_dns_name(Bytes message, Cursor& in, DnsName& name) {
+  size_t before = message.size() - in.left();
+  Cursor elsewhere;
+  Cursor* at = &in;
+  name.length = 0;
+  for (unsigned jumps = 0;;) {
+    const uint8_t length = at->u8();
+    if ((length & kPointer) == kPointer) {
+      const size_t target = static_cast<size_t>(length & ~kPointer & 0xff) << 8 | at->u8();
+      if (!at->ok() || target >= before || ++jumps > kMaxJumps) return false;
+      before = target;
+      elsewhere = Cursor(message.subspan(target));
+      at = &elsewhere;
+      continue;
+    }
+    const Bytes label = at->bytes(length);
+    if (!at->ok() || length > kLongestLabel || name.length + 1U + length > DnsName::kMaxOctets) return false;
+    name.octets[name.length++] = length;
+    std::transform(label.begin(), label.end(), name.octets.begin() + name.length, lower);
+    name.length = static_cast<uint8_t>(name.length + length);
+    if (length == 0) return true;
+  }
+}
+
+void append_dns_text(std::string& out, const DnsName& name) {
+  Cursor in(name.bytes());
+  for (bool first = true;; first = false) {
+    const Bytes label = in.bytes(in.u8());
+    if (label.empty()) return;
+    if (!first) out += '.';
+    for (const uint8_t octet : label) append_octet(out, octet, false, false);
+  }
+}
+
+void append_dns_text(std::string& out, Bytes character_string) {
+  for (const uint8_t octet : character_string) append_octet(out, octet, true, true);
+}
+
+bool read_dns_message(Bytes bytes, DnsMessage& message) {
+  Cursor in(bytes);
+  message.whole = bytes;
+  message.id = in.u16();
+  message.flags = in.u16();
+  message.questions = in.u16();
+  message.answers = in.u16();
+  message.authorities = in.u16();
+  message.additionals = in.u16();
+  message.has_question = false;
+  message.edns.reset();
+  message.cut = false;
+  message.left_over = 0;
+  if (!in.ok()) return false;
+  if (message.questions != 0 && !read_question(bytes, in, message)) return false;
+  for (uint32_t further = 1; further < message.questions; ++further) {
+    if (!skip_name(in) || !in.skip(4)) return false;
+  }
+  message.answers_at = bytes.size() - in.left();
+  read_sections(in, message);
+  return true;
+}
+
+void for_each_answer(const DnsMessage& message, void (*take)(void* to, const std::string& text), void* to) {
+  Cursor in(message.whole.subspan(message.answers_at));
+  for (uint32_t at = 0; at < message.answers; ++at) {
+    RecordHead head;
+    if (!read_record_head(in, head)) return;
+    const Cursor data = in;
+    if (!in.skip(head.length)) return;
+    read_answer(message.whole, head, data, [&](const std::string& text) { take(to, text); });
+  }
+}
+
+}  // namespace microcloud

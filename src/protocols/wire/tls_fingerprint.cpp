@@ -1,0 +1,205 @@
+#include "protocols/wire/tls_fingerprint.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace microcloud {
+namespace {
+
+constexpr std::string_view kDigits = "0123456789abcdef";
+constexpr uint16_t kServerName = 0, kAlpn = 16;
+constexpr size_t kHashOctets = 32;
+constexpr size_t kJa4HashCharacters = 12;
+constexpr std::string_view kNoValues = "000000000000";
+
+/// The algorithms are fetched once a thread: a fetch costs more than a hash.
+class Digest {
+ public:
+  explicit Digest(const EVP_MD* algorithm) {
+    if (context_ == nullptr || EVP_DigestInit_ex(context_.get(), algorithm, nullptr) != 1) throw std::bad_alloc();
+  }
+  std::array<uint8_t, kHashOctets> of(std::string_view text) {
+    std::array<uint8_t, kHashOctets> hash{};
+    EVP_DigestInit_ex(context_.get(), nullptr, nullptr);
+    EVP_DigestUpdate(context_.get(), text.data(), text.size());
+    EVP_DigestFinal_ex(context_.get(), hash.data(), nullptr);
+    return hash;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+};
+
+void write_hex(Bytes octets, char* out) {
+  for (const uint8_t octet : octets) {
+    *out++ = kDigits[octet >> 4];
+    *out++ = kDigits[octet & 15];
+  }
+}
+
+std::vector<uint16_t> without_grease(Bytes list) {
+  std::vector<uint16_t> values;
+  for (Cursor in(list); in.has(2);) {
+    const uint16_t value = in.u16();
+    if (!is_grease(value)) values.push_back(value);
+  }
+  return values;
+}
+
+std::vector<uint16_t> extension_types(Bytes extensions) {
+  std::vector<uint16_t> types;
+  for_each_extension(extensions, [&](uint16_t type, Bytes) {
+    if (!is_grease(type)) types.push_back(type);
+  });
+  return types;
+}
+
+template <typename Values>
+void append_decimal(std::string& out, const Values& values) {
+  bool first = true;
+  for (const auto value : values) {
+    if (!first) out += '-';
+    out += std::to_string(value);
+    first = false;
+  }
+}
+
+std::string hex_list(const std::vector<uint16_t>& values) {
+  std::string out;
+  for (const uint16_t value : values) {
+    if (!out.empty()) out += ',';
+    for (const int shift : {12, 8, 4, 0}) out += kDigits[value >> shift & 15];
+  }
+  return out;
+}
+
+std::string_view ja4_version(const ClientHello& hello) {
+  const std::vector<uint16_t> offered = without_grease(hello.versions);
+  switch (offered.empty() ? hello.version : *std::max_element(offered.begin(), offered.end())) {
+    case 0x0304:
+      return "13";
+    case 0x0303:
+      return "12";
+    case 0x0302:
+      return "11";
+    case 0x0301:
+      return "10";
+    case 0x0300:
+      return "s3";
+    case 0x0002:
+      return "s2";
+    default:
+      return "00";
+  }
+}
+
+void append_count(std::string& out, size_t count) {
+  count = std::min<size_t>(count, 99);
+  out += static_cast<char>('0' + count / 10);
+  out += static_cast<char>('0' + count % 10);
+}
+
+bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/// First and last character of the first protocol, or of its hexadecimal form.
+void append_alpn(std::string& out, Bytes alpn) {
+  std::string_view name;
+  bool first = true;
+  for_each_alpn(alpn, [&](std::string_view one) {
+    if (first) name = one;
+    first = false;
+  });
+  if (name.empty()) {
+    out += "00";
+  } else if (is_alphanumeric(name.front()) && is_alphanumeric(name.back())) {
+    out += name.front();
+    out += name.back();
+  } else {
+    out += kDigits[static_cast<uint8_t>(name.front()) >> 4];
+    out += kDigits[static_cast<uint8_t>(name.back()) & 15];
+  }
+}
+
+struct Ja4Parts {
+  std::string head;
+  std::string ciphers;
+  std::string extensions;  // and signature algorithms
+};
+
+Ja4Parts ja4_parts(const ClientHello& hello) {
+  std::vector<uint16_t> ciphers = without_grease(hello.ciphers);
+  std::vector<uint16_t> extensions = extension_types(hello.extensions);
+  Ja4Parts parts;
+  parts.head = "t";
+  parts.head += ja4_version(hello);
+  parts.head += hello.has_server_name ? 'd' : 'i';
+  append_count(parts.head, ciphers.size());
+  append_count(parts.head, extensions.size());
+  append_alpn(parts.head, hello.alpn);
+
+  std::sort(ciphers.begin(), ciphers.end());
+  std::erase_if(extensions, [](uint16_t type) { return type == kServerName || type == kAlpn; });
+  std::sort(extensions.begin(), extensions.end());
+  parts.ciphers = hex_list(ciphers);
+  parts.extensions = hex_list(extensions);
+  const std::string algorithms = hex_list(without_grease(hello.signature_algorithms));
+  if (!parts.extensions.empty() && !algorithms.empty()) parts.extensions += "_" + algorithms;
+  return parts;
+}
+
+}  // namespace
+
+std::string ja3_text(const ClientHello& hello) {
+  std::string out = std::to_string(hello.version) + ",";
+  append_decimal(out, without_grease(hello.ciphers));
+  out += ',';
+  append_decimal(out, extension_types(hello.extensions));
+  out += ',';
+  append_decimal(out, without_grease(hello.groups));
+  out += ',';
+  append_decimal(out, hello.point_formats);
+  return out;
+}
+
+std::string ja3s_text(const ServerHello& hello) {
+  std::string out = std::to_string(hello.legacy_version) + "," + std::to_string(hello.cipher) + ",";
+  append_decimal(out, extension_types(hello.extensions));
+  return out;
+}
+
+std::array<char, kJa3Size> ja3_hash(std::string_view text) {
+  static thread_local Digest md5(EVP_md5());
+  std::array<char, kJa3Size> hash;
+  write_hex(Bytes(md5.of(text)).first(kJa3Size / 2), hash.data());
+  return hash;
+}
+
+std::array<char, kJa4Size> ja4_of(const ClientHello& hello) {
+  static thread_local Digest sha256(EVP_sha256());
+  const Ja4Parts parts = ja4_parts(hello);
+  std::array<char, kJa4Size> out;
+  char* at = std::copy(parts.head.begin(), parts.head.end(), out.begin());
+  for (const std::string& list : {parts.ciphers, parts.extensions}) {
+    *at++ = '_';
+    if (list.empty()) {
+      at = std::copy(kNoValues.begin(), kNoValues.end(), at);
+    } else {
+      write_hex(Bytes(sha256.of(list)).first(kJa4HashCharacters / 2), at);
+      at += kJa4HashCharacters;
+    }
+  }
+  return out;
+}
+
+std::string ja4_text(const ClientHello& hello) {
+  const Ja4Parts parts = ja4_parts(hello);
+  return parts.head + "_" + parts.ciphers + "_" + parts.extensions;
+}
+
+}  // namespace microcloud

@@ -1,0 +1,28 @@
+// Fingerprints of TLS clients and servers: JA3 and JA3S (https://github.com/salesforce/ja3), JA4
+// (https://github.com/FoxIO-LLC/ja4, technical_details/JA4.md).
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "protocols/wire/tls_hello.h"
+
+namespace microcloud {
+
+inline constexpr size_t kJa3Size = 32;
+inline constexpr size_t kJa4Size = 36;
+
+/// The text that JA3 hashes: version, ciphers, extensions, groups, point formats; without GREASE.
+std::string ja3_text(const ClientHello& hello);
+/// version, cipher, extensions
+std::string ja3s_text(const ServerHello& hello);
+/// MD5 of either, in hexadecimal.
+std::array<char, kJa3Size> ja3_hash(std::string_view text);
+
+/// JA4 of a hello over TCP: t13d1516h2_8daaf6152771_e5627efa2ab1
+std::array<char, kJa4Size> ja4_of(const ClientHello& hello);
+/// The same before hashing (JA4_r): its lists in full.
+std::string ja4_text(const ClientHello& hello);
+
+}  // namespace microcloud
