@@ -1,0 +1,80 @@
+// The contract of a protocol parser: what it is given of a flow, what it answers, how it tells what it learnt.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/cursor.h"
+#include "record/record.h"
+
+namespace microcloud {
+
+/// Whether a flow speaks a protocol, judged by its first payloads.
+enum class Verdict : uint8_t { Unsure, Mine, NotMine };
+
+/// What a parser says after each segment: it wants more, needs no more of this flow, or cannot be right about it.
+enum class Status : uint8_t { More, Done, Malformed };
+
+/// Why no more comes.
+enum class FlowOver : uint8_t {
+  Ended,    // FIN, RST, or time without packets
+  Evicted,  // the table was full
+  RunOver   // the probe ends: what is still open is told as pending
+};
+
+/// Transport payload in the order of its stream: of UDP one datagram, of TCP whatever arrived in order.
+struct Segment {
+  Bytes bytes;          // as captured
+  uint32_t octets = 0;  // on the wire: more than bytes.size() where the capture cut it
+  uint32_t gap = 0;     // TCP: octets missing before this, never more to come; 0: none
+  bool from_initiator = true;
+  bool in_middle = false;  // TCP: nothing before this was seen of this direction
+  int64_t time_us = 0;     // of the packet that carried its last byte, since 1970
+};
+
+/// A parser's side of its flow. Valid during the call it is given in.
+class Dialogue {
+ public:
+  virtual ~Dialogue() = default;
+  /// Source is the flow's initiator.
+  virtual const Common& flow() const = 0;
+  /// 1, 2, ...: of the next transaction of this flow. Told in its record and, in the end, in the flow's.
+  virtual uint32_t next_transaction() = 0;
+  /// Sends a record at once. `body` is the type's struct. `source_is_initiator`: else the record's ends are the flow's
+  /// swapped (a transaction whose client is the responder).
+  virtual void tell(const RecordType& type, const void* body, bool source_is_initiator = true) = 0;
+};
+
+/// Reads one flow, on one thread. Bytes are hostile: never throws, and everything a peer can grow is bounded.
+class Parser {
+ public:
+  virtual ~Parser() = default;
+  virtual Status on_data(const Segment& segment, Dialogue& dialogue) = 0;
+  /// About once a second of packet time while the flow is open: for what timed out.
+  virtual void on_time(int64_t now_us, Dialogue& dialogue) {
+    static_cast<void>(now_us);
+    static_cast<void>(dialogue);
+  }
+  /// After the last segment, also when on_data() answered Done or Malformed before: what is pending is told now.
+  virtual void on_end(FlowOver why, int64_t now_us, Dialogue& dialogue) {
+    static_cast<void>(why);
+    static_cast<void>(now_us);
+    static_cast<void>(dialogue);
+  }
+};
+
+/// A protocol: declared once, in its own file, named in protocols/list.inc.
+struct Protocol {
+  std::string_view name;                       // as in --plugins
+  std::span<const RecordType* const> records;  // that its parser tells
+  bool over_udp = false;
+  bool over_tcp = false;
+  std::span<const uint16_t> ports;  // tried first there; never proof
+  /// Asked with the first payloads of a flow, of either direction, until it is not Unsure (a few times at most).
+  Verdict (*recognise)(const Segment& segment, const Common& flow);
+  std::unique_ptr<Parser> (*make_parser)();
+};
+
+}  // namespace microcloud
