@@ -115,7 +115,7 @@ void read_answer(Bytes message, const RecordHead& head, Cursor data, const Take&
     case dns_type::kNs:
     case dns_type::kPtr:
       if (!read_dns_name(message, data, name)) return;
-      append_dns_text(text, name);
+      append_name_text(text, name.bytes());
       take(text);
       return;
     case dns_type::kTxt:
@@ -123,7 +123,7 @@ void read_answer(Bytes message, const RecordHead& head, Cursor data, const Take&
         const Bytes string = strings.bytes(strings.u8());
         if (!strings.ok()) return;
         text.clear();
-        append_dns_text(text, string);
+        append_string_text(text, string);
         take(text);
       }
       return;
@@ -162,8 +162,8 @@ bool read_dns_name(Bytes message, Cursor& in, DnsName& name) {
   }
 }
 
-void append_dns_text(std::string& out, const DnsName& name) {
-  Cursor in(name.bytes());
+void append_name_text(std::string& out, Bytes name) {
+  Cursor in(name);
   for (bool first = true;; first = false) {
     const Bytes label = in.bytes(in.u8());
     if (label.empty()) return;
@@ -172,7 +172,7 @@ void append_dns_text(std::string& out, const DnsName& name) {
   }
 }
 
-void append_dns_text(std::string& out, Bytes character_string) {
+void append_string_text(std::string& out, Bytes character_string) {
   for (const uint8_t octet : character_string) append_octet(out, octet, true, true);
 }
 

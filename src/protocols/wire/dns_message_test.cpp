@@ -15,7 +15,7 @@ constexpr uint16_t kResponse = 0x8180;
 
 std::string text_of(const DnsName& name) {
   std::string text;
-  append_dns_text(text, name);
+  append_name_text(text, name.bytes());
   return text;
 }
 
