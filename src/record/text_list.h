@@ -46,7 +46,7 @@ class TextList {
   size_t used() const { return count_ == 0 ? 0 : ends_[count_ - 1]; }
 
   uint8_t count_ = 0;
-  std::array<uint16_t, Count> ends_;
+  std::array<uint16_t, Count> ends_{};
   std::array<char, Octets> bytes_;
 };
 

@@ -31,6 +31,8 @@ void append_name_text(std::string& out, Bytes name);
 /// The same for a character string (TXT): blanks and dots stay as they are.
 void append_string_text(std::string& out, Bytes character_string);
 
+inline constexpr size_t kDnsHeaderOctets = 12;
+
 namespace dns_type {
 inline constexpr uint16_t kA = 1, kNs = 2, kCname = 5, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28, kOpt = 41;
 }  // namespace dns_type
@@ -40,7 +42,7 @@ inline constexpr uint16_t kInternet = 1;
 }
 
 namespace dns_flag {
-inline constexpr uint16_t kResponse = 0x8000, kTruncated = 0x0200;
+inline constexpr uint16_t kResponse = 0x8000, kTruncated = 0x0200, kUnused = 0x0040;
 }
 
 namespace dns_opcode {

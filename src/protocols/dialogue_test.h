@@ -1,0 +1,96 @@
+// A parser's side of a flow in unit tests: keeps what it was told, each element as text.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inspect/parser.h"
+
+namespace microcloud {
+
+class TestDialogue final : public Dialogue {
+ public:
+  /// Numbers in decimal, items of a list with a bar between them; what is absent is not there.
+  using Told = std::map<std::string, std::string>;
+
+  explicit TestDialogue(uint8_t protocol, uint16_t port = 53) {
+    flow_.source = IpAddress::v4(std::array<uint8_t, 4>{192, 0, 2, 1}.data());
+    flow_.destination = IpAddress::v4(std::array<uint8_t, 4>{192, 0, 2, 2}.data());
+    flow_.source_port = 40000;
+    flow_.destination_port = port;
+    flow_.protocol = protocol;
+    flow_.has_ports = true;
+  }
+
+  const Common& flow() const override { return flow_; }
+  uint32_t next_transaction() override { return ++transactions_; }
+  void tell(const RecordType& type, const void* body, bool source_is_initiator) override {
+    Told told{{"record", std::string(type.name)}, {"from", source_is_initiator ? "initiator" : "responder"}};
+    Scratch scratch;
+    for (const Field& field : type.fields) {
+      const Value value = field.read(body, scratch);
+      if (value.kind != Value::Kind::Absent) told[std::string(field.name)] = text_of(value);
+    }
+    records.push_back(told);
+  }
+
+  std::vector<Told> records;
+
+ private:
+  static std::string text_of(const Value& value) {
+    std::string text;
+    Scratch scratch;
+    switch (value.kind) {
+      case Value::Kind::Text:
+        return std::string(value.text());
+      case Value::Kind::Signed:
+        return std::to_string(value.signed_number);
+      case Value::Kind::List:
+        for (size_t at = 0; at < value.size; ++at) {
+          text += (at == 0 ? "" : "|") + text_of(value.item(value.data, at, scratch));
+        }
+        return text;
+      default:
+        return std::to_string(value.number);
+    }
+  }
+
+  Common flow_;
+  uint32_t transactions_ = 0;
+};
+
+/// A parser in its flow: segments in the order of time.
+class TestFlow {
+ public:
+  static constexpr int64_t kBegin = 1'700'000'000'000'000;
+  static constexpr bool kInitiator = true, kResponder = false;
+
+  TestFlow(const Protocol& protocol, uint8_t transport, uint16_t port = 53)
+      : dialogue(transport, port), parser_(protocol.make_parser()) {}
+
+  /// `at_us` after kBegin.
+  Status send(bool from_initiator, Bytes bytes, int64_t at_us = 0) {
+    return send({.bytes = bytes,
+                 .octets = static_cast<uint32_t>(bytes.size()),
+                 .from_initiator = from_initiator,
+                 .time_us = kBegin + at_us});
+  }
+  Status send(const Segment& segment) { return parser_->on_data(segment, dialogue); }
+  void time(int64_t at_us) { parser_->on_time(kBegin + at_us, dialogue); }
+  const std::vector<TestDialogue::Told>& end(FlowOver why = FlowOver::Ended, int64_t at_us = 0) {
+    parser_->on_end(why, kBegin + at_us, dialogue);
+    return dialogue.records;
+  }
+
+  TestDialogue dialogue;
+
+ private:
+  std::unique_ptr<Parser> parser_;
+};
+
+}  // namespace microcloud

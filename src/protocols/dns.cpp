@@ -1,0 +1,404 @@
+// DNS over UDP and TCP (RFC 1035, RFC 7766; EDNS: RFC 6891): one record per distinct query, at once when it was
+// answered. Multicast DNS, LLMNR and NetBIOS names have other rules and are left alone.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inspect/parser.h"
+#include "protocols/protocols.h"
+#include "protocols/wire/dns_message.h"
+#include "protocols/wire/dns_stream.h"
+#include "record/text_list.h"
+#include "record/transaction.h"
+
+namespace microcloud {
+namespace {
+
+constexpr int64_t kTimeoutUs = 5'000'000;   // after the last repetition
+constexpr int64_t kLongestUs = 15'000'000;  // from the first query, however often it is repeated
+constexpr int64_t kSkewUs = 10;             // a response may be captured before its query
+constexpr size_t kMaxWaiting = 1024;        // queries of one flow that wait for a response
+constexpr unsigned kMaxBroken = 8;          // messages in a row that are none: then this is not DNS
+constexpr uint8_t kUdp = 17;
+constexpr uint16_t kPorts[] = {53};
+constexpr uint16_t kPortsOfOthers[] = {5353, 5355, 137};  // multicast DNS, LLMNR, NetBIOS: other rules
+
+// ---- the record
+
+enum class State : uint8_t { Answered, Timeout, Orphan, Pending };
+
+struct DnsTransaction {
+  Milliseconds observed;
+  uint32_t index = 0;
+  Partial partial;
+  uint16_t id = 0;
+  std::optional<Text<512>> name;
+  std::optional<uint16_t> type;
+  std::optional<uint16_t> klass;
+  uint16_t flags = 0;
+  std::optional<uint16_t> code;
+  std::optional<uint16_t> answer_count;
+  TextList<1024, 64> answers;
+  uint32_t queries = 0;
+  uint32_t responses = 0;
+  std::optional<uint16_t> udp_size;
+  std::optional<bool> dnssec_ok;
+  State state = State::Pending;
+  std::optional<uint32_t> latency_us;
+};
+
+std::string_view state_name(const DnsTransaction& from, Scratch&) {
+  constexpr std::string_view kNames[] = {"answered", "timeout", "orphan", "pending"};
+  return kNames[static_cast<size_t>(from.state)];
+}
+
+bool truncated(const DnsTransaction& from) {
+  return (from.flags & dns_flag::kTruncated) != 0;
+}
+
+constexpr Field kOwnFields[] = {
+    field<&DnsTransaction::id>("dnsTransactionId", {"DNS_QUERY_ID", pen::kNtop, 206}, "id of query and response",
+                               Role::Identifier),
+    field<&DnsTransaction::name>("dnsQueryName", {"DNS_QUERY", pen::kNtop, 205},
+                                 "name asked for: lower case, no final dot, \\ddd for what is not printable"),
+    field<&DnsTransaction::type>("dnsQueryType", {"DNS_QUERY_TYPE", pen::kNtop, 207},
+                                 "type asked for: 1 A, 28 AAAA, ...", Role::Identifier),
+    field<&DnsTransaction::klass>("dnsQueryClass", {"", pen::kOwn, 101}, "class asked for: 1 IN, 3 CH, ...",
+                                  Role::Identifier),
+    field<&DnsTransaction::flags>("dnsFlags", {"", pen::kOwn, 102},
+                                  "second word of the header, of the first response, else of the query", Role::Flags),
+    field<&DnsTransaction::code>(
+        "dnsResponseCode", {"DNS_RET_CODE", pen::kNtop, 208},
+        "of the first response, extended by EDNS: 0 none, 2 server failure, 3 no such name, ...", Role::Identifier),
+    field<&DnsTransaction::answer_count>("dnsAnswerCount", {"DNS_NUM_ANSWERS", pen::kNtop, 209},
+                                         "records in the answer section of the first response", Role::Quantity),
+    field<&DnsTransaction::answers>(
+        "dnsAnswers", {"", pen::kOwn, 103},
+        "of the first response: addresses, names of CNAME, NS, PTR and MX, strings of TXT; sorted, each once",
+        Role::List),
+    field<&truncated>("dnsTruncated", {"", pen::kOwn, 104}, "the message of dnsFlags was cut to fit a datagram"),
+    field<&DnsTransaction::queries>("dnsQueries", {"", pen::kOwn, 105}, "queries seen, repetitions included",
+                                    Role::DeltaCounter, Unit::Packets),
+    field<&DnsTransaction::responses>("dnsResponses", {"", pen::kOwn, 106}, "responses seen", Role::DeltaCounter,
+                                      Unit::Packets),
+    field<&DnsTransaction::udp_size>("dnsUdpSize", {"", pen::kOwn, 107},
+                                     "largest datagram the client takes, by EDNS (of an orphan: the server)",
+                                     Role::Quantity, Unit::Octets),
+    field<&DnsTransaction::dnssec_ok>("dnsDo", {"", pen::kOwn, 108},
+                                      "EDNS with the DO bit: the client takes DNSSEC records"),
+    field<&state_name>("dnsState", {"", pen::kOwn, 109},
+                       "answered, timeout (no response within 5 s), orphan (response without query), pending (the run "
+                       "ended before)"),
+    field<&DnsTransaction::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
+                                       "from the last query to its first response", Role::Quantity, Unit::Microseconds),
+};
+
+constexpr auto kFields = transaction_fields<DnsTransaction>(kOwnFields);
+constexpr RecordType kRecordType{"dns", "distinct query: client, server, id, name, type and class", kFields,
+                                 sizeof(DnsTransaction)};
+constexpr const RecordType* kRecords[] = {&kRecordType};
+
+// ---- queries and their responses
+
+/// A query that waits.
+struct Query {
+  uint16_t id = 0;
+  uint16_t flags = 0;
+  uint16_t type = 0;
+  uint16_t klass = 0;
+  bool has_question = false;
+  bool from_initiator = false;
+  uint32_t times = 1;
+  int64_t first_us = 0;
+  int64_t last_us = 0;
+  std::optional<DnsEdns> edns;
+  std::vector<uint8_t> name;  // as DnsName has it
+
+  Query(const DnsMessage& message, bool from, int64_t now_us)
+      : id(message.id),
+        flags(message.flags),
+        type(message.type),
+        klass(message.klass),
+        has_question(message.has_question),
+        from_initiator(from),
+        first_us(now_us),
+        last_us(now_us),
+        edns(message.edns) {
+    if (has_question) name.assign(message.name.bytes().begin(), message.name.bytes().end());
+  }
+
+  int64_t deadline_us() const { return std::min(last_us + kTimeoutUs, first_us + kLongestUs); }
+  bool asks(const DnsMessage& message) const {
+    if (!has_question || !message.has_question) return has_question == message.has_question;
+    const Bytes other = message.name.bytes();
+    return type == message.type && klass == message.klass &&
+           std::equal(name.begin(), name.end(), other.begin(), other.end());
+  }
+};
+
+/// A response whose query has not been seen, and a little later may be.
+struct Early {
+  DnsTransaction told;
+  Query question;  // that it answers
+};
+
+void tell_question(DnsTransaction& told, Bytes name, uint16_t type, uint16_t klass) {
+  std::string text;
+  append_name_text(text, name);
+  told.name.emplace().assign(text);
+  told.type = type;
+  told.klass = klass;
+  if (text.size() > told.name->view().size()) told.partial.add("name cut");
+}
+
+void tell_edns(DnsTransaction& told, const std::optional<DnsEdns>& edns) {
+  if (!edns) return;
+  told.udp_size = edns->udp_size;
+  told.dnssec_ok = edns->dnssec_ok;
+}
+
+void tell_query(DnsTransaction& told, const Query& query) {
+  told.observed = to_milliseconds(query.first_us);
+  told.id = query.id;
+  told.flags = query.flags;
+  told.queries = query.times;
+  if (query.has_question) tell_question(told, query.name, query.type, query.klass);
+  tell_edns(told, query.edns);
+}
+
+void tell_response(DnsTransaction& told, const DnsMessage& message) {
+  told.id = message.id;
+  told.flags = message.flags;
+  told.code = message.response_code();
+  told.answer_count = message.answers;
+  told.responses = 1;
+  if (!told.type && message.has_question) tell_question(told, message.name.bytes(), message.type, message.klass);
+  bool all = true;
+  for_each_answer(message, [&](const std::string& text) { all = told.answers.push(text) && all; });
+  told.answers.sort_unique();
+  if (!all) told.partial.add("answers cut");
+  if (message.cut) told.partial.add("message cut");
+  if (message.questions > 1) told.partial.add("further questions");
+}
+
+/// The queries of one flow, oldest first, each until its response or its time has come.
+class Pairing {
+ public:
+  void take(const DnsMessage& message, bool from_initiator, int64_t now_us, Dialogue& dialogue) {
+    end_overdue(now_us, dialogue);
+    if (message.is_response()) {
+      take_response(message, !from_initiator, now_us, dialogue);
+    } else {
+      take_query(message, from_initiator, now_us, dialogue);
+    }
+  }
+
+  /// Tells what waited too long by now.
+  void end_overdue(int64_t now_us, Dialogue& dialogue) {
+    if (early_ && now_us - early_->question.first_us > kSkewUs) give_up_early(dialogue);
+    if (waiting_.empty() || now_us < earliest_us_) return;
+    earliest_us_ = INT64_MAX;
+    std::erase_if(waiting_, [&](const Query& query) {
+      const bool overdue = query.deadline_us() <= now_us;
+      if (overdue) give_up(query, State::Timeout, {}, dialogue);
+      if (!overdue) earliest_us_ = std::min(earliest_us_, query.deadline_us());
+      return overdue;
+    });
+  }
+
+  void end(FlowOver why, Dialogue& dialogue) {
+    if (early_) give_up_early(dialogue);
+    for (const Query& query : waiting_) {
+      give_up(query, why == FlowOver::Ended ? State::Timeout : State::Pending,
+              why == FlowOver::Evicted ? "flow table full" : "", dialogue);
+    }
+    waiting_.clear();
+  }
+
+ private:
+  void take_query(const DnsMessage& message, bool from_initiator, int64_t now_us, Dialogue& dialogue) {
+    if (early_ && early_->question.from_initiator == from_initiator && early_->question.id == message.id &&
+        early_->question.asks(message)) {
+      answer_early(Query(message, from_initiator, now_us), dialogue);
+      return;
+    }
+    for (Query& query : waiting_) {
+      if (query.id == message.id && query.from_initiator == from_initiator && query.asks(message)) {
+        ++query.times;
+        query.last_us = std::max(query.last_us, now_us);
+        return;
+      }
+    }
+    if (waiting_.size() == kMaxWaiting) {
+      give_up(waiting_.front(), State::Pending, "too many queries", dialogue);
+      waiting_.erase(waiting_.begin());
+    }
+    waiting_.emplace_back(message, from_initiator, now_us);
+    earliest_us_ = std::min(earliest_us_, waiting_.back().deadline_us());
+  }
+
+  void take_response(const DnsMessage& message, bool to_initiator, int64_t now_us, Dialogue& dialogue) {
+    const auto query = std::find_if(waiting_.begin(), waiting_.end(), [&](const Query& one) {
+      return one.id == message.id && one.from_initiator == to_initiator && (!message.has_question || one.asks(message));
+    });
+    DnsTransaction told;
+    if (query != waiting_.end()) {
+      tell_query(told, *query);
+      tell_response(told, message);
+      told.state = State::Answered;
+      told.latency_us = latency_us(query->last_us, now_us);
+      tell(told, to_initiator, dialogue);
+      waiting_.erase(query);
+      return;
+    }
+    if (early_) give_up_early(dialogue);
+    told.observed = to_milliseconds(now_us);
+    tell_response(told, message);
+    tell_edns(told, message.edns);
+    told.state = State::Orphan;
+    early_ = std::make_unique<Early>(Early{told, Query(message, to_initiator, now_us)});
+  }
+
+  /// The query of a response that was captured just before it.
+  void answer_early(const Query& query, Dialogue& dialogue) {
+    DnsTransaction& told = early_->told;
+    told.queries = 1;
+    told.state = State::Answered;
+    told.udp_size.reset();
+    told.dnssec_ok.reset();
+    tell_edns(told, query.edns);
+    tell(told, query.from_initiator, dialogue);
+    early_.reset();
+  }
+  void give_up_early(Dialogue& dialogue) {
+    tell(early_->told, early_->question.from_initiator, dialogue);
+    early_.reset();
+  }
+  static void give_up(const Query& query, State state, std::string_view reason, Dialogue& dialogue) {
+    DnsTransaction told;
+    tell_query(told, query);
+    told.state = state;
+    if (!reason.empty()) told.partial.add(reason);
+    tell(told, query.from_initiator, dialogue);
+  }
+  static void tell(DnsTransaction& told, bool client_is_initiator, Dialogue& dialogue) {
+    told.index = dialogue.next_transaction();
+    dialogue.tell(kRecordType, &told, client_is_initiator);
+  }
+
+  std::vector<Query> waiting_;
+  int64_t earliest_us_ = INT64_MAX;  // no deadline is before this
+  std::unique_ptr<Early> early_;
+};
+
+// ---- the parser
+
+class DnsParser final : public Parser {
+ public:
+  Status on_data(const Segment& segment, Dialogue& dialogue) override {
+    const auto take = [&](Bytes bytes) {
+      DnsMessage message;
+      if (read_dns_message(bytes, message)) {
+        pairing_.take(message, segment.from_initiator, segment.time_us, dialogue);
+        broken_ = 0;
+      } else {
+        ++broken_;
+      }
+    };
+    if (dialogue.flow().protocol == kUdp) {
+      take(segment.bytes);
+    } else {
+      if (!streams_) streams_ = std::make_unique<std::array<DnsStream, 2>>();
+      DnsStream& stream = (*streams_)[segment.from_initiator ? 0 : 1];
+      if (segment.gap != 0 || segment.in_middle) stream.lose_place();
+      stream.read(segment.bytes, take);
+      if (segment.octets > segment.bytes.size()) stream.lose_place();  // the capture cut it
+    }
+    return broken_ < kMaxBroken ? Status::More : Status::Malformed;
+  }
+  void on_time(int64_t now_us, Dialogue& dialogue) override { pairing_.end_overdue(now_us, dialogue); }
+  void on_end(FlowOver why, int64_t now_us, Dialogue& dialogue) override {
+    pairing_.end_overdue(now_us, dialogue);
+    pairing_.end(why, dialogue);
+  }
+
+ private:
+  Pairing pairing_;
+  std::unique_ptr<std::array<DnsStream, 2>> streams_;
+  unsigned broken_ = 0;  // messages in a row that were none
+};
+
+// ---- recognition
+
+bool is_known_class(uint16_t klass) {
+  return klass == 1 || klass == 3 || klass == 4 || klass == 254 || klass == 255;
+}
+
+/// RFC 6895, 3.1: what is assigned, or for queries only.
+bool is_known_type(uint16_t type) {
+  return (type > 0 && type < 110) || (type > 248 && type < 264) || type == 32768 || type == 32769;
+}
+
+/// A message that is right in every part, so that a flow on any port can be told by it.
+bool is_surely_dns(const DnsMessage& message) {
+  const unsigned opcode = message.opcode();
+  if (opcode != dns_opcode::kQuery && opcode != dns_opcode::kNotify && opcode != dns_opcode::kUpdate) return false;
+  if ((message.flags & dns_flag::kUnused) != 0 || message.questions != 1 || message.cut || message.left_over != 0)
+    return false;
+  if (!is_known_class(message.klass) || !is_known_type(message.type)) return false;
+  if (message.is_response()) return true;
+  return (message.flags & 0xfU) == 0 && (opcode != dns_opcode::kQuery || message.answers == 0) &&
+         message.additionals < 4;
+}
+
+Verdict judge(Bytes bytes, bool at_its_port) {
+  DnsMessage message;
+  if (!read_dns_message(bytes, message)) return Verdict::NotMine;
+  if (is_surely_dns(message)) return Verdict::Mine;
+  return at_its_port && message.opcode() <= dns_opcode::kStateful ? Verdict::Mine : Verdict::NotMine;
+}
+
+bool has_port(const Common& flow, std::span<const uint16_t> ports) {
+  return std::any_of(ports.begin(), ports.end(),
+                     [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; });
+}
+
+Verdict recognise(const Segment& segment, const Common& flow) {
+  if (has_port(flow, kPortsOfOthers)) return Verdict::NotMine;
+  const bool at_its_port = has_port(flow, kPorts);
+  if (flow.protocol == kUdp) {
+    const Verdict verdict = judge(segment.bytes, at_its_port);
+    return verdict == Verdict::NotMine && at_its_port ? Verdict::Unsure : verdict;
+  }
+  Cursor in(segment.bytes);
+  const size_t length = in.u16();
+  if (!in.ok()) return Verdict::Unsure;
+  if (length < kDnsHeaderOctets) return Verdict::NotMine;
+  if (in.has(length)) return judge(in.bytes(length), at_its_port);
+  in.skip(2);  // the id
+  const uint16_t flags = in.u16();
+  const uint16_t questions = in.u16();
+  if (!in.ok()) return Verdict::Unsure;
+  if (at_its_port) return (flags >> 11 & 0xfU) <= dns_opcode::kStateful ? Verdict::Mine : Verdict::NotMine;
+  return (flags & dns_flag::kUnused) == 0 && questions == 1 ? Verdict::Unsure : Verdict::NotMine;
+}
+
+}  // namespace
+
+namespace protocol {
+
+const Protocol dns{.name = "dns",
+                   .records = kRecords,
+                   .over_udp = true,
+                   .over_tcp = true,
+                   .ports = kPorts,
+                   .recognise = recognise,
+                   .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<DnsParser>()); }};
+
+}  // namespace protocol
+}  // namespace microcloud
