@@ -3,6 +3,7 @@
 
 set(ROOM_LINKS_base Threads::Threads PkgConfig::CRYPTO)
 set(ROOM_LINKS_capture PkgConfig::PCAP)
+set(ROOM_LINKS_inspect PkgConfig::NDPI)
 
 function(add_rooms)
   set(layers ${PROJECT_SOURCE_DIR}/src/layers.txt)
@@ -50,6 +51,7 @@ function(add_room_tests)
       add_executable(${room}_test ${sources})
       target_include_directories(${room}_test PRIVATE ${PROJECT_SOURCE_DIR})
       target_compile_options(${room}_test PRIVATE ${MODEST_OPTIMISATION})
+      target_compile_definitions(${room}_test PRIVATE MICROCLOUD_CAPTURES="${PROJECT_SOURCE_DIR}/captures")
       target_link_libraries(${room}_test PRIVATE mc_${room} mc_packet_builder GTest::gtest GTest::gtest_main)
       gtest_discover_tests(${room}_test TEST_PREFIX ${room}. DISCOVERY_TIMEOUT 60)
     endif()
