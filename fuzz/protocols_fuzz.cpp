@@ -1,0 +1,75 @@
+// A flow through one of the parsers of protocols/list.inc. Input: which protocol, a byte of options (bit 0: over TCP;
+// bit 1: at its usual port), then steps: a byte of what happens, two of a length, so many bytes. fuzz/make-seeds writes
+// inputs of this form.
+#include <algorithm>
+
+#include "base/cursor.h"
+#include "protocols/protocols.h"
+#include "record/json_grammar_test.h"
+#include "tests/protocols/parser_driver.h"
+
+namespace {
+
+using namespace microcloud;
+
+void demand(bool holds) {
+  if (!holds) __builtin_trap();
+}
+
+// What happens in a step: bits.
+constexpr unsigned kFromResponder = 1, kGap = 2, kCut = 4, kTimePasses = 8, kInMiddle = 16;
+
+Common flow_of(const Protocol& protocol, unsigned options) {
+  Common flow;
+  const uint8_t client[4] = {192, 0, 2, 1}, server[4] = {192, 0, 2, 2};
+  flow.source = IpAddress::v4(client);
+  flow.destination = IpAddress::v4(server);
+  flow.source_port = 40000;
+  flow.destination_port = (options & 2) != 0 && !protocol.ports.empty() ? protocol.ports.front() : uint16_t{40001};
+  flow.protocol = (options & 1) != 0 ? 6 : 17;
+  flow.has_ports = true;
+  return flow;
+}
+
+void check(const Protocol& protocol, const LineDialogue& told) {
+  for (const RecordType* type : told.types) {
+    demand(std::find(protocol.records.begin(), protocol.records.end(), type) != protocol.records.end());
+  }
+  for (const std::string& line : told.lines) demand(JsonGrammar::accepts(line));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Cursor in(Bytes(data, size));
+  const auto all = protocols();
+  if (all.empty()) return 0;
+  const Protocol& protocol = *all[in.u8() % all.size()];
+  const unsigned options = in.u8();
+  if (!in.ok()) return 0;
+  const Common flow = flow_of(protocol, options);
+  const bool tcp = (options & 1) != 0;
+  DrivenFlow driven(protocol, flow);
+  int64_t now_us = 1'700'000'000'000'000;
+  while (in.left() > 0) {
+    const unsigned what = in.u8();
+    const size_t length = std::min<size_t>(in.u16(), in.left());
+    const Bytes bytes = in.bytes(length);
+    // In memory of just its size, so that the sanitizer sees a read behind it.
+    const std::vector<uint8_t> payload(bytes.begin(), bytes.end());
+    now_us += (what & kTimePasses) != 0 ? 10'000'000 : 1000;
+    if ((what & kTimePasses) != 0) driven.time(now_us);
+    Segment segment{.bytes = payload,
+                    .octets = static_cast<uint32_t>(payload.size()),
+                    .from_initiator = (what & kFromResponder) == 0,
+                    .time_us = now_us};
+    if ((what & kCut) != 0) segment.octets += 100;
+    if (tcp && (what & kGap) != 0) segment.gap = 1 + what;
+    if (tcp) segment.in_middle = (what & kInMiddle) != 0;
+    protocol.recognise(segment, flow);
+    driven.data(segment);
+  }
+  driven.end(static_cast<FlowOver>((options >> 2) % 3));
+  check(protocol, driven.dialogue);
+  return 0;
+}

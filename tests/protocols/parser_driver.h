@@ -1,0 +1,67 @@
+// Drives a protocol's recogniser and parser outside of a probe: for the tests that every protocol has, and for fuzzing.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "inspect/parser.h"
+#include "record/json.h"
+
+namespace microcloud {
+
+/// Keeps every record as the JSON line that users get.
+class LineDialogue final : public Dialogue {
+ public:
+  explicit LineDialogue(const Common& flow) : flow_(flow) {}
+
+  const Common& flow() const override { return flow_; }
+  uint32_t next_transaction() override { return ++transactions_; }
+  void tell(const RecordType& type, const void* body, bool source_is_initiator) override {
+    Common common = flow_;
+    if (!source_is_initiator) {
+      std::swap(common.source, common.destination);
+      std::swap(common.source_port, common.destination_port);
+    }
+    std::string line;
+    writer_.append({&type, &common, body}, line);
+    lines.push_back(std::move(line));
+    types.push_back(&type);
+  }
+
+  std::vector<std::string> lines;
+  std::vector<const RecordType*> types;
+
+ private:
+  Common flow_;
+  uint32_t transactions_ = 0;
+  JsonWriter writer_;
+};
+
+/// A parser and its flow, from the first payload to the end. As a probe does, it shows nothing more to a parser that
+/// said Done or Malformed, but tells it the time and the end.
+class DrivenFlow {
+ public:
+  DrivenFlow(const Protocol& protocol, const Common& flow) : dialogue(flow), parser_(protocol.make_parser()) {}
+
+  void data(const Segment& segment) {
+    now_us_ = std::max(now_us_, segment.time_us);
+    if (open_) open_ = parser_->on_data(segment, dialogue) == Status::More;
+  }
+  void time(int64_t now_us) {
+    now_us_ = std::max(now_us_, now_us);
+    parser_->on_time(now_us_, dialogue);
+  }
+  void end(FlowOver why) { parser_->on_end(why, now_us_, dialogue); }
+  int64_t now_us() const { return now_us_; }
+
+  LineDialogue dialogue;
+
+ private:
+  std::unique_ptr<Parser> parser_;
+  bool open_ = true;
+  int64_t now_us_ = 0;
+};
+
+}  // namespace microcloud
