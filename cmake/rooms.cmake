@@ -1,7 +1,7 @@
 # Each folder of src/ is one static library mc_<room>, linked to just the rooms that src/layers.txt allows.
 # app/ is the program. A unit test x_test.cpp stands beside its source; a room's tests make one program.
 
-set(ROOM_LINKS_base Threads::Threads PkgConfig::CRYPTO)
+set(ROOM_LINKS_base Threads::Threads PkgConfig::CRYPTO PkgConfig::SPDLOG)
 set(ROOM_LINKS_capture PkgConfig::PCAP)
 set(ROOM_LINKS_inspect PkgConfig::NDPI)
 

@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 
@@ -9,6 +10,13 @@
 
 namespace microcloud {
 namespace {
+
+/// What is wrong, in the order of the file's lines where it has some.
+struct Fault {
+  size_t line = 0;
+  std::string text;
+};
+using Faults = std::vector<Fault>;
 
 std::string value_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
@@ -28,55 +36,130 @@ std::vector<std::string> values(const toml::node& node) {
   return texts;
 }
 
-/// An option given on the command line keeps what it has there.
-void apply(CLI::App& app, const std::string& file, std::string_view name, const toml::node& node) {
-  const std::string place = file + ":" + std::to_string(node.source().begin.line) + ": ";
+/// An option given on the command line keeps what it has there. Returns what is wrong.
+std::string apply(CLI::App& app, std::string_view name, const toml::node& node, const std::string& place,
+                  Origins& origins) {
   CLI::Option* option = app.get_option_no_throw("--" + std::string(name));
-  if (option == nullptr || name == "config" || name == "help") {
-    throw UsageError(place + "there is no option '" + std::string(name) + "'; the long names of --help are accepted");
-  }
-  if (node.is_table()) throw UsageError(place + "'" + std::string(name) + "' takes a value, not a table");
-  if (option->count() > 0) return;
+  const std::string quoted = "'" + std::string(name) + "'";
+  if (option == nullptr || !is_configuration(*option))
+    return "there is no option " + quoted + "; the long names of --help are accepted";
+  if (node.is_table()) return quoted + " takes a value, not a table";
+  if (option->count() > 0) return {};
   try {
     if (option->get_expected_max() == 0) {  // a flag
       const auto* flag = node.as_boolean();
-      if (flag == nullptr) throw UsageError(place + "'" + std::string(name) + "' takes true or false");
-      if (!flag->get()) return;
+      if (flag == nullptr) return quoted + " takes true or false";
+      origins[option] = place;
+      if (!flag->get()) return {};
     }
     for (const std::string& text : values(node)) option->add_result(text);
     option->run_callback();
+    origins[option] = place;
   } catch (const CLI::Error& error) {
-    throw UsageError(place + error.what());
+    return error.what();
   }
+  return {};
 }
 
-void read_config(CLI::App& app, const std::string& file) {
+Faults read_config(CLI::App& app, const std::string& file, Origins& origins) {
+  Faults faults;
   try {
     const toml::table table = toml::parse_file(file);
-    for (const auto& [name, node] : table) apply(app, file, name.str(), node);
+    for (const auto& [name, node] : table) {
+      const size_t line = node.source().begin.line;
+      const std::string place = file + ":" + std::to_string(line);
+      std::string wrong = apply(app, name.str(), node, place, origins);
+      if (!wrong.empty()) faults.push_back({line, place + ": " + wrong});
+    }
   } catch (const toml::parse_error& error) {
-    const auto line = error.source().begin.line;
-    throw UsageError((line > 0 ? file + ":" + std::to_string(line) : file) + ": " + std::string(error.description()));
+    const size_t line = error.source().begin.line;
+    faults.push_back(
+        {line, (line > 0 ? file + ":" + std::to_string(line) : file) + ": " + std::string(error.description())});
   }
+  std::stable_sort(faults.begin(), faults.end(), [](const Fault& a, const Fault& b) { return a.line < b.line; });
+  return faults;
+}
+
+/// A message that names an option is told with the line of the file that set it.
+std::string with_place(const CLI::App& app, const Origins& origins, const std::string& message) {
+  std::istringstream words(message);
+  for (std::string word; words >> word;) {
+    if (word.size() < 2 || word.front() != '-') continue;
+    word.erase(word.find_last_not_of(":,;.") + 1);
+    const auto found = origins.find(app.get_option_no_throw(word));
+    if (found != origins.end()) return found->second + ": " + message;
+  }
+  return message;
+}
+
+bool asked(int count, char** arguments, std::string_view word) {
+  return std::find(arguments + 1, arguments + count, word) != arguments + count;
+}
+
+int tell_faults(const CLI::App& app, const Faults& faults) {
+  for (const Fault& fault : faults) std::cerr << "microcloud " << app.get_name() << ": " << fault.text << '\n';
+  if (faults.empty()) std::cout << "microcloud " << app.get_name() << ": the configuration is good\n";
+  return faults.empty() ? kExitDone : kExitBadUsage;
 }
 
 }  // namespace
 
-bool parse_command_line(CLI::App& app, int count, char** arguments) {
+std::vector<const CLI::Option*> all_options(const CLI::App& app) {
+  std::vector<const CLI::Option*> options = app.get_options();
+  for (const CLI::App* group : app.get_subcommands([](const CLI::App* one) { return one->get_name().empty(); })) {
+    for (const CLI::Option* option : group->get_options()) options.push_back(option);
+  }
+  return options;
+}
+
+bool is_configuration(const CLI::Option& option) {
+  if (option.get_lnames().empty()) return false;
+  static constexpr std::string_view kOthers[] = {"help", "config", "check-config", "print-config"};
+  return std::find(std::begin(kOthers), std::end(kOthers), option.get_lnames().front()) == std::end(kOthers);
+}
+
+std::optional<int> parse_command_line(CLI::App& app, int count, char** arguments,
+                                      const std::function<void()>& validate) {
   std::string config;
+  bool check = false, print = false;
   app.add_option("--config", config,
                  "read options from this TOML file: long names without the dashes; the command line wins")
       ->type_name("FILE");
+  app.add_flag("--check-config", check,
+               "read all options and the files they name, open nothing, print what is wrong; exit status 0 or 2");
+  app.add_flag("--print-config", print, "print the effective configuration as TOML, with where each value is from");
+  if (asked(count, arguments, "--help-man")) {
+    std::cout << manual_page(app);
+    return kExitDone;
+  }
+  if (asked(count, arguments, "--help-words")) {
+    std::cout << option_words(app);
+    return kExitDone;
+  }
   try {
     app.parse(count, arguments);
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
-    return false;
+    return kExitDone;
   } catch (const CLI::ParseError& error) {
     throw UsageError(std::string(error.what()) + " (see microcloud " + app.get_name() + " --help)");
   }
-  if (!config.empty()) read_config(app, config);
-  return true;
+
+  Origins origins;
+  Faults faults;
+  if (!config.empty()) faults = read_config(app, config, origins);
+  if (faults.empty() && validate && !print) {
+    try {
+      validate();
+    } catch (const UsageError& error) {
+      faults.push_back({0, with_place(app, origins, error.what())});
+    }
+  }
+  if (check) return tell_faults(app, faults);
+  if (!faults.empty()) throw UsageError(faults.front().text);
+  if (!print) return std::nullopt;
+  std::cout << configuration_text(app, origins);
+  return kExitDone;
 }
 
 }  // namespace microcloud

@@ -16,7 +16,7 @@ int run_fields(int count, char** arguments) {
   form->add_flag("--json-schema", schema, "JSON Schema (2020-12) of a line of 'microcloud probe --json'");
   form->add_flag("--markdown", markdown, "as docs/fields.md");
   form->require_option(0, 1);
-  if (!parse_command_line(app, count, arguments)) return kExitDone;
+  if (const auto status = parse_command_line(app, count, arguments)) return *status;
 
   const RecordTypes types = record_types();
   const std::string text = json       ? catalogue_json(types)

@@ -10,12 +10,14 @@
 #include "app/command.h"
 #include "app/command_line.h"
 #include "app/progress.h"
+#include "app/service.h"
 #include "capture/file_source.h"
 #include "capture/interface.h"
 #include "capture/live_source.h"
 #include "capture/looped_source.h"
 #include "capture/paced_source.h"
 #include "probe/json_output.h"
+#include "probe/loss_ladder.h"
 #include "probe/probe.h"
 #include "probe/summary.h"
 
@@ -39,6 +41,7 @@ struct Options {
   bool every_checksum = false;
   bool no_dpi = false;
   bool no_promiscuous = false;
+  ServiceOptions service;
 };
 
 std::string host_name() {
@@ -90,6 +93,12 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--no-dpi", options.no_dpi, "name no applications (this version names none in any case)");
   app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")
       ->type_name("NAME");
+  declare_service(app, options.service);
+  app.footer(
+      "Examples:\n"
+      "  microcloud probe -i eth0                        what passes there, until Ctrl-C\n"
+      "  microcloud probe -r trace.pcap --json -         flow records as JSON lines\n"
+      "  microcloud probe --config /etc/microcloud/probe.toml --check-config");
 }
 
 void check(const Options& options) {
@@ -174,6 +183,53 @@ std::string joined(const std::vector<std::string>& names) {
   return out;
 }
 
+/// All that --print-config tells, but for what can change on the way.
+std::string fixed_configuration(const CLI::App& app) {
+  std::string text = configuration_text(app, {});
+  const size_t level = text.find("\nlog-level ");
+  return text.erase(level, text.find('\n', level + 1) - level);
+}
+
+/// For SIGHUP: why the configuration cannot be read again, or nothing.
+std::string read_again(int count, char** arguments, const std::string& before) {
+  Options options;
+  CLI::App app("", "probe");
+  declare(app, options);
+  try {
+    (void)parse_command_line(app, count, arguments, [&options] { check(options); });
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  set_log_level(log_settings(options.service).level);
+  if (fixed_configuration(app) != before)
+    log_warning("more than the log level has changed in the configuration: the rest takes effect at the next start");
+  return {};
+}
+
+void tell_json(const JsonOutput& json, MetricsPage& page) {
+  const JsonOutput::Counts& counts = json.counts();
+  const uint64_t written = counts.written.get(), lost = counts.lost.get();
+  page.ladder({"store", counts.put.get(), written, {{"write_error", lost}}});
+  page.counter("microcloud_reload_failures_total", "What could not be loaded or opened anew, and kept its state.",
+               {{"what", "json"}}, counts.reopen_failures.get());
+}
+
+/// What is told beside the records while `probe` runs. Both must outlive the service's thread.
+void set_up_service(Service& service, const Probe& probe, JsonOutput* json) {
+  service.metrics().add([&probe](MetricsPage& page) { tell_metrics(probe, page); });
+  if (json != nullptr) {
+    service.metrics().add([json](MetricsPage& page) { tell_json(*json, page); });
+    service.on_reload("json", [json] {
+      json->reopen();
+      return std::string();
+    });
+  }
+  service.set_progress([&probe, before = ProbeTotals{}](double seconds) mutable {
+    const ProbeTotals now = probe.totals();
+    return progress_line(now, std::exchange(before, now), seconds, probe.live());
+  });
+}
+
 }  // namespace
 
 int run_probe(int count, char** arguments) {
@@ -183,9 +239,14 @@ int run_probe(int count, char** arguments) {
       "Without an output a summary is printed: at the end of a file, each second of live capture.\n",
       "probe");
   declare(app, options);
-  if (!parse_command_line(app, count, arguments)) return kExitDone;
-  check(options);
+  if (const auto status = parse_command_line(app, count, arguments, [&options] { check(options); })) return *status;
 
+  set_up_log(log_settings(options.service));
+
+  Service service(options.service);
+  service.on_reload("configuration", [count, arguments, before = fixed_configuration(app)] {
+    return read_again(count, arguments, before);
+  });
   std::unique_ptr<JsonOutput> json;
   std::unique_ptr<SummaryOutput> summary;
   Progress progress;
@@ -208,13 +269,16 @@ int run_probe(int count, char** arguments) {
   Probe probe(std::move(settings), std::move(inputs), outputs);
   progress.watch(probe);
   if (summary) summary->watch(probe);
+  set_up_service(service, probe, json.get());
   running_probe = &probe;
   catch_stop_signals();
+  service.start();
   probe.start();
   const std::string error = probe.wait();
   running_probe = nullptr;
 
-  if (!summary) std::fputs(conservation_text(probe.totals()).c_str(), stderr);
+  if (!summary) log_info(conservation_text(probe.totals()));
+  service.stop();
   if (!error.empty()) throw std::runtime_error(error);
   return kExitDone;
 }

@@ -59,7 +59,7 @@ LiveSource::LiveSource(const Interface& interface, const LiveOptions& options)
 }
 
 ReadResult LiveSource::read(std::span<Frame> burst) {
-  if (ring_.close_block()) kernel_drops_.fetch_add(socket_.take_drops(), std::memory_order_relaxed);
+  if (ring_.close_block()) take_statistics();
   if (!ring_.open_block()) {
     const ReadStatus status = wait();
     if (status != ReadStatus::More) return {0, status};
@@ -112,9 +112,16 @@ ReadStatus LiveSource::wait() {
 }
 
 SourceDrops LiveSource::drops() const {
-  const uint64_t fresh = socket_.take_drops();
-  return {.kernel = kernel_drops_.fetch_add(fresh, std::memory_order_relaxed) + fresh,
-          .loopback_copies = loopback_copies_.get()};
+  take_statistics();
+  return {.kernel = kernel_drops_.load(std::memory_order_relaxed),
+          .loopback_copies = loopback_copies_.get(),
+          .offered = offered_.load(std::memory_order_relaxed)};
+}
+
+void LiveSource::take_statistics() const {
+  const PacketSocket::Statistics fresh = socket_.take_statistics();
+  kernel_drops_.fetch_add(fresh.dropped, std::memory_order_relaxed);
+  offered_.fetch_add(fresh.offered, std::memory_order_relaxed);
 }
 
 // The kernel numbers the sockets of a group in the order in which they join, and a socket can only join once it is

@@ -40,6 +40,7 @@ class LiveSource final : public Source {
 
  private:
   bool take(tpacket3_hdr& header, Frame& frame);
+  void take_statistics() const;
   ReadStatus wait();
 
   const Interface interface_;
@@ -48,7 +49,8 @@ class LiveSource final : public Source {
   PacketSocket socket_;
   TpacketRing ring_;
   bool down_ = false;
-  mutable std::atomic<uint64_t> kernel_drops_{0};  // any thread may fetch them from the kernel
+  mutable std::atomic<uint64_t> kernel_drops_{0};  // any thread may fetch both from the kernel
+  mutable std::atomic<uint64_t> offered_{0};
   Counter loopback_copies_;
   std::string error_;
 };

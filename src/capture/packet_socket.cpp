@@ -93,11 +93,11 @@ void PacketSocket::start(std::span<const sock_filter> program) {
   if (::setsockopt(fd_, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) != 0) fail("taking the filter off");
 }
 
-uint32_t PacketSocket::take_drops() const {
+PacketSocket::Statistics PacketSocket::take_statistics() const {
   tpacket_stats_v3 statistics{};
   socklen_t size = sizeof statistics;
-  if (::getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) != 0) return 0;
-  return statistics.tp_drops;
+  if (::getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) != 0) return {};
+  return {statistics.tp_packets, statistics.tp_drops};
 }
 
 bool PacketSocket::take_down() const {

@@ -33,8 +33,13 @@ class PacketSocket {
   /// From now on takes what `program` takes; everything when it is empty.
   void start(std::span<const sock_filter> program);
 
-  /// Frames dropped since the last call because the ring was full. Any thread.
-  uint32_t take_drops() const;
+  /// Frames since the last call: all that passed the filter, and those of them dropped because the ring was full. Any
+  /// thread.
+  struct Statistics {
+    uint32_t offered = 0;
+    uint32_t dropped = 0;
+  };
+  Statistics take_statistics() const;
   /// The interface went down since the last call; it may come back.
   bool take_down() const;
   /// The interface exists no more.

@@ -65,6 +65,7 @@ struct SourceDrops {
   uint64_t kernel = 0;           // the kernel's ring was full
   uint64_t loopback_copies = 0;  // the sent copy of a frame on `lo`, which is received too
   uint64_t filtered = 0;         // files only: did not match the BPF filter
+  uint64_t offered = 0;          // live only: all frames that came to the kernel's ring, by the kernel's own count
 };
 
 /// Used by one worker thread; drops() may be read by any thread.

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "base/log.h"
+
 namespace microcloud {
 namespace {
 
@@ -25,8 +27,13 @@ JsonOutput::~JsonOutput() {
 }
 
 void JsonOutput::put(const RecordRef& record) {
-  if (!error_.empty()) return;
+  counts_.put.add();
+  if (!error_.empty()) {
+    counts_.lost.add();
+    return;
+  }
   writer_.append(record, buffer_);
+  ++waiting_;
   if (buffer_.size() >= kBufferBytes) flush();
 }
 
@@ -41,7 +48,22 @@ void JsonOutput::flush() {
           "cannot write " + (path_ == "-" ? std::string("to standard output") : path_) + ": " + std::strerror(errno);
     }
   }
+  (error_.empty() ? counts_.written : counts_.lost).add(waiting_);
+  waiting_ = 0;
   buffer_.clear();
+  if (reopen_.exchange(false, std::memory_order_relaxed) && descriptor_ != STDOUT_FILENO) open_again();
+}
+
+/// Appends: SIGHUP may come without a rename before it.
+void JsonOutput::open_again() {
+  const int descriptor = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (descriptor < 0) {
+    counts_.reopen_failures.add();
+    log_error("cannot open " + path_ + " again: " + std::strerror(errno) + "; records still go to the old file");
+    return;
+  }
+  close(descriptor_);
+  descriptor_ = descriptor;
 }
 
 }  // namespace microcloud

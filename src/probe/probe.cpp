@@ -128,9 +128,27 @@ void Probe::serve_outputs() {
   for (Output* output : outputs_) output->finish();
 }
 
+/// What is ignored is counted frame by frame, what is read burst by burst: their difference steps back and forth, and a
+/// counter must not.
+uint64_t Probe::decoded(const ProbeTotals& totals) const {
+  const uint64_t ignored = totals.ignored_in_all() - totals.ignored[static_cast<size_t>(Ignored::LostFragment)];
+  const uint64_t now = totals.read > ignored ? totals.read - ignored : 0;
+  uint64_t before = decoded_.load(std::memory_order_relaxed);
+  while (before < now && !decoded_.compare_exchange_weak(before, now, std::memory_order_relaxed)) {
+  }
+  return std::max(before, now);
+}
+
 ProbeTotals Probe::totals() const {
   ProbeTotals totals;
   totals.size = size_;
+  for (const auto& worker : workers_) {
+    totals.records_taken += worker->records().taken();
+    totals.record_drops += worker->records().dropped();
+    totals.records_put += worker->records().put_count();
+    totals.packets_told += worker->records().packets_told();
+  }
+  for (const auto& worker : workers_) totals.handover_drops += worker->handover_dropped().get();
   for (const auto& worker : workers_) {
     const IntakeCounters& intake = worker->intake();
     totals.read += intake.read.get();
@@ -145,8 +163,6 @@ ProbeTotals Probe::totals() const {
       totals.last_us = std::max(totals.last_us, static_cast<int64_t>(intake.last_us.get()));
     }
     totals.handed_over += worker->handed_over().get();
-    totals.handover_drops += worker->handover_dropped().get();
-    totals.record_drops += worker->records().dropped();
     totals.position += worker->position().get();
     if (const FlowCounters* flows = worker->flows(); flows != nullptr) {
       totals.flows += flows->created.get();
@@ -154,11 +170,15 @@ ProbeTotals Probe::totals() const {
       totals.records += flows->records.get();
       totals.evicted += flows->evicted.get();
     }
+    if (settings_.live) {
+      for (const Input& input : worker->inputs()) totals.offered += input.source->drops().offered;
+    }
     const SourceDrops drops = worker->source_drops();
     totals.kernel_drops += drops.kernel;
     totals.loopback_copies += drops.loopback_copies;
     totals.filtered += drops.filtered;
   }
+  totals.decoded = decoded(totals);
   return totals;
 }
 

@@ -28,6 +28,8 @@ struct ProbeTotals {
   uint64_t read_octets = 0;
   uint64_t ignored[static_cast<size_t>(Ignored::kCount)] = {};
   uint64_t anomalies[static_cast<size_t>(Anomaly::kCount)] = {};
+  uint64_t offered = 0;  // live: by the kernel's own count
+  uint64_t decoded = 0;  // read and not ignored; fragments that wait, or lost their first one, are among them
   uint64_t kernel_drops = 0;
   uint64_t loopback_copies = 0;
   uint64_t filtered = 0;
@@ -37,6 +39,9 @@ struct ProbeTotals {
   uint64_t flows = 0;
   uint64_t open_flows = 0;
   uint64_t records = 0;
+  uint64_t records_put = 0;    // into the rings before the outputs
+  uint64_t records_taken = 0;  // given to every output
+  uint64_t packets_told = 0;   // that flow records tell of
   uint64_t evicted = 0;
   int64_t first_us = 0;
   int64_t last_us = 0;
@@ -61,12 +66,15 @@ class Probe {
   /// Waits for the end. Returns the first error of an input or output, or an empty text.
   std::string wait();
 
-  /// Any thread.
+  /// Any thread. What stands later on a packet's way is read first, so that no stage seems to give more than it got.
   ProbeTotals totals() const;
+  bool live() const { return settings_.live; }
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
  private:
   void serve_outputs();
   bool drain_records();
+  uint64_t decoded(const ProbeTotals& totals) const;
 
   ProbeSettings settings_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -75,6 +83,7 @@ class Probe {
   std::vector<std::thread> threads_;
   std::thread output_thread_;
   std::atomic<bool> stop_{false};
+  mutable std::atomic<uint64_t> decoded_{0};
   std::atomic<bool> workers_done_{false};
   uint64_t size_ = 0;
 };

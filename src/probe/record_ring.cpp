@@ -6,6 +6,8 @@
 #include <thread>
 #include <type_traits>
 
+#include "flow/flow_record.h"
+
 namespace microcloud {
 namespace {
 
@@ -19,8 +21,21 @@ constexpr size_t kBodyAt = (sizeof(Head) + 15) & ~size_t{15};
 
 }  // namespace
 
+void RecordRing::count(const RecordRef& record) {
+  put_.add();
+  if (record.type != &kFlowRecordType) return;
+  const auto& flow = *static_cast<const FlowRecord*>(record.body);
+  packets_told_.add(flow.packets + flow.reverse_packets);
+}
+
+void RecordRing::pass_by(const RecordRef& record) {
+  count(record);
+  taken_.add();
+}
+
 void RecordRing::put(const RecordRef& record) {
   const size_t size = kBodyAt + record.type->body_size;
+  count(record);
   uint8_t* room = ring_.reserve(size);
   while (room == nullptr) {
     if (!wait_when_full_) {
@@ -40,6 +55,7 @@ std::optional<RecordRing::Item> RecordRing::read() {
   size_t size = 0;
   uint8_t* message = ring_.read(size);
   if (message == nullptr) return std::nullopt;
+  ++read_;
   Head* head = std::launder(static_cast<Head*>(static_cast<void*>(message)));
   return Item{head->type, &head->common, message + kBodyAt};
 }

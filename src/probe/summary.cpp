@@ -213,7 +213,7 @@ std::string conservation_text(const ProbeTotals& totals) {
     if (totals.anomalies[at] > 0)
       append(out, "; %s %" PRIu64, anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
   }
-  return out + "\n";
+  return out;
 }
 
 void SummaryOutput::put(const RecordRef& record) {

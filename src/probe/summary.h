@@ -48,7 +48,7 @@ class Summary {
   TrafficSums all_;
 };
 
-/// The closing counts in one or two lines, for runs whose standard output holds records: read = metered + ignored + ...
+/// The closing counts in one line, for runs whose standard output holds records: read = metered + ignored + ...
 std::string conservation_text(const ProbeTotals& totals);
 
 /// Draws the summary again each second while the probe runs, and prints it for good at the end. `probe` may be set

@@ -89,7 +89,7 @@ TEST(Summary, ClosingLineSaysWhereEveryPacketWent) {
         "6 records dropped before the outputs", "bad_ip_checksum 5"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\nin " << text;
   }
-  EXPECT_EQ(conservation_text(ProbeTotals{}), "0 packets read = 0 metered + 0 ignored; 0 flows in 0 records\n");
+  EXPECT_EQ(conservation_text(ProbeTotals{}), "0 packets read = 0 metered + 0 ignored; 0 flows in 0 records");
 }
 
 }  // namespace

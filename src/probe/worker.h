@@ -78,7 +78,7 @@ class Worker {
   std::array<Frame, Intake::kBurst> frames_;
   std::array<Packet, Intake::kBurst> packets_;  // of the burst at hand
   RecordRing records_;
-  RecordsDropped dropped_;
+  RecordsDropped dropped_{records_};
   std::unique_ptr<FlowTable> table_;
   std::vector<Handover*> inboxes_;
   std::vector<bool> inbox_open_;

@@ -6,6 +6,7 @@ every probe that a test does not give it itself.
 import collections
 import contextlib
 import functools
+import itertools
 import json
 import os
 import re
@@ -24,6 +25,11 @@ PYTHON = sys.executable
 TIMEOUT = 60  # seconds; a sanitizer's build takes some
 
 Run = collections.namedtuple("Run", "status records stdout stderr")
+
+# Where the probes of this run write their metrics when they end. Whoever a probe goes on as may write there.
+_metrics_folder = tempfile.TemporaryDirectory(prefix="microcloud-metrics-")
+os.chmod(_metrics_folder.name, 0o777)
+_metrics_number = itertools.count()
 
 # (record type, element) of every record that any test has seen.
 seen_elements = set()
@@ -74,16 +80,74 @@ def unseen_elements():
     return missing
 
 
+# Options that make a command tell something and do nothing.
+TELLING = {"--help", "--help-man", "--help-words", "--check-config", "--print-config"}
+
+
 def command(args):
     """The probe's command line with the workers of this test run."""
+    if args[0] != "probe" or not TELLING.isdisjoint(args):
+        return [PROGRAM, *args]
     workers = os.environ.get("MICROCLOUD_TEST_WORKERS")
-    more = ["--workers", workers] if workers and "--workers" not in args and args[0] == "probe" else []
+    more = ["--workers", workers] if workers and "--workers" not in args else []
+    if "--metrics-file" not in args:
+        more += ["--metrics-file", os.path.join(_metrics_folder.name, f"{next(_metrics_number)}.prom")]
     return [PROGRAM, *args, *more]
+
+
+def parse_metrics(text):
+    """{(name, labels as a frozenset of pairs): value} of a page of /metrics."""
+    samples = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        name, labels, value = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line).groups()
+        pairs = frozenset(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels or ""))
+        assert (name, pairs) not in samples, f"{line} comes twice"
+        samples[(name, pairs)] = float(value)
+    return samples
+
+
+def stages(metrics):
+    """{stage: (in, out, {reason: dropped}, held)} of the ladder of losses."""
+    found = {}
+    for (name, labels), value in metrics.items():
+        labels = dict(labels)
+        stage = found.setdefault(labels.get("stage"), {"dropped": {}})
+        if name == "microcloud_dropped_total":
+            stage["dropped"][labels["reason"]] = value
+        elif name.startswith("microcloud_stage_"):
+            stage[name] = value
+    return {stage: (one["microcloud_stage_in_total"], one["microcloud_stage_out_total"], one["dropped"],
+                    one["microcloud_stage_held"]) for stage, one in found.items() if "microcloud_stage_in_total" in one}
+
+
+# Each stage's output is the next one's input, where both count the same things.
+LADDER = ("ring", "decode", "table")
+
+
+def check_ladder(words):
+    """The ladder of losses of a probe that has ended, by the command line that started it: at each stage
+    in = out + dropped, nothing is held, and what leaves a stage comes into the next one. Gives its metrics."""
+    path = words[words.index("--metrics-file") + 1]
+    with open(path, encoding="utf-8") as file:
+        metrics = parse_metrics(file.read())
+    ladder = stages(metrics)
+    for stage, (came, went, dropped, held) in ladder.items():
+        if (came, held) != (went + sum(dropped.values()), 0):
+            raise AssertionError(f"the ladder does not close at {stage}: {came:.0f} in, {went:.0f} out, dropped {dropped}, {held:.0f} held")
+    for above, below in zip(LADDER, LADDER[1:]):
+        if ladder[above][1] != ladder[below][0]:
+            raise AssertionError(f"{above} gave {ladder[above][1]:.0f}, {below} got {ladder[below][0]:.0f}")
+    return metrics
 
 
 def run(*args, stdin=b"", timeout=TIMEOUT):
     """Any command, as it is: (status, no records, stdout, stderr)."""
-    done = subprocess.run(command(list(args)), input=stdin, capture_output=True, timeout=timeout, check=False)
+    words = command(list(args))
+    done = subprocess.run(words, input=stdin, capture_output=True, timeout=timeout, check=False)
+    if done.returncode == 0 and "--metrics-file" in words:
+        check_ladder(words)
     return Run(done.returncode, [], done.stdout.decode(), done.stderr.decode())
 
 
@@ -103,6 +167,8 @@ def end_probe(process, with_signal=signal.SIGINT, timeout=TIMEOUT):
     """Ends a started probe and gives what it printed; records are parsed where stdout is made of them."""
     process.send_signal(with_signal)
     stdout, stderr = process.communicate(timeout=timeout)
+    if process.returncode == 0:
+        check_ladder(process.args)
     lines = stdout.decode().splitlines()
     records = [parse_record(line) for line in lines] if lines and lines[0].startswith("{") else []
     return Run(process.returncode, records, stdout.decode(), stderr.decode())

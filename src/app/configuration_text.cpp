@@ -1,0 +1,75 @@
+#include <algorithm>
+#include <regex>
+
+#include "app/command_line.h"
+
+namespace microcloud {
+namespace {
+
+/// A password stands in no URL that is printed.
+std::string blanked(const std::string& value) {
+  static const std::regex kPassword(R"((://[^:/@]*:)[^/]*@)");
+  return std::regex_replace(value, kPassword, "$1***@");
+}
+
+std::string quoted(const std::string& value) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string text = "\"";
+  for (const char letter : value) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (letter == '"' || letter == '\\') text += '\\';
+    if (byte >= 0x20 && byte != 0x7f) {
+      text += letter;
+    } else {
+      text += std::string("\\u00") + kHex[byte >> 4] + kHex[byte & 15];
+    }
+  }
+  return text + '"';
+}
+
+/// A number as a number: only where it is written the one way that TOML gives back.
+std::string toml_value(const std::string& value) {
+  static const std::regex kInteger("0|-?[1-9][0-9]{0,17}");
+  return std::regex_match(value, kInteger) ? value : quoted(blanked(value));
+}
+
+std::string toml_list(const std::vector<std::string>& values) {
+  std::string text = "[";
+  for (const std::string& value : values) text += (text.size() > 1 ? ", " : "") + toml_value(value);
+  return text + "]";
+}
+
+std::string option_value(const CLI::Option& option) {
+  if (option.get_expected_max() == 0) return option.count() > 0 ? "true" : "false";
+  if (option.count() == 0) return option.get_default_str().empty() ? "" : toml_value(option.get_default_str());
+  const std::vector<std::string> values = option.results();
+  return option.get_expected_max() > 1 ? toml_list(values) : toml_value(values.back());
+}
+
+std::string origin(const CLI::Option& option, const Origins& origins) {
+  if (const auto found = origins.find(&option); found != origins.end()) return found->second;
+  return option.count() > 0 ? "command line" : "default";
+}
+
+}  // namespace
+
+std::string configuration_text(const CLI::App& app, const Origins& origins) {
+  std::string text = "# Effective configuration of microcloud " + app.get_name() + "\n";
+  size_t width = 0;
+  for (const CLI::Option* option : all_options(app)) {
+    if (is_configuration(*option)) width = std::max(width, option->get_lnames().front().size());
+  }
+  for (const CLI::Option* option : all_options(app)) {
+    if (!is_configuration(*option)) continue;
+    const std::string& name = option->get_lnames().front();
+    const std::string value = option_value(*option);
+    if (value.empty()) {
+      text += "# " + name + " is not set: " + option->get_description() + "\n";
+    } else {
+      text += name + std::string(width - name.size(), ' ') + " = " + value + "  # " + origin(*option, origins) + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace microcloud

@@ -1,0 +1,64 @@
+// What runs beside a long-running command: the line each --stats, the metrics file, the reload that SIGHUP asks for.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/service_options.h"
+#include "base/counter.h"
+#include "base/metrics.h"
+
+namespace microcloud {
+
+/// Made by the command, on its thread; what it is given is called on a thread of its own from start() to stop().
+class Service {
+ public:
+  explicit Service(const ServiceOptions& options);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  MetricsRegistry& metrics() { return metrics_; }
+  /// `line(seconds)` is what --stats says, for so many seconds since it was last called.
+  void set_progress(std::function<std::string(double)> line) { progress_ = std::move(line); }
+  void each_second(std::function<void()> work) { each_second_.push_back(std::move(work)); }
+  /// On SIGHUP `again()` loads or opens `what` anew; what it returns is why it could not, and the old state stays.
+  void on_reload(std::string what, std::function<std::string()> again);
+
+  /// Writes the metrics file for the first time too: throws std::runtime_error when that cannot be.
+  void start();
+  /// Ends the thread and writes the metrics file. Throws std::runtime_error when that cannot be written.
+  void stop();
+
+ private:
+  struct Reloadable {
+    std::string what;
+    std::function<std::string()> again;
+    Counter failures;
+  };
+
+  void run();
+  void tick();
+  void reload();
+  std::string write_metrics() const;
+
+  const ServiceOptions options_;
+  MetricsRegistry metrics_;
+  std::function<std::string(double)> progress_;
+  std::vector<std::function<void()>> each_second_;
+  std::vector<std::unique_ptr<Reloadable>> reloadables_;
+  Counter reloads_;
+  uint64_t seconds_ = 0;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+};
+
+}  // namespace microcloud

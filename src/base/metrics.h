@@ -1,0 +1,69 @@
+// What the program counts, as a page in the text format of Prometheus
+// (https://prometheus.io/docs/instrumenting/exposition_formats/), and the ladder of losses.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace microcloud {
+
+/// One stage of the way from the wire to an output: in = out + dropped + held, in packets (nic, ring, decode, table) or
+/// records (queue, export, cloud, store).
+struct LossStage {
+  std::string_view stage;
+  uint64_t in = 0;
+  uint64_t out = 0;
+  std::vector<std::pair<std::string_view, uint64_t>> dropped;  // by reason, a few fixed words
+  uint64_t held() const;                                       // what came in and is still here
+};
+
+/// One reading of all counters. Names are microcloud_<what>_<unit>[_total], in base units; labels are few and fixed:
+/// never an address, a user or a name from the traffic.
+class MetricsPage {
+ public:
+  using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+  /// The same name and labels again: the values add up.
+  void counter(std::string_view name, std::string_view help, Labels labels, uint64_t value);
+  void gauge(std::string_view name, std::string_view help, Labels labels, double value);
+  /// microcloud_dropped_total{stage,reason}, microcloud_stage_{in,out}_total{stage} and microcloud_stage_held{stage}.
+  /// The same stage again (a second collector): the values add up.
+  void ladder(const LossStage& stage);
+  std::string text() const;
+
+ private:
+  struct Sample {
+    std::string labels;  // {a="b"}
+    uint64_t whole = 0;
+    double value = 0;
+  };
+  struct Family {
+    std::string name;
+    std::string help;
+    bool counter = false;
+    std::vector<Sample> samples;
+  };
+  Sample& sample(std::string_view name, std::string_view help, bool counter, Labels labels);
+
+  std::vector<Family> families_;
+};
+
+/// Who has something to tell adds a reading before the program runs; any thread may ask for a page then.
+class MetricsRegistry {
+ public:
+  using Reading = std::function<void(MetricsPage&)>;
+  void add(Reading reading);
+  std::string text() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Reading> readings_;
+};
+
+}  // namespace microcloud
