@@ -23,6 +23,7 @@ inline constexpr uint16_t kClosed = 1 << 10;         // FIN both ways, or RST: l
 inline constexpr uint16_t kHole = 1 << 11;           // bytes are missing in hole_low .. hole_high
 inline constexpr uint16_t kHoleHigh = 1 << 12;       // sent by key.high, else by key.low
 inline constexpr uint16_t kFirstFromHigh = 1 << 13;  // key.high sent the first packet
+inline constexpr uint16_t kWatched = 1 << 14;        // the observer wants to see its packets
 inline constexpr uint16_t kUsed = 1 << 15;
 }  // namespace flow_state
 
@@ -68,7 +69,7 @@ struct alignas(64) FlowCold {
   uint32_t server_latency_us;
   uint32_t application_latency_us;
   uint32_t out_of_order;
-  uint32_t unused;
+  uint32_t watch;  // the observer's handle
   uint32_t outer;  // in the table's list of tunnel ends, or kNoOuter
   uint16_t vlan;
   uint16_t customer_vlan;

@@ -86,6 +86,11 @@ uint32_t FlowTable::begin(const Packet& packet) {
 
   hot.last_tick_ms = packet.tick_ms;
   begin_slice(hot, packet);
+  if (observer_ != nullptr) {
+    const FlowObserver::Watch watch = observer_->opened(FlowView(hot, cold));
+    cold.watch = watch.handle;
+    if (watch.more) hot.state |= kWatched;
+  }
   index_.insert(FlowIndex::tag_of(packet.hash), slot);
   return slot;
 }
@@ -155,12 +160,12 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
   // That costs less than a branch on the protocol, which mixed traffic mispredicts.
   hot.tcp_flags[from] |= packet.tcp_flags;
   track_sequence(hot, cold_[slot], from, packet);
-  constexpr uint16_t kAwaited = kWaitSynAck | kWaitAck | kWaitRequest | kWaitResponse;
+  constexpr uint16_t kAwaited = kWaitSynAck | kWaitAck | kWaitRequest | kWaitResponse | kWatched;
   constexpr uint16_t kTelling = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
   if (((hot.state & kAwaited) | (packet.tcp_flags & kTelling)) != 0) track_phases(slot, packet);
 }
 
-/// The beginning and the end of a connection, its handshake, the first answer.
+/// The beginning and the end of a connection, its handshake, the first answer; and what is watched.
 void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   FlowHot& hot = hot_[slot];
   FlowCold& cold = cold_[slot];
@@ -176,6 +181,15 @@ void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   if ((hot.state & (kWaitRequest | kWaitResponse)) != 0 && packet.payload_octets > 0) {
     track_first_answer(hot, cold, from, packet.time_us);
   }
+  if ((hot.state & kWatched) != 0) show(slot, packet);
+}
+
+void FlowTable::show(uint32_t slot, const Packet& packet) {
+  FlowHot& hot = hot_[slot];
+  FlowCold& cold = cold_[slot];
+  const FlowObserver::Watch watch = observer_->packet(cold.watch, packet, FlowView(hot, cold));
+  cold.watch = watch.handle;
+  if (!watch.more) hot.state = static_cast<uint16_t>(hot.state & ~kWatched);
 }
 
 [[gnu::always_inline]] inline void FlowTable::meter_one(const Packet& packet, uint32_t candidate) {
@@ -273,6 +287,7 @@ void FlowTable::release(uint32_t slot) {
   index_.erase(tag(hot), slot);
   wheel_.remove(slot);
   if (const uint32_t outer = cold_[slot].outer; outer != kNoOuter) free_outer_.push_back(outer);
+  if (cold_[slot].watch != 0) observer_->closed(cold_[slot].watch);
   hot.state = 0;
   free_.push_back(slot);
   --open_;

@@ -10,6 +10,7 @@
 #include "base/huge_array.h"
 #include "flow/flow.h"
 #include "flow/flow_index.h"
+#include "flow/flow_observer.h"
 #include "flow/flow_record.h"
 #include "flow/timing_wheel.h"
 #include "packet/packet.h"
@@ -51,6 +52,8 @@ class FlowTable {
   void meter(std::span<Packet> packets);
   /// The first flow's id. Called once, before the first packet.
   void name_flows(uint64_t first_id) { next_flow_id_ = first_id; }
+  /// Before the first packet.
+  void watch(FlowObserver& observer) { observer_ = &observer; }
   /// Ends what is due by `tick_ms`, at most `most` flows.
   void expire(uint32_t tick_ms, uint32_t most);
   /// Ends every flow, those not due with flowEndReason 4.
@@ -85,6 +88,7 @@ class FlowTable {
   void begin_slice(FlowHot& hot, const Packet& packet);
   void add(uint32_t slot, const Packet& packet);
   void track_phases(uint32_t slot, const Packet& packet);
+  void show(uint32_t slot, const Packet& packet);
   void remember_around(uint32_t slot, const Packet& packet);
 
   /// Tells the slices and the end that are due by `tick_ms`; true when the flow has ended (it is still in the table).
@@ -100,6 +104,7 @@ class FlowTable {
 
   FlowSettings settings_;
   RecordSink& sink_;
+  FlowObserver* observer_ = nullptr;
   FlowIndex index_;
   HugeArray<FlowHot> hot_;
   HugeArray<FlowCold> cold_;

@@ -71,9 +71,16 @@ void tell_around(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, con
 
 }  // namespace
 
+Common FlowView::common() const {
+  Common common;
+  tell_common(common, hot_, cold_);
+  return common;
+}
+
 void FlowTable::tell(uint32_t slot, EndReason reason) {
   const FlowHot& hot = hot_[slot];
   const FlowCold& cold = cold_[slot];
+  if (cold.watch != 0 && reason != EndReason::Active) observer_->over(cold.watch, reason, FlowView(hot, cold));
   if ((hot.packets[0] | hot.packets[1]) == 0) return;  // all of it was told in earlier slices
 
   Common common;
@@ -98,6 +105,8 @@ void FlowTable::tell(uint32_t slot, EndReason reason) {
     ((hot.known & flow_knows::kOutgoing) != 0 ? flow.egress : flow.ingress) = interface;
   }
   tell_around(flow, hot, cold, cold.outer == kNoOuter ? nullptr : &outer_[cold.outer]);
+
+  if (cold.watch != 0) observer_->describe(cold.watch, reason, flow);
 
   counters_.records.add();
   sink_.put({&kFlowRecordType, &common, &flow});

@@ -61,6 +61,12 @@ inline void accept_ip(Layers& at, const uint8_t* source, const uint8_t* destinat
   at.around_ip.reset();
 }
 
+/// The IP packet stands in the frame from `start` on; its header has been read.
+inline void note_extent(Layers& at, uint16_t start, uint32_t header) {
+  at.packet.ip_at = start;
+  at.packet.ip_captured = static_cast<uint16_t>(std::min<size_t>(header + at.in.left(), 0xffff));
+}
+
 /// `source_at`: offset in the frame of the fragmented header's source address.
 inline void note_fragment(Layers& at, unsigned version, uint16_t source_at, uint8_t protocol, uint32_t id, bool later) {
   Packet& packet = at.packet;
@@ -96,6 +102,7 @@ inline Next read_ipv4(Layers& at) {
   Packet& packet = at.packet;
   const uint8_t protocol = fixed[9];
   accept_ip<4>(at, &fixed[12], &fixed[16], protocol, total);
+  note_extent(at, start, header);
   at.ip_source_at = static_cast<uint16_t>(start + 12);
   packet.tos = fixed[1];
   packet.payload_octets = total - header;
@@ -127,6 +134,7 @@ inline Next read_ipv6(Layers& at) {
 
   Packet& packet = at.packet;
   accept_ip<6>(at, &fixed[8], &fixed[24], protocol, payload + 40);
+  note_extent(at, start, 40);
   at.ip_source_at = static_cast<uint16_t>(start + 8);
   packet.tos = static_cast<uint8_t>(fixed[0] << 4 | fixed[1] >> 4);
   if (packet.fragment == FragmentPart::First) packet.fragment_opened = true;
@@ -194,6 +202,8 @@ inline Next read_mobile_ip(Layers& at) {
   const uint32_t payload = packet.payload_octets - header;
   accept_ip<4>(at, has_source ? source.data() : outer_source.bytes.data(), destination.data(), protocol,
                packet.octets - header);
+  packet.ip_at = kNoIp;
+  packet.ip_captured = 0;
   packet.payload_octets = payload;
   return Next::ip_protocol(protocol);
 }

@@ -85,6 +85,7 @@ const char* tunnel_name(Tunnel tunnel);
 
 inline constexpr size_t kMaxTunnels = 10;
 inline constexpr uint16_t kNoVlan = 0xffff;
+inline constexpr uint16_t kNoIp = 0xffff;
 
 /// Everything around the innermost IP packet.
 struct Encapsulation {
@@ -138,6 +139,8 @@ struct Packet {
   uint8_t
       fragment_protocol;  // and protocol; where it is not the innermost header, a tunnel's first fragment was opened
   bool fragment_opened;
+  uint16_t ip_at;        // offset in the frame of the innermost IP header; kNoIp: not there in one piece
+  uint16_t ip_captured;  // of that IP packet
   Encapsulation around;
 };
 

@@ -88,6 +88,8 @@ inline bool read_plain(const uint8_t* frame, uint32_t captured, Packet& packet) 
   packet.payload_octets = segment - header;
   packet.payload_at = static_cast<uint16_t>(payload_at);
   packet.payload_captured = static_cast<uint16_t>(end - payload_at);
+  packet.ip_at = kIp;
+  packet.ip_captured = static_cast<uint16_t>(end - kIp);
   packet.around = Encapsulation{};
   packet.around.mac_at = 0;
   return bad == 0;

@@ -29,8 +29,9 @@ inline bool same_packet(const Packet& one, const Packet& other) {
     return std::tuple(a.count, a.has_id, a.has_mpls, a.outer_version, a.mac_at, a.vlan, a.customer_vlan);
   };
   const auto transport = [](const Packet& packet) {
-    return std::tuple(packet.has_tcp, packet.has_tcp ? packet.tcp_sequence : 0, packet.tcp_flags, packet.has_icmp,
-                      packet.payload_octets, packet.payload_at, packet.payload_captured);
+    return std::tuple(packet.ip_at, packet.ip_captured, packet.has_tcp, packet.has_tcp ? packet.tcp_sequence : 0,
+                      packet.tcp_flags, packet.has_icmp, packet.payload_octets, packet.payload_at,
+                      packet.payload_captured);
   };
   return one.key == other.key && one.frame == other.frame && one.octets == other.octets &&
          one.from_low == other.from_low && one.fragment == other.fragment && one.tos == other.tos &&

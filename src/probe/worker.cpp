@@ -189,7 +189,8 @@ void Worker::route(std::span<Packet> packets) {
 
 void Worker::hand_over(const Packet& packet, unsigned to) {
   ByteRing& ring = outboxes_[to]->ring;
-  const size_t frame_size = size_t{packet.payload_at} + packet.payload_captured;
+  const size_t ip_end = packet.ip_at == kNoIp ? 0 : size_t{packet.ip_at} + packet.ip_captured;
+  const size_t frame_size = std::max(size_t{packet.payload_at} + packet.payload_captured, ip_end);
   uint8_t* room = ring.reserve(kPacketRoom + frame_size);
   while (room == nullptr) {
     if (settings_.live) {
