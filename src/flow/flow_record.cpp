@@ -84,6 +84,16 @@ constexpr Field kFields[] = {
                                 Unit::Packets),
     field<&Flow::out_of_order>("tcpOutOfOrderPackets", {"", pen::kOwn, 14}, "both directions", Role::DeltaCounter,
                                Unit::Packets),
+    field<&Flow::application>("applicationName", {"APPLICATION_NAME", pen::kIana, 96},
+                              "nDPI's name: protocol, or protocol and service (TLS.YouTube)", Role::Identifier),
+    field<&Flow::application_category>("applicationCategoryName", {"APPLICATION_CATEGORY_NAME", pen::kIana, 372},
+                                       "nDPI's category of the application", Role::Identifier),
+    field<&Flow::application_confidence>("applicationConfidence", {"", pen::kOwn, 19},
+                                         "how nDPI came to the name: by content, by port, by address"),
+    field<&Flow::risks>("flowRisks", {"", pen::kOwn, 20}, "nDPI's names of what is risky about the flow", Role::List),
+    field<&Flow::risk_score>("flowRiskScore", {"", pen::kOwn, 21}, "nDPI's sum over the risks", Role::Quantity),
+    field<&Flow::transactions>("transactionCount", {"", pen::kOwn, 22},
+                               "transactions told of the flow, in this slice of it", Role::DeltaCounter),
 };
 
 }  // namespace

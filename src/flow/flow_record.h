@@ -1,8 +1,10 @@
 // The record of a flow that ended, or of a slice of one at the active timeout.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "packet/packet.h"
 #include "record/record.h"
@@ -17,6 +19,30 @@ struct ValueOf<Tunnel> {
   static constexpr DataType kType = DataType::String;
   static Value read(const Tunnel& from, Scratch& scratch) {
     return ValueOf<std::string_view>::read(tunnel_name(from), scratch);
+  }
+};
+
+/// A set of up to 64 named things, as a list of their names.
+struct NameSet {
+  using Name = std::string_view (*)(unsigned bit);
+  uint64_t bits = 0;
+  Name name = nullptr;  // of a bit; set when bits is not 0
+};
+
+template <>
+struct ValueOf<NameSet> {
+  static constexpr DataType kType = DataType::BasicList;
+  static constexpr DataType kItemType = DataType::String;
+  static Value read(const NameSet& from, Scratch&) {
+    if (from.bits == 0) return {};
+    Value value = Value::of(Value::Kind::List, &from, static_cast<size_t>(std::popcount(from.bits)));
+    value.item = [](const void* set, size_t at, Scratch& scratch) {
+      const NameSet& names = *static_cast<const NameSet*>(set);
+      uint64_t rest = names.bits;
+      for (; at > 0; --at) rest &= rest - 1;
+      return ValueOf<std::string_view>::read(names.name(static_cast<unsigned>(std::countr_zero(rest))), scratch);
+    };
+    return value;
   }
 };
 
@@ -50,6 +76,12 @@ struct FlowRecord {
   std::optional<uint32_t> application_latency_us;
   std::optional<uint32_t> retransmitted;
   std::optional<uint32_t> out_of_order;
+  std::optional<std::string_view> application;
+  std::optional<std::string_view> application_category;
+  std::optional<std::string_view> application_confidence;
+  NameSet risks;
+  std::optional<uint16_t> risk_score;
+  std::optional<uint32_t> transactions;
 };
 
 extern const RecordType kFlowRecordType;

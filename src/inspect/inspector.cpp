@@ -1,0 +1,193 @@
+#include "inspect/inspector.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "inspect/session.h"
+
+namespace microcloud {
+
+Inspector::Inspector(const InspectSettings& settings, RecordSink& sink)
+    : settings_(settings), sink_(sink), reassembly_(settings.seed) {
+  if (settings_.applications) ndpi_ = std::make_unique<Ndpi>(Ndpi::Settings{settings_.ndpi_protocols});
+}
+
+Inspector::~Inspector() {
+  for (State& state : states_) {
+    if (state.dpi != nullptr) ndpi_->close(state.dpi);
+  }
+}
+
+uint64_t Inspector::candidates(uint8_t transport) const {
+  uint64_t mask = 0;
+  for (size_t at = 0; at < settings_.protocols.size(); ++at) {
+    const Protocol& protocol = *settings_.protocols[at];
+    const bool speaks =
+        (transport == ip_protocol::kTcp && protocol.over_tcp) || (transport == ip_protocol::kUdp && protocol.over_udp);
+    mask |= uint64_t{speaks} << at;
+  }
+  return mask;
+}
+
+uint32_t Inspector::take_state() {
+  if (free_ == 0) {
+    states_.emplace_back();
+    return static_cast<uint32_t>(states_.size());
+  }
+  const uint32_t handle = free_;
+  free_ = std::exchange(state(handle).next_free, 0);
+  return handle;
+}
+
+void Inspector::free_state(uint32_t handle) {
+  State& freed = state(handle);
+  if (freed.dpi != nullptr) ndpi_->close(freed.dpi);
+  if (freed.session) stop_listening(*freed.session);
+  freed = State{};
+  freed.next_free = free_;
+  free_ = handle;
+}
+
+FlowObserver::Watch Inspector::opened(const FlowView& flow) {
+  const uint8_t transport = flow.key().protocol;
+  const uint64_t mask = candidates(transport);
+  if (!settings_.applications && mask == 0) return {};
+  const uint32_t handle = take_state();
+  State& opened = state(handle);
+  if (settings_.applications) {
+    opened.dpi = ndpi_->open(transport);
+    if (opened.dpi == nullptr) counters_.no_memory.add();
+  }
+  opened.decided = opened.dpi == nullptr;
+  if (mask != 0) {
+    opened.session = std::make_unique<Session>();
+    opened.session->candidates = mask;
+  }
+  return settle(handle);
+}
+
+FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, const FlowView& flow) {
+  State& seen = state(handle);
+  now_us_ = std::max(now_us_, packet.time_us);
+  const bool from_initiator = packet.from_low == flow.initiator_is_low();
+  if (seen.dpi != nullptr && packet.ip_at != kNoIp && packet.fragment != FragmentPart::Later) {
+    counters_.shown.add();
+    const Bytes ip(packet.frame + packet.ip_at, packet.ip_captured);
+    if (ndpi_->show(*seen.dpi, ip, packet.time_us, from_initiator)) conclude(seen);
+  }
+  if (seen.session && seen.session->reading) {
+    Session& session = *seen.session;
+    if (!session.parser) session.common = flow.common();
+    Packet joined;
+    if (packet.fragment == FragmentPart::Whole) {
+      read(session, packet, from_initiator);
+    } else {
+      const size_t ip_end = packet.ip_at == kNoIp ? 0 : size_t{packet.ip_at} + packet.ip_captured;
+      const Bytes frame(packet.frame, std::max(size_t{packet.payload_at} + packet.payload_captured, ip_end));
+      if (reassembly_.add(packet, frame, joined)) read(session, joined, joined.from_low == flow.initiator_is_low());
+    }
+  }
+  return settle(handle);
+}
+
+/// Gives up the state when nothing in it will change any more.
+FlowObserver::Watch Inspector::settle(uint32_t handle) {
+  State& settled = state(handle);
+  const bool reading = settled.session && settled.session->reading;
+  if (settled.session && !reading && !settled.session->parser) settled.session.reset();
+  if (settled.dpi != nullptr || settled.session) return {handle, settled.dpi != nullptr || reading};
+  if (!settings_.applications || settled.application.name.empty()) {
+    free_state(handle);
+    return {};
+  }
+  const uint32_t number = intern(settled.application);
+  if (number == kDecided) return {handle, false};
+  free_state(handle);
+  return {number | kDecided, false};
+}
+
+/// The number of this verdict, kDecided when there are too many different ones.
+uint32_t Inspector::intern(const Application& application) {
+  constexpr size_t kMostVerdicts = 65'536;
+  const Key key(application.name, application.category, application.confidence, application.risks, application.score);
+  if (const auto known = verdict_numbers_.find(key); known != verdict_numbers_.end()) return known->second;
+  if (verdicts_.size() == kMostVerdicts) return kDecided;
+  const auto number = static_cast<uint32_t>(verdicts_.size());
+  verdicts_.push_back(application);
+  verdict_numbers_.emplace(key, number);
+  return number;
+}
+
+void Inspector::conclude(State& state) {
+  if (state.dpi == nullptr) return;
+  state.application = ndpi_->conclude(*state.dpi);
+  state.decided = true;
+  ndpi_->close(std::exchange(state.dpi, nullptr));
+}
+
+void Inspector::over(uint32_t handle, EndReason why, const FlowView& flow) {
+  if ((handle & kDecided) != 0) return;
+  State& ended = state(handle);
+  conclude(ended);
+  if (!ended.session) return;
+  Session& session = *ended.session;
+  if (!session.parser) session.common = flow.common();
+  const auto rest = [&](bool from_initiator) {
+    return [this, &session, from_initiator](const TcpStream::Piece& piece) {
+      feed(session, {piece.bytes, piece.octets, piece.gap, from_initiator, piece.in_middle, piece.time_us});
+    };
+  };
+  if (session.from_initiator) session.from_initiator->finish(rest(true));
+  if (session.from_responder) session.from_responder->finish(rest(false));
+  if (session.parser) {
+    const FlowOver reason = why == EndReason::Forced            ? FlowOver::RunOver
+                            : why == EndReason::LackOfResources ? FlowOver::Evicted
+                                                                : FlowOver::Ended;
+    Talk talk(*this, session);
+    session.parser->on_end(reason, now_us_, talk);
+  }
+  session.reading = false;
+}
+
+void Inspector::put(const Application& application, FlowRecord& record) {
+  if (application.name.empty()) return;
+  record.application = application.name;
+  if (!application.category.empty()) record.application_category = application.category;
+  if (const std::string_view how = confidence_name(application.confidence); !how.empty())
+    record.application_confidence = how;
+  record.risks = {application.risks, &risk_name};
+  if (application.risks != 0) record.risk_score = application.score;
+}
+
+void Inspector::describe(uint32_t handle, EndReason, FlowRecord& record) {
+  if ((handle & kDecided) != 0) {
+    put(verdicts_[handle & ~kDecided], record);
+    return;
+  }
+  State& told = state(handle);
+  put(told.application, record);
+  if (told.session && told.session->parser) record.transactions = std::exchange(told.session->told, 0);
+}
+
+void Inspector::closed(uint32_t handle) {
+  if ((handle & kDecided) == 0) free_state(handle);
+}
+
+/// Of many parsers as many as keep each one's turn about a second long.
+void Inspector::on_time(int64_t now_us, uint32_t tick_ms) {
+  constexpr int64_t kTurnUs = 1'000'000;
+  reassembly_.expire(tick_ms);
+  now_us_ = std::max(now_us_, now_us);
+  const int64_t passed = std::min(now_us_ - told_time_us_, kTurnUs);
+  const auto due = static_cast<size_t>(static_cast<int64_t>(listening_.size()) * passed / kTurnUs);
+  if (due == 0) return;
+  told_time_us_ = now_us_;
+  for (size_t count = 0; count < due && !listening_.empty(); ++count) {
+    if (next_listener_ >= listening_.size()) next_listener_ = 0;
+    Session& session = *listening_[next_listener_++];
+    Talk talk(*this, session);
+    session.parser->on_time(now_us_, talk);
+  }
+}
+
+}  // namespace microcloud

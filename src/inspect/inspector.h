@@ -1,0 +1,104 @@
+// Looks into flows, for one worker: nDPI until it has named the application, and the parser of the flow's protocol.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "flow/flow_observer.h"
+#include "inspect/ip_reassembly.h"
+#include "inspect/ndpi_adapter.h"
+#include "inspect/parser.h"
+#include "inspect/tcp_stream.h"
+
+namespace microcloud {
+
+/// What a run looks for. `protocols`: of those switched on, at most 64.
+struct InspectSettings {
+  bool applications = true;  // nDPI
+  std::string ndpi_protocols;
+  std::vector<const Protocol*> protocols;
+  HashSeed seed;
+
+  bool anything() const { return applications || !protocols.empty(); }
+};
+
+/// Read by any thread.
+struct InspectCounters {
+  Counter shown;         // packets given to nDPI
+  Counter recognised;    // flows whose protocol has a parser
+  Counter malformed;     // flows given up by their parser
+  Counter transactions;  // records of parsers
+  Counter no_memory;     // flows that nDPI had no room for
+  StreamCounters streams;
+};
+
+class Inspector final : public FlowObserver {
+ public:
+  /// Throws std::runtime_error: see Ndpi.
+  Inspector(const InspectSettings& settings, RecordSink& sink);
+  ~Inspector() override;
+
+  Watch opened(const FlowView& flow) override;
+  Watch packet(uint32_t handle, const Packet& packet, const FlowView& flow) override;
+  void over(uint32_t handle, EndReason why, const FlowView& flow) override;
+  void describe(uint32_t handle, EndReason why, FlowRecord& record) override;
+  void closed(uint32_t handle) override;
+
+  /// Once a burst: parsers hear of the time, each about once a second.
+  void on_time(int64_t now_us, uint32_t tick_ms);
+
+  const InspectCounters& counters() const { return counters_; }
+  const IpReassembly::Counters& reassembly() const { return reassembly_.counters(); }
+
+ private:
+  struct Session;
+  class Talk;
+  /// Of a flow that is not decided, or that has a parser.
+  struct State {
+    Ndpi::Flow* dpi = nullptr;
+    Application application;
+    std::unique_ptr<Session> session;
+    uint32_t next_free = 0;
+    bool decided = false;  // application is final
+  };
+  static constexpr uint32_t kDecided = 1U << 31;  // the handle is a place in verdicts_, no state is left
+
+  State& state(uint32_t handle) { return states_[handle - 1]; }
+  uint32_t take_state();
+  void free_state(uint32_t handle);
+  void conclude(State& state);
+  Watch settle(uint32_t handle);
+  uint32_t intern(const Application& application);
+  static void put(const Application& application, FlowRecord& record);
+
+  uint64_t candidates(uint8_t transport) const;
+  void read(Session& session, const Packet& packet, bool from_initiator);
+  void read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator);
+  void feed(Session& session, const Segment& segment);
+  void recognise(Session& session, const Segment& segment);
+  void keep_early(Session& session, const Segment& segment);
+  void start(Session& session, const Protocol& protocol);
+  void give(Session& session, const Segment& segment);
+  void stop_listening(Session& session);
+
+  InspectSettings settings_;
+  RecordSink& sink_;
+  std::unique_ptr<Ndpi> ndpi_;
+  IpReassembly reassembly_;
+  std::vector<State> states_;
+  uint32_t free_ = 0;  // the first free state's handle, 0: none
+  using Key = std::tuple<std::string_view, std::string_view, uint8_t, uint64_t, uint16_t>;
+  std::map<Key, uint32_t> verdict_numbers_;
+  std::vector<Application> verdicts_;
+  std::vector<Session*> listening_;  // whose parsers hear of the time
+  size_t next_listener_ = 0;
+  int64_t now_us_ = 0;
+  int64_t told_time_us_ = 0;
+  InspectCounters counters_;
+};
+
+}  // namespace microcloud

@@ -1,0 +1,123 @@
+// From the packets of a flow to what its parser is given.
+#include "inspect/session.h"
+
+#include <algorithm>
+
+namespace microcloud {
+
+void Inspector::Talk::tell(const RecordType& type, const void* body, bool source_is_initiator) {
+  ++session_.told;
+  inspector_.counters_.transactions.add();
+  if (source_is_initiator) {
+    inspector_.sink_.put({&type, &session_.common, body});
+    return;
+  }
+  Common turned = session_.common;
+  std::swap(turned.source, turned.destination);
+  std::swap(turned.source_port, turned.destination_port);
+  inspector_.sink_.put({&type, &turned, body});
+}
+
+void Inspector::read(Session& session, const Packet& packet, bool from_initiator) {
+  const Bytes bytes(packet.frame + packet.payload_at, packet.payload_captured);
+  if (packet.has_tcp) {
+    read_tcp(session, packet, bytes, from_initiator);
+  } else if (packet.key.protocol == ip_protocol::kUdp && packet.payload_octets > 0) {
+    feed(session, {bytes, packet.payload_octets, 0, from_initiator, false, packet.time_us});
+  }
+}
+
+void Inspector::read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator) {
+  std::optional<TcpStream>& stream = from_initiator ? session.from_initiator : session.from_responder;
+  if (!stream) stream.emplace(counters_.streams);
+  const bool syn = (packet.tcp_flags & tcp_flag::kSyn) != 0;
+  stream->add({packet.tcp_sequence, bytes, packet.payload_octets, syn, packet.time_us},
+              [&](const TcpStream::Piece& piece) {
+                feed(session, {piece.bytes, piece.octets, piece.gap, from_initiator, piece.in_middle, piece.time_us});
+              });
+  if (session.reading) return;
+  if (session.from_initiator) session.from_initiator->forget();
+  if (session.from_responder) session.from_responder->forget();
+}
+
+void Inspector::feed(Session& session, const Segment& segment) {
+  if (!session.reading) return;
+  if (session.parser) {
+    give(session, segment);
+  } else {
+    recognise(session, segment);
+  }
+}
+
+/// Asks the protocols that may be it, those with a usual port of the flow first.
+void Inspector::recognise(Session& session, const Segment& segment) {
+  const Common& flow = session.common;
+  const auto usual = [&](const Protocol& protocol) {
+    return std::ranges::any_of(
+        protocol.ports, [&](uint16_t port) { return port == flow.source_port || port == flow.destination_port; });
+  };
+  for (const bool usual_ones : {true, false}) {
+    for (size_t at = 0; at < settings_.protocols.size(); ++at) {
+      const Protocol& protocol = *settings_.protocols[at];
+      if ((session.candidates >> at & 1) == 0 || usual(protocol) != usual_ones) continue;
+      switch (protocol.recognise(segment, flow)) {
+        case Verdict::Mine:
+          start(session, protocol);
+          give(session, segment);
+          return;
+        case Verdict::NotMine:
+          session.candidates &= ~(uint64_t{1} << at);
+          break;
+        case Verdict::Unsure:
+          break;
+      }
+    }
+  }
+  keep_early(session, segment);
+}
+
+/// Until somebody knows: bounded, and then nobody's.
+void Inspector::keep_early(Session& session, const Segment& segment) {
+  session.early_bytes += segment.bytes.size();
+  if (session.candidates == 0 || session.early.size() == Session::kMostEarly ||
+      session.early_bytes > Session::kMostEarlyBytes) {
+    session.reading = false;
+    session.early.clear();
+    return;
+  }
+  session.early.push_back({segment, {segment.bytes.begin(), segment.bytes.end()}});
+}
+
+void Inspector::start(Session& session, const Protocol& protocol) {
+  session.protocol = &protocol;
+  session.parser = protocol.make_parser();
+  counters_.recognised.add();
+  session.listener = listening_.size();
+  listening_.push_back(&session);
+  const std::vector<EarlySegment> early = std::move(session.early);
+  session.early.clear();
+  for (const EarlySegment& earlier : early) {
+    Segment segment = earlier.segment;
+    segment.bytes = earlier.bytes;
+    give(session, segment);
+  }
+}
+
+void Inspector::give(Session& session, const Segment& segment) {
+  if (!session.reading) return;
+  Talk talk(*this, session);
+  const Status status = session.parser->on_data(segment, talk);
+  if (status == Status::More) return;
+  if (status == Status::Malformed) counters_.malformed.add();
+  session.reading = false;
+}
+
+void Inspector::stop_listening(Session& session) {
+  if (!session.parser) return;
+  Session* const last = listening_.back();
+  listening_[session.listener] = last;
+  last->listener = session.listener;
+  listening_.pop_back();
+}
+
+}  // namespace microcloud

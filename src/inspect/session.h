@@ -1,0 +1,46 @@
+// What the inspector keeps of a flow that a parser reads, or may read yet.
+#pragma once
+
+#include <optional>
+
+#include "inspect/inspector.h"
+
+namespace microcloud {
+
+/// A payload seen before anybody knew whose it is.
+struct EarlySegment {
+  Segment segment;
+  std::vector<uint8_t> bytes;
+};
+
+struct Inspector::Session {
+  static constexpr size_t kMostEarly = 8;            // segments, and
+  static constexpr size_t kMostEarlyBytes = 16'384;  // bytes of them, until nobody's is the verdict
+
+  Common common;  // source is the initiator
+  uint64_t candidates = 0;
+  const Protocol* protocol = nullptr;
+  std::unique_ptr<Parser> parser;
+  bool reading = true;        // wants more
+  uint32_t transactions = 0;  // of the flow; the last one's index
+  uint32_t told = 0;          // of the slice
+  size_t listener = 0;        // its place in listening_, once it has a parser
+  std::optional<TcpStream> from_initiator, from_responder;
+  std::vector<EarlySegment> early;
+  size_t early_bytes = 0;
+};
+
+/// A parser's way to say something.
+class Inspector::Talk final : public Dialogue {
+ public:
+  Talk(Inspector& inspector, Session& session) : inspector_(inspector), session_(session) {}
+  const Common& flow() const override { return session_.common; }
+  uint32_t next_transaction() override { return ++session_.transactions; }
+  void tell(const RecordType& type, const void* body, bool source_is_initiator) override;
+
+ private:
+  Inspector& inspector_;
+  Session& session_;
+};
+
+}  // namespace microcloud
