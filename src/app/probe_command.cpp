@@ -9,6 +9,7 @@
 
 #include "app/command.h"
 #include "app/command_line.h"
+#include "app/inspect_options.h"
 #include "app/progress.h"
 #include "app/service.h"
 #include "capture/file_source.h"
@@ -39,7 +40,7 @@ struct Options {
   std::string probe_id;
   bool realtime = false;
   bool every_checksum = false;
-  bool no_dpi = false;
+  InspectOptions inspect;
   bool no_promiscuous = false;
   ServiceOptions service;
 };
@@ -90,7 +91,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--realtime", options.realtime, "read the file at its own pace");
   app.add_flag("--checksums", options.every_checksum, "check every TCP and UDP checksum, not one packet in 64");
   app.add_flag("--no-promiscuous", options.no_promiscuous, "take only packets that the interface would take anyway");
-  app.add_flag("--no-dpi", options.no_dpi, "name no applications (this version names none in any case)");
+  declare(app, options.inspect);
   app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")
       ->type_name("NAME");
   declare_service(app, options.service);
@@ -173,6 +174,8 @@ ProbeSettings probe_settings(const Options& options) {
   settings.flows.active_ms = options.active_s * 1000;
   settings.flows.idle_ms = options.idle_s * 1000;
   settings.flows.seed = HashSeed::random();
+  settings.inspect = inspect_settings(options.inspect);
+  settings.inspect.seed = settings.flows.seed;
   settings.probe_id = options.probe_id.empty() ? host_name() : options.probe_id;
   return settings;
 }

@@ -17,7 +17,8 @@ struct ProbeSettings {
   bool live = false;
   int64_t started_us = 0;  // wall clock, for live capture
   bool every_checksum = false;
-  FlowSettings flows;                // capacity is for all workers together
+  FlowSettings flows;  // capacity is for all workers together
+  InspectSettings inspect;
   std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
   std::string probe_id;
 };

@@ -48,7 +48,11 @@ Worker::Worker(Settings settings, std::vector<Input> inputs, const FlowSettings*
       records_(record_ring_bytes, !settings_.live) {
   for (const Input& input : inputs_) first_headers_.push_back(first_header(input.source->link_type()));
   if (flows == nullptr) return;
-  table_ = std::make_unique<FlowTable>(*flows, record_ring_bytes > 0 ? static_cast<RecordSink&>(records_) : dropped_);
+  RecordSink& sink = record_ring_bytes > 0 ? static_cast<RecordSink&>(records_) : dropped_;
+  table_ = std::make_unique<FlowTable>(*flows, sink);
+  if (!settings_.inspect.anything()) return;
+  inspector_ = std::make_unique<Inspector>(settings_.inspect, sink);
+  table_->watch(*inspector_);
 }
 
 void Worker::connect(std::vector<Handover*> inboxes, std::vector<Handover*> outboxes) {
@@ -69,6 +73,7 @@ void Worker::run(const std::atomic<bool>& stop) {
     bool busy = read_inputs(stopping);
     busy = drain_inboxes() || busy;
     if (table_) {
+      if (inspector_) inspector_->on_time(intake_.clock().latest_us(), tick_ms_);
       table_->expire(tick_ms_, idle_ ? kExpiryWhenIdle : kExpiryPerBurst);
       records_.publish();
     }

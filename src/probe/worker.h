@@ -10,6 +10,7 @@
 #include "base/byte_ring.h"
 #include "capture/source.h"
 #include "flow/flow_table.h"
+#include "inspect/inspector.h"
 #include "probe/intake.h"
 #include "probe/record_ring.h"
 
@@ -35,6 +36,7 @@ class Worker {
     bool live = false;       // drop rather than wait, follow the wall clock when no packet comes
     int64_t started_us = 0;  // wall clock, for live capture
     Intake::Settings intake;
+    InspectSettings inspect;
   };
 
   /// A worker without `flows` only reads and hands on; without a ring (0 bytes) its records go nowhere. `outboxes`: one
@@ -48,6 +50,7 @@ class Worker {
 
   RecordRing& records() { return records_; }
   const IntakeCounters& intake() const { return intake_.counters(); }
+  const Inspector* inspector() const { return inspector_.get(); }  // null: nothing is looked into
   const FlowCounters* flows() const { return table_ ? &table_->counters() : nullptr; }
   const std::vector<Input>& inputs() const { return inputs_; }
   /// Any thread: bytes of the input read, and what its sources dropped, as of the last burst; packets handed to others;
@@ -80,6 +83,7 @@ class Worker {
   RecordRing records_;
   RecordsDropped dropped_{records_};
   std::unique_ptr<FlowTable> table_;
+  std::unique_ptr<Inspector> inspector_;
   std::vector<Handover*> inboxes_;
   std::vector<bool> inbox_open_;
   size_t open_inboxes_ = 0;

@@ -1,0 +1,56 @@
+#include "app/inspect_options.h"
+
+#include <algorithm>
+
+#include "app/command.h"
+#include "protocols/protocols.h"
+
+namespace microcloud {
+namespace {
+
+std::string known_plugins() {
+  std::string names;
+  for (const Protocol* protocol : protocols()) names += (names.empty() ? "" : ", ") + std::string(protocol->name);
+  return names;
+}
+
+}  // namespace
+
+void declare(CLI::App& app, InspectOptions& options) {
+  app.add_flag("--no-dpi", options.no_dpi,
+               "look into no payload: applications are not named, and protocols not read unless --plugins says which");
+  app.add_option("--plugins", options.plugins,
+                 "protocols that are read, with commas between them: " + known_plugins() + "; or all, or none")
+      ->delimiter(',')
+      ->type_name("LIST");
+  app.add_option("--ndpi-protocols", options.ndpi_protocols,
+                 "a file of custom protocols and hosts, as nDPI's ndpiReader -p takes it")
+      ->type_name("FILE");
+}
+
+InspectSettings inspect_settings(const InspectOptions& options) {
+  InspectSettings settings;
+  settings.applications = !options.no_dpi;
+  if (options.no_dpi && !options.ndpi_protocols.empty())
+    throw UsageError("--ndpi-protocols and --no-dpi exclude each other: give one of them");
+  settings.ndpi_protocols = options.ndpi_protocols;
+  const auto all = protocols();
+  std::vector<std::string> names = options.plugins;
+  if (names.empty()) names = {options.no_dpi ? "none" : "all"};
+  for (const std::string& name : names) {
+    if (name == "none" && names.size() == 1) break;
+    if (name == "all" && names.size() == 1) {
+      settings.protocols.assign(all.begin(), all.end());
+      break;
+    }
+    const auto found = std::ranges::find(all, name, [](const Protocol* protocol) { return protocol->name; });
+    if (found == all.end()) {
+      throw UsageError("--plugins: there is no '" + name + "'; there are " + known_plugins() +
+                       ", or all, or none alone");
+    }
+    if (std::ranges::find(settings.protocols, *found) == settings.protocols.end()) settings.protocols.push_back(*found);
+  }
+  return settings;
+}
+
+}  // namespace microcloud

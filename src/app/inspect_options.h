@@ -1,0 +1,22 @@
+// The options of microcloud probe that say what is looked for inside packets.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/command_line.h"
+#include "inspect/inspector.h"
+
+namespace microcloud {
+
+struct InspectOptions {
+  bool no_dpi = false;
+  std::vector<std::string> plugins;
+  std::string ndpi_protocols;
+};
+
+void declare(CLI::App& app, InspectOptions& options);
+/// Throws UsageError: a protocol that there is not.
+InspectSettings inspect_settings(const InspectOptions& options);
+
+}  // namespace microcloud
