@@ -63,6 +63,7 @@ TEST(FlowElements, NumbersAndTypesAreThoseOfTheIanaRegistry) {
       {"vlanId", {58, DataType::Unsigned16}},
       {"mplsTopLabelStackSection", {70, DataType::OctetArray}},
       {"destinationMacAddress", {80, DataType::MacAddress}},
+      {"applicationName", {96, DataType::String}},
       {"flowEndReason", {136, DataType::Unsigned8}},
       {"icmpTypeCodeIPv6", {139, DataType::Unsigned16}},
       {"flowId", {148, DataType::Unsigned64}},
@@ -70,6 +71,7 @@ TEST(FlowElements, NumbersAndTypesAreThoseOfTheIanaRegistry) {
       {"flowEndMilliseconds", {153, DataType::Milliseconds}},
       {"dot1qVlanId", {243, DataType::Unsigned16}},
       {"dot1qCustomerVlanId", {245, DataType::Unsigned16}},
+      {"applicationCategoryName", {372, DataType::String}},
   };
   size_t found = 0;
   for (const Field& field : all_fields()) {

@@ -93,10 +93,11 @@ class KeepingOutput : public Output {
     Common common;
     FlowRecord flow;
     std::string probe_id;
+    std::string line;  // names in the record are gone once the probe is
   };
   void put(const RecordRef& record) override {
     const auto& flow = *static_cast<const FlowRecord*>(record.body);
-    records.push_back({*record.common, flow, std::string(record.common->probe_id)});
+    records.push_back({*record.common, flow, std::string(record.common->probe_id), line(record)});
     packets += flow.packets + flow.reverse_packets;
     octets += flow.octets + flow.reverse_octets;
   }
@@ -104,16 +105,20 @@ class KeepingOutput : public Output {
 
   /// The records as lines without the flow's id, in the order of the alphabet.
   std::vector<std::string> lines() const {
-    JsonWriter writer;
     std::vector<std::string> lines;
-    for (const Kept& kept : records) {
-      Common common = kept.common;
-      common.flow_id = 0;
-      common.probe_id = {};
-      writer.append({&kFlowRecordType, &common, &kept.flow}, lines.emplace_back());
-    }
+    for (const Kept& kept : records) lines.push_back(kept.line);
     std::sort(lines.begin(), lines.end());
     return lines;
+  }
+
+  static std::string line(const RecordRef& record) {
+    static JsonWriter writer;
+    Common common = *record.common;
+    common.flow_id = 0;
+    common.probe_id = {};
+    std::string text;
+    writer.append({record.type, &common, record.body}, text);
+    return text;
   }
 
   std::vector<Kept> records;
