@@ -24,6 +24,36 @@ void Fragments::adopt(const Datagram& datagram, Packet& packet) {
   if (datagram.opened) packet.octets = packet.payload_octets = 0;
 }
 
+/// Up to the end of its IP packet, so that all offsets into the frame stay right.
+std::vector<uint8_t> Fragments::bytes_of(const Packet& packet) {
+  const size_t size = size_t{packet.ip_at} + packet.ip_captured;
+  if (!keep_bytes_ || packet.ip_at == kNoIp || held_octets_ + size > kMostHeldOctets) return {};
+  held_octets_ += size;
+  return {packet.frame, packet.frame + size};
+}
+
+void Fragments::set_free(Datagram& datagram, const Packet& first) {
+  held_ -= datagram.waiting.size();
+  for (Waiting& waiting : datagram.waiting) {
+    Packet& packet = waiting.packet;
+    adopt(datagram, packet);
+    packet.tick_ms = first.tick_ms;
+    held_octets_ -= waiting.frame.size();
+    if (waiting.frame.empty()) {
+      packet.around = first.around;
+      packet.frame = first.frame;
+      packet.payload_at = first.payload_at;
+      packet.payload_captured = 0;
+      packet.ip_at = kNoIp;
+      packet.ip_captured = 0;
+    } else {
+      packet.frame = waiting.frame.data();
+    }
+    free_.push_back(std::move(waiting));
+  }
+  datagram.waiting.clear();
+}
+
 Fragments::Verdict Fragments::resolve(Packet& packet) {
   const Id id = id_of(packet);
   auto found = datagrams_.find(id);
@@ -39,17 +69,7 @@ Fragments::Verdict Fragments::resolve(Packet& packet) {
     datagram.opened = packet.fragment_opened;
     datagram.key = packet.key;
     datagram.from_low = packet.from_low;
-    held_ -= datagram.waiting.size();
-    for (Packet& waiting : datagram.waiting) {
-      adopt(datagram, waiting);
-      waiting.tick_ms = packet.tick_ms;
-      waiting.around = packet.around;
-      waiting.frame = packet.frame;
-      waiting.payload_at = packet.payload_at;
-      waiting.payload_captured = 0;
-      free_.push_back(waiting);
-    }
-    datagram.waiting.clear();
+    set_free(datagram, packet);
     return Verdict::Meter;
   }
   if (datagram.known) {
@@ -57,14 +77,15 @@ Fragments::Verdict Fragments::resolve(Packet& packet) {
     return Verdict::Meter;
   }
   if (held_ >= kMostHeld || datagram.waiting.size() >= kMostHeldOfOne) return Verdict::Lost;
-  datagram.waiting.push_back(packet);
+  datagram.waiting.push_back({packet, bytes_of(packet)});
   ++held_;
   return Verdict::Held;
 }
 
 bool Fragments::take(Packet& packet) {
   if (free_.empty()) return false;
-  packet = free_.back();
+  packet = free_.back().packet;
+  if (!free_.back().frame.empty()) taken_.push_back(std::move(free_.back().frame));
   free_.pop_back();
   return true;
 }
@@ -75,12 +96,14 @@ uint64_t Fragments::forget_oldest() {
   if (oldest == datagrams_.end()) return 0;
   const size_t waiting = oldest->second.waiting.size();
   held_ -= waiting;
+  for (const Waiting& one : oldest->second.waiting) held_octets_ -= one.frame.size();
   datagrams_.erase(oldest);
   return waiting;
 }
 
 uint64_t Fragments::expire(uint32_t tick_ms) {
   uint64_t lost = std::exchange(pushed_out_, 0);
+  taken_.clear();
   while (!by_age_.empty()) {
     const auto oldest = datagrams_.find(by_age_.front());
     if (oldest != datagrams_.end() && tick_ms - oldest->second.tick_ms < kTimeoutMs) break;
@@ -94,6 +117,7 @@ uint64_t Fragments::finish() {
   datagrams_.clear();
   by_age_.clear();
   held_ = 0;
+  held_octets_ = 0;
   return lost;
 }
 

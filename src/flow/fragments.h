@@ -19,9 +19,12 @@ class Fragments {
   static constexpr size_t kMostDatagrams = 16'384;
   static constexpr size_t kMostHeld = 65'536;  // later fragments that came before their first one
   static constexpr size_t kMostHeldOfOne = 256;
+  static constexpr size_t kMostHeldOctets = size_t{8} << 20;
   static constexpr uint32_t kTimeoutMs = 30'000;  // of the packets' time (RFC 8200, 4.5 gives 60 s at most)
 
-  explicit Fragments(HashSeed seed) : datagrams_(16, Hasher{seed}) {}
+  /// `keep_bytes`: later fragments are wanted with their bytes, also those that waited. Beyond kMostHeldOctets they
+  /// are metered without.
+  explicit Fragments(HashSeed seed, bool keep_bytes = false) : datagrams_(16, Hasher{seed}), keep_bytes_(keep_bytes) {}
 
   enum class Verdict : uint8_t {
     Meter,  // its key is complete now
@@ -30,7 +33,8 @@ class Fragments {
   };
   /// A fragment (packet.fragment is not Whole). A first one may set free what waited for it: take() those next.
   Verdict resolve(Packet& packet);
-  /// The next packet set free by a first fragment; false when there is none.
+  /// The next packet set free by a first fragment; false when there is none. Its frame is the first fragment's, or with
+  /// `keep_bytes` its own, which stays until expire().
   bool take(Packet& packet);
   /// Later fragments given up since the last call: their first one did not come in time.
   uint64_t expire(uint32_t tick_ms);
@@ -54,23 +58,32 @@ class Fragments {
           static_cast<uint64_t>(id.identification) << 16 | static_cast<uint64_t>(id.version) << 8 | id.protocol);
     }
   };
+  struct Waiting {
+    Packet packet;
+    std::vector<uint8_t> frame;  // its bytes, if they are kept
+  };
   struct Datagram {
     bool known = false;   // the first fragment was seen: key and from_low are its
     bool opened = false;  // it was a tunnel's packet: its inner length has been counted whole
     bool from_low = false;
     uint32_t tick_ms = 0;
     FlowKey key;
-    std::vector<Packet> waiting;
+    std::vector<Waiting> waiting;
   };
 
   static Id id_of(const Packet& packet);
   static void adopt(const Datagram& datagram, Packet& packet);
+  std::vector<uint8_t> bytes_of(const Packet& packet);
+  void set_free(Datagram& datagram, const Packet& first);
   uint64_t forget_oldest();
 
   std::unordered_map<Id, Datagram, Hasher> datagrams_;
   std::deque<Id> by_age_;
-  std::vector<Packet> free_;  // set free, to be taken
+  bool keep_bytes_;
+  std::vector<Waiting> free_;                // set free, to be taken
+  std::vector<std::vector<uint8_t>> taken_;  // frames of packets that were taken
   size_t held_ = 0;
+  size_t held_octets_ = 0;
   uint64_t pushed_out_ = 0;
 };
 

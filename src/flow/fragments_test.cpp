@@ -221,5 +221,50 @@ TEST_F(FragmentsTest, InnerOctetsOfATunnelsFragmentsCountOnce) {
   EXPECT_EQ(rest[0].key, first.key);
 }
 
+TEST_F(FragmentsTest, BytesAreKeptWhereTheyAreWanted) {
+  Fragments keeping{HashSeed{}, true};
+  const tools::Packet ip = tools::Packet().ipv4("10.0.0.9", "10.0.0.1").udp(1000, 53).payload(Blob(100, 0x5a));
+  {
+    const Decoded gone(tools::Packet().eth().append(tools::fragments(ip, 48, 7).at(1)));
+    Packet later = gone.packet;
+    EXPECT_EQ(keeping.resolve(later), Verdict::Held);
+  }
+  Packet& first = fragment(ip, 0);
+  EXPECT_EQ(keeping.resolve(first), Verdict::Meter);
+  Packet packet;
+  ASSERT_TRUE(keeping.take(packet));
+  EXPECT_EQ(packet.key, first.key);
+  ASSERT_EQ(packet.ip_captured, 20 + 48);
+  EXPECT_NE(packet.frame, first.frame);
+  EXPECT_EQ(load_be16(packet.frame + packet.fragment_at - 6), 0x2000 | 6) << "more fragments, offset 48";
+  for (size_t at = 20; at < packet.ip_captured; ++at) EXPECT_EQ(packet.frame[packet.ip_at + at], 0x5a);
+  EXPECT_FALSE(keeping.take(packet));
+}
+
+TEST_F(FragmentsTest, OctetsKeptAreBounded) {
+  Fragments keeping{HashSeed{}, true};
+  const tools::Packet ip = tools::Packet().ipv4("10.0.0.9", "10.0.0.1").udp(1000, 53).payload(Blob(65'000));
+  constexpr uint32_t kFit = Fragments::kMostHeldOctets / 60'034;
+  for (uint32_t id = 0; id <= kFit; ++id) {
+    const tools::Packet later =
+        tools::Packet()
+            .eth()
+            .ipv4("10.0.0.9", "10.0.0.1", {.id = static_cast<uint16_t>(id), .offset = 8, .protocol = uint8_t{17}})
+            .payload(Blob(60'000));
+    EXPECT_EQ(keeping.resolve(decoded(later)), Verdict::Held);
+  }
+  const auto kept = [&](uint32_t id) {
+    keeping.resolve(fragment(ip, 0, id));
+    Packet packet;
+    EXPECT_TRUE(keeping.take(packet));
+    return packet.ip_at != kNoIp;
+  };
+  EXPECT_TRUE(kept(0));
+  EXPECT_FALSE(kept(kFit)) << "metered all the same, without its bytes";
+  EXPECT_EQ(keeping.resolve(fragment(ip, 1, 1000)), Verdict::Held) << "there is room again";
+  EXPECT_TRUE(kept(1000));
+  EXPECT_EQ(keeping.held(), kFit - 1);
+}
+
 }  // namespace
 }  // namespace microcloud

@@ -30,14 +30,16 @@ class Intake {
 
   struct Settings {
     bool every_checksum = false;  // check each TCP and UDP checksum, not one in 64
+    bool keep_fragments = false;  // fragments that wait keep their bytes, for reassembly
     HashSeed seed;
   };
-  explicit Intake(const Settings& settings) : settings_(settings), fragments_(settings.seed) {}
+  explicit Intake(const Settings& settings) : settings_(settings), fragments_(settings.seed, settings.keep_fragments) {}
 
   /// Decodes a burst; `packets` has room for as many. `port`: which of the probe's interfaces, 0 for a file.
   /// The packets point into the frames.
   size_t take(FirstHeader first, std::span<const Frame> frames, uint16_t port, Packet* packets);
-  /// A fragment that waited and may be metered now; it points into the frame of the burst's first fragment.
+  /// A fragment that waited and may be metered now; it points into the frame of the burst's first fragment, or with
+  /// `keep_fragments` into its own until expire().
   bool take_waiting(Packet& packet) { return fragments_.take(packet); }
   /// Gives up fragments that waited too long.
   void expire() { count_lost(fragments_.expire(clock_.tick_ms())); }
