@@ -50,6 +50,8 @@ class Inspector final : public FlowObserver {
 
   /// Once a burst: parsers hear of the time, each about once a second.
   void on_time(int64_t now_us, uint32_t tick_ms);
+  /// No packet follows: fragments that still wait are given up.
+  void finish() { reassembly_.finish(); }
 
   const InspectCounters& counters() const { return counters_; }
   const IpReassembly::Counters& reassembly() const { return reassembly_.counters(); }
@@ -79,6 +81,7 @@ class Inspector final : public FlowObserver {
   void read(Session& session, const Packet& packet, bool from_initiator);
   void read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator);
   void feed(Session& session, const Segment& segment);
+  static Segment beginning(const Session& session, const Segment& segment, std::vector<uint8_t>& bytes);
   void recognise(Session& session, const Segment& segment);
   void keep_early(Session& session, const Segment& segment);
   void start(Session& session, const Protocol& protocol);

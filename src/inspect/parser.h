@@ -72,7 +72,8 @@ struct Protocol {
   bool over_udp = false;
   bool over_tcp = false;
   std::span<const uint16_t> ports;  // tried first there; never proof
-  /// Asked with the first payloads of a flow, of either direction, until it is not Unsure (a few times at most).
+  /// Asked with the first payloads of a flow, of either direction, until it is not Unsure (a few times at most). Of TCP
+  /// each time with all that the direction has said so far: no beginning of one's own may be NotMine.
   Verdict (*recognise)(const Segment& segment, const Common& flow);
   std::unique_ptr<Parser> (*make_parser)();
 };

@@ -49,9 +49,34 @@ void Inspector::feed(Session& session, const Segment& segment) {
   }
 }
 
+/// Of TCP all that this direction has said up to now, since segments divide a message anywhere. `bytes` is room for it.
+Segment Inspector::beginning(const Session& session, const Segment& segment, std::vector<uint8_t>& bytes) {
+  Segment whole = segment;
+  if (session.common.protocol != ip_protocol::kTcp || segment.gap != 0) return whole;
+  bool cut = true;  // what is behind a hole begins anew
+  for (const EarlySegment& earlier : session.early) {
+    if (earlier.segment.from_initiator != segment.from_initiator) continue;
+    if (cut || earlier.segment.gap != 0) {
+      bytes.clear();
+      whole.gap = earlier.segment.gap;
+      whole.in_middle = earlier.segment.in_middle;
+    }
+    bytes.insert(bytes.end(), earlier.bytes.begin(), earlier.bytes.end());
+    cut = earlier.bytes.size() < earlier.segment.octets;
+  }
+  if (cut) return segment;
+  const auto before = static_cast<uint32_t>(bytes.size());
+  bytes.insert(bytes.end(), segment.bytes.begin(), segment.bytes.end());
+  whole.bytes = bytes;
+  whole.octets = before + segment.octets;
+  return whole;
+}
+
 /// Asks the protocols that may be it, those with a usual port of the flow first.
 void Inspector::recognise(Session& session, const Segment& segment) {
   const Common& flow = session.common;
+  std::vector<uint8_t> room;
+  const Segment shown = session.early.empty() ? segment : beginning(session, segment, room);
   const auto usual = [&](const Protocol& protocol) {
     return std::ranges::any_of(
         protocol.ports, [&](uint16_t port) { return port == flow.source_port || port == flow.destination_port; });
@@ -60,7 +85,7 @@ void Inspector::recognise(Session& session, const Segment& segment) {
     for (size_t at = 0; at < settings_.protocols.size(); ++at) {
       const Protocol& protocol = *settings_.protocols[at];
       if ((session.candidates >> at & 1) == 0 || usual(protocol) != usual_ones) continue;
-      switch (protocol.recognise(segment, flow)) {
+      switch (protocol.recognise(shown, flow)) {
         case Verdict::Mine:
           start(session, protocol);
           give(session, segment);

@@ -14,7 +14,7 @@ struct EarlySegment {
 };
 
 struct Inspector::Session {
-  static constexpr size_t kMostEarly = 8;            // segments, and
+  static constexpr size_t kMostEarly = 32;           // segments, and
   static constexpr size_t kMostEarlyBytes = 16'384;  // bytes of them, until nobody's is the verdict
 
   Common common;  // source is the initiator

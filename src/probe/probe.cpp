@@ -29,7 +29,9 @@ Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std
                           .workers = settings_.workers,
                           .live = settings_.live,
                           .started_us = settings_.started_us,
-                          .intake = {.every_checksum = settings_.every_checksum, .seed = flows.seed},
+                          .intake = {.every_checksum = settings_.every_checksum,
+                                     .keep_fragments = !settings_.inspect.protocols.empty(),
+                                     .seed = flows.seed},
                           .inspect = settings_.inspect};
   for (unsigned index = 0; index < settings_.workers; ++index) {
     worker.index = index;

@@ -86,6 +86,7 @@ void Worker::run(const std::atomic<bool>& stop) {
   }
   if (table_) {
     records_.wait_when_full();  // nothing is captured any more: every open flow comes out
+    if (inspector_) inspector_->finish();
     table_->finish(tick_ms_);
     records_.publish();
   }
