@@ -1,0 +1,113 @@
+"""What parsers are given, end to end: fragments in any order, TCP divided anywhere, what is switched off."""
+import itertools
+import struct
+
+import frames
+import harness
+from harness import ProbeTest, run_probe, scratch_file
+
+CLIENT, SERVER = ("10.1.0.9", 40000), ("10.1.0.1", 53)
+NAME = "fragments.example"
+
+
+def question(identifier=7):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in NAME.split("."))
+    return struct.pack("!HHHHHH", identifier, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 16, 1)
+
+
+def answer(identifier=7):
+    """A TXT of 200 octets, so that there is something to divide."""
+    text = bytes([200]) + b"x" * 200
+    head = struct.pack("!HHHHHH", identifier, 0x8180, 1, 1, 0, 0)
+    return head + question()[12:] + b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, 60, len(text)) + text
+
+
+def fragments(frame, size):
+    """The IP packet of an Ethernet frame in pieces of `size` octets."""
+    packet = frame[14:]
+    source, destination = (".".join(map(str, packet[at:at + 4])) for at in (12, 16))
+    payload = packet[20:]
+    pieces = []
+    for at in range(0, len(payload), size):
+        flags = (0x2000 if at + size < len(payload) else 0) | at // 8
+        pieces.append(frames.ethernet(frames.ipv4(source, destination, packet[9], payload[at:at + size], 99, flags)))
+    return pieces
+
+
+def timed(many):
+    return frames.pcap([(number / 1000, frame) for number, frame in enumerate(many)])
+
+
+@harness.pipeline
+class Fragments(ProbeTest):
+    def check(self, order, *args):
+        pieces = fragments(frames.udp(*SERVER, *CLIENT, answer()), 88)
+        self.assertEqual(len(pieces), 3)
+        capture = timed([frames.udp(*CLIENT, *SERVER, question())] + [pieces[number] for number in order])
+        with scratch_file(capture) as path:
+            done = run_probe("-r", path, *args)
+        self.assert_done(done)
+        found = [record for record in done.records if record["record"] == "dns"]
+        self.assertEqual(len(found), 1, done.records)
+        self.assertEqual((found[0]["dnsState"], found[0]["dnsQueryName"], found[0]["dnsAnswers"]),
+                         ("answered", NAME, ["x" * 200]))
+
+    def test_any_order(self):
+        for order in itertools.permutations(range(3)):
+            with self.subTest(order=order):
+                self.check(order)
+
+    def test_between_workers(self):
+        self.check((2, 1, 0), "--workers", "2")
+
+    def test_one_missing(self):
+        pieces = fragments(frames.udp(*SERVER, *CLIENT, answer()), 88)
+        with scratch_file(timed([frames.udp(*CLIENT, *SERVER, question()), pieces[0], pieces[2]])) as path:
+            done = run_probe("-r", path)
+        self.assert_done(done)
+        self.assertEqual([record["dnsState"] for record in done.records if record["record"] == "dns"], ["pending"])
+
+
+@harness.pipeline
+class Streams(ProbeTest):
+    def test_tcp_byte_by_byte(self):
+        def said(source, destination, seq, message):
+            data = struct.pack("!H", len(message)) + message
+            return [frames.tcp(*source, *destination, frames.ACK, seq + at, 0, data[at:at + 1]) for at in range(len(data))]
+
+        many = [frames.tcp(*CLIENT, *SERVER, frames.SYN, 100), frames.tcp(*SERVER, *CLIENT, frames.SYN | frames.ACK, 500, 101)]
+        many += said(CLIENT, SERVER, 101, question()) + said(SERVER, CLIENT, 501, answer())
+        with scratch_file(timed(many)) as path:
+            done = run_probe("-r", path)
+        self.assert_done(done)
+        found = [record for record in done.records if record["record"] == "dns"]
+        self.assertEqual([(record["dnsState"], record["dnsQueryName"]) for record in found], [("answered", NAME)])
+
+
+class SwitchedOff(ProbeTest):
+    def setUp(self):
+        self.capture = timed([frames.udp(*CLIENT, *SERVER, question()), frames.udp(*SERVER, *CLIENT, answer())])
+
+    def kinds(self, *args):
+        with scratch_file(self.capture) as path:
+            done = run_probe("-r", path, *args)
+        self.assert_done(done)
+        named = any("applicationName" in record for record in done.records)
+        return sorted(record["record"] for record in done.records), named
+
+    def test_all(self):
+        self.assertEqual(self.kinds(), (["dns", "flow"], True))
+
+    def test_no_dpi(self):
+        self.assertEqual(self.kinds("--no-dpi"), (["flow"], False))
+
+    def test_no_plugins(self):
+        self.assertEqual(self.kinds("--plugins", "none"), (["flow"], True))
+        self.assertEqual(self.kinds("--plugins", "tls"), (["flow"], True))
+
+    def test_plugins_without_dpi(self):
+        self.assertEqual(self.kinds("--no-dpi", "--plugins", "dns"), (["dns", "flow"], False))
+
+    def test_unknown_plugin(self):
+        done = harness.run("probe", "-r", "x.pcap", "--plugins", "dsn")
+        self.assert_refused(done, 2, "--plugins", "dsn", "dns", "tls", "all", "none")
