@@ -25,8 +25,8 @@ struct DnsName {
 /// ends. False, and `in` latched or not, when the name is cut, longer than 255 octets, or has a label of unknown kind.
 bool read_dns_name(Bytes message, Cursor& in, DnsName& name);
 
-/// Appends a name (DnsName::bytes()) as text without final dot (the root is empty): a dot or backslash within a label has a backslash
-/// before it, what is not printable ASCII or is a blank stands as \ddd (RFC 1035, 5.1; RFC 4343, 2.1).
+/// Appends a name (DnsName::bytes()) as text without final dot (the root is empty): a dot or backslash within a label
+/// has a backslash before it, what is not printable ASCII or is a blank stands as \ddd (RFC 1035, 5.1; RFC 4343, 2.1).
 void append_name_text(std::string& out, Bytes name);
 /// The same for a character string (TXT): blanks and dots stay as they are.
 void append_string_text(std::string& out, Bytes character_string);
