@@ -1,0 +1,95 @@
+"""Transactions of real servers and clients: each record says what was asked and answered, and leaves before its flow's."""
+import collections
+import json
+import os
+
+import harness
+from harness import ProbeTest, ends, run_probe
+
+
+def facts_of(name):
+    with open(os.path.join(harness.CAPTURES, "real", name + ".expect.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def capture(name):
+    return os.path.join(harness.CAPTURES, "real", name + ".pcap")
+
+
+def shown(one):
+    return json.dumps(one, sort_keys=True)
+
+
+@harness.pipeline
+class Transactions(ProbeTest):
+    """What tools/record-captures wrote down when it recorded these, from configurations and commands."""
+
+    def check(self, name, record_type):
+        facts = facts_of(name)[record_type]
+        done = run_probe("-r", capture(name))
+        self.assert_done(done)
+        records = [record for record in done.records if record["record"] == record_type]
+        names = {element for fact in facts for element in fact}
+        said = [{element: record[element] for element in names if element in record} for record in records]
+        self.assertEqual(collections.Counter(map(shown, said)), collections.Counter(map(shown, facts)))
+        self.check_flows(done.records, records)
+        return records
+
+    def check_flows(self, records, transactions):
+        """Each is of a flow with the same ends, numbered from 1, and told before the flow."""
+        told = {record["flowId"]: at for at, record in enumerate(records) if record["record"] == "flow"}
+        by_flow = collections.defaultdict(list)
+        for record in transactions:
+            by_flow[record["flowId"]].append(record)
+            flow = records[told[record["flowId"]]]
+            self.assertEqual(ends(record), ends(flow))
+            self.assertEqual(record["communityId"], flow["communityId"])
+            self.assertLess(records.index(record), told[record["flowId"]])
+            self.assertGreaterEqual(record["observationTimeMilliseconds"], flow["flowStartMilliseconds"])
+        for flow, those in by_flow.items():
+            self.assertEqual([record["transactionIndex"] for record in those], list(range(1, len(those) + 1)))
+            self.assertEqual(records[told[flow]]["transactionCount"], len(those))
+
+    def test_dns(self):
+        records = self.check("dns", "dns")
+        for record in records:
+            answered = record["dnsState"] == "answered"
+            self.assertEqual(answered, "dnsAnswerCount" in record)
+            self.assertEqual(answered, "serverLatencyMicroseconds" in record)
+            self.assertEqual(bool(record["dnsFlags"] & 0x8000), answered)
+            self.assertNotIn("partial", record)
+        big, = (record for record in records if record["dnsQueryType"] == 16 and record["protocolIdentifier"] == 6)
+        self.assertEqual(big["dnsAnswerCount"], 12)
+
+    def test_dns_conserves_queries(self):
+        """Messages sent to the servers = queries in records; messages from them = responses in records."""
+        done = run_probe("-r", capture("dns"))
+        records = [record for record in done.records if record["record"] == "dns"]
+        udp = [record for record in records if record["protocolIdentifier"] == 17]
+        flows = [record for record in done.records if record["record"] == "flow" and record["protocolIdentifier"] == 17]
+        self.assertEqual(sum(record["dnsQueries"] for record in udp), sum(flow["packetDeltaCount"] for flow in flows))
+        self.assertEqual(sum(record["dnsResponses"] for record in udp), sum(flow.get("reversePacketDeltaCount", 0) for flow in flows))
+
+    def test_tls(self):
+        records = self.check("tls", "tls")
+        for record in records:
+            self.assertRegex(record["tlsJa3"], "^[0-9a-f]{32}$")
+            self.assertRegex(record["tlsJa3s"], "^[0-9a-f]{32}$")
+            name = "d" if "tlsServerName" in record else "i"
+            alpn = "h2" if "h2" in record.get("tlsAlpn", []) else "h1" if "tlsAlpn" in record else "00"
+            self.assertRegex(record["tlsJa4"], f"^t1[23]{name}[0-9]{{4}}{alpn}_[0-9a-f]{{12}}_[0-9a-f]{{12}}$")
+            self.assertNotIn("partial", record)
+
+    def test_one_direction_alone(self):
+        """A tap that sees one way only: what can be known is told, and what is missing."""
+        done = run_probe("-r", capture("tls"), "-f", "src host 10.77.0.2 or src host fd77::2")
+        records = [record for record in done.records if record["record"] == "tls"]
+        self.assertEqual([record["partial"] for record in records], [["no client hello"]] * 4)
+        self.assertEqual(sorted(record["tlsVersion"] for record in records), [771, 771, 772, 772])
+        done = run_probe("-r", capture("dns"), "-f", "dst port 53")
+        records = [record for record in done.records if record["record"] == "dns"]
+        self.assertEqual({record["dnsState"] for record in records}, {"pending"})
+        done = run_probe("-r", capture("dns"), "-f", "src port 53")
+        records = [record for record in done.records if record["record"] == "dns"]
+        self.assertEqual({record["dnsState"] for record in records}, {"orphan"})
+        self.assertEqual({record["destinationTransportPort"] for record in records}, {53})
