@@ -90,7 +90,9 @@ class Real(ProbeTest):
     def check(self, capture):
         with open(golden_of(capture), encoding="utf-8") as file:
             expected = file.read().splitlines()
-        self.assertEqual(golden(self.flows("-r", capture)), expected)
+        done = harness.run_probe("-r", capture)
+        self.assert_done(done)
+        self.assertEqual(golden(done.records), expected)
 
 
 class Shipped(ProbeTest):
