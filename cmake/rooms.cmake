@@ -2,6 +2,7 @@
 # app/ is the program. A unit test x_test.cpp stands beside its source; a room's tests make one program.
 
 set(ROOM_LINKS_base Threads::Threads PkgConfig::CRYPTO PkgConfig::SPDLOG)
+set(ROOM_LINKS_app PkgConfig::CAPNG)
 set(ROOM_LINKS_capture PkgConfig::PCAP)
 set(ROOM_LINKS_inspect PkgConfig::NDPI)
 

@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <thread>
 
+#include "app/capture_report.h"
 #include "app/command.h"
 #include "app/command_line.h"
 #include "app/inspect_options.h"
+#include "app/privileges.h"
 #include "app/progress.h"
 #include "app/service.h"
 #include "capture/file_source.h"
@@ -103,6 +105,7 @@ void declare(CLI::App& app, Options& options) {
 }
 
 void check(const Options& options) {
+  check_service(options.service);
   const bool live = !options.interfaces.empty();
   if (live == !options.file.empty()) {
     throw UsageError(live ? "-i and -r exclude each other: give one of them"
@@ -123,7 +126,7 @@ std::unique_ptr<Source> file_source(const Options& options) {
 }
 
 /// One list a worker: its part of each interface, or the file.
-std::vector<std::vector<Input>> open_inputs(const Options& options) {
+std::vector<std::vector<Input>> open_inputs(const Options& options, CaptureReport& report) {
   if (options.interfaces.empty()) {
     std::vector<std::vector<Input>> inputs(1);
     inputs[0].push_back({file_source(options), 0});
@@ -140,7 +143,11 @@ std::vector<std::vector<Input>> open_inputs(const Options& options) {
     live.promiscuous = !options.no_promiscuous;
     if (options.interfaces.size() > 1) live.wait_ms = 0;
     unsigned worker = 0;
-    for (auto& source : open_live(live, options.workers)) inputs[worker++].push_back({std::move(source), port});
+    const Interface facts = find_interface(interface);
+    for (auto& source : open_live(live, options.workers)) {
+      inputs[worker].push_back({report.watch(std::move(source), facts, worker), port});
+      ++worker;
+    }
   }
   return inputs;
 }
@@ -186,6 +193,13 @@ std::string joined(const std::vector<std::string>& names) {
   return out;
 }
 
+void go_on_without_privileges(const Options& options) {
+  const bool live = !options.interfaces.empty();
+  const std::string done =
+      drop_privileges(options.service.user.empty() && live && geteuid() == 0 ? usual_user() : options.service.user);
+  if (live) log_info(done);
+}
+
 /// All that --print-config tells, but for what can change on the way.
 std::string fixed_configuration(const CLI::App& app) {
   std::string text = configuration_text(app, {});
@@ -217,9 +231,21 @@ void tell_json(const JsonOutput& json, MetricsPage& page) {
                {{"what", "json"}}, counts.reopen_failures.get());
 }
 
-/// What is told beside the records while `probe` runs. Both must outlive the service's thread.
-void set_up_service(Service& service, const Probe& probe, JsonOutput* json) {
-  service.metrics().add([&probe](MetricsPage& page) { tell_metrics(probe, page); });
+/// What is told beside the records while `probe` runs. All must outlive the service's threads.
+void set_up_service(Service& service, const Options& options, const Probe& probe, JsonOutput* json,
+                    CaptureReport& report, SummaryOutput* summary) {
+  service.metrics().add([&probe, &report](MetricsPage& page) {
+    report.tell(probe, page);
+    tell_metrics(probe, page);
+  });
+  report.add_checks(service.readiness());
+  if (probe.live()) {
+    service.each_second([&options, &probe, &report, summary] {
+      report.look(probe, options.snap_length, options.every_checksum, [summary](const std::string& sentence) {
+        if (summary != nullptr) summary->notice(sentence);
+      });
+    });
+  }
   if (json != nullptr) {
     service.metrics().add([json](MetricsPage& page) { tell_json(*json, page); });
     service.on_reload("json", [json] {
@@ -246,10 +272,6 @@ int run_probe(int count, char** arguments) {
 
   set_up_log(log_settings(options.service));
 
-  Service service(options.service);
-  service.on_reload("configuration", [count, arguments, before = fixed_configuration(app)] {
-    return read_again(count, arguments, before);
-  });
   std::unique_ptr<JsonOutput> json;
   std::unique_ptr<SummaryOutput> summary;
   Progress progress;
@@ -264,15 +286,23 @@ int run_probe(int count, char** arguments) {
   const bool show_progress = !live && isatty(STDERR_FILENO) != 0;
   if (show_progress) outputs.insert(outputs.begin(), &progress);
 
+  CaptureReport report;
   ProbeSettings settings = probe_settings(options);
-  std::vector<std::vector<Input>> inputs = open_inputs(options);
+  std::vector<std::vector<Input>> inputs = open_inputs(options, report);
   for (const std::string& name : options.interfaces)
     settings.interfaces.push_back(static_cast<uint32_t>(find_interface(name).index));
 
   Probe probe(std::move(settings), std::move(inputs), outputs);
   progress.watch(probe);
   if (summary) summary->watch(probe);
-  set_up_service(service, probe, json.get());
+  Service service(options.service);
+  service.on_reload("configuration", [count, arguments, before = fixed_configuration(app)] {
+    return read_again(count, arguments, before);
+  });
+  set_up_service(service, options, probe, json.get(), report, summary.get());
+  if (live) log_info("capturing on " + joined(options.interfaces));
+  service.listen(live);
+  go_on_without_privileges(options);
   running_probe = &probe;
   catch_stop_signals();
   service.start();

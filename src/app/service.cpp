@@ -60,6 +60,7 @@ Service::Service(const ServiceOptions& options) : options_(options) {
 }
 
 Service::~Service() {
+  listener_.reset();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -75,12 +76,42 @@ void Service::on_reload(std::string what, std::function<std::string()> again) {
   reloadables_.push_back(std::move(one));
 }
 
+void Service::listen(bool live) {
+  if (options_.metrics == "none" || (options_.metrics.empty() && !live)) return;
+  constexpr unsigned kPortsToTry = 20;
+  constexpr uint16_t kUsualPort = 9475;
+  const bool usual = options_.metrics.empty();
+  const HttpListener::Settings settings{
+      .address = usual ? ListenAddress{"127.0.0.1", kUsualPort, true} : parse_listen_address(options_.metrics),
+      .ports_to_try = usual ? kPortsToTry : 1,
+      .token = metrics_token(options_)};
+  try {
+    listener_ = std::make_unique<HttpListener>(settings, [this](std::string_view path) { return answer(path); });
+    log_info("metrics on " + listener_->url() + "/metrics");
+  } catch (const std::runtime_error& error) {
+    if (!usual) throw std::runtime_error(std::string("--metrics: ") + error.what());
+    log_warning(std::string("metrics are not served: ") + error.what());
+  }
+}
+
+HttpReply Service::answer(std::string_view path) const {
+  if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()};
+  if (path == "/healthz") return {200, "application/json", "{\"alive\":true}\n"};
+  if (path == "/readyz") {
+    const Readiness::State state = readiness_.state();
+    return {state.ready ? 200U : 503U, "application/json", state.json};
+  }
+  return {404, "text/plain; charset=utf-8", "here are /metrics, /healthz and /readyz\n"};
+}
+
 void Service::start() {
   if (const std::string error = write_metrics(); !error.empty()) throw std::runtime_error(error);
   thread_ = std::thread([this] { run(); });
+  if (listener_) listener_->start();
 }
 
 void Service::stop() {
+  listener_.reset();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -1,4 +1,4 @@
-// Options that every long-running command has: what it tells of itself.
+// Options that every long-running command has: what it tells of itself, and as whom it runs.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,13 +10,22 @@ namespace microcloud {
 
 struct ServiceOptions {
   uint32_t stats_s = 0;
+  std::string metrics;             // ADDR:PORT; empty: the command's default; "none"
+  std::string metrics_token_file;  // what a client must show where others than this machine can connect
   std::string metrics_file;
   std::string log_level = "info";
   std::string log_format = "text";
   std::string log_file;
+  std::string user;
 };
 
 void declare_service(CLI::App& app, ServiceOptions& options);
+
+/// Of a validation (command_line.h). Throws UsageError.
+void check_service(const ServiceOptions& options);
+
+/// The bearer token of --metrics; empty: none was given. Throws std::runtime_error.
+std::string metrics_token(const ServiceOptions& options);
 
 LogSettings log_settings(const ServiceOptions& options);
 

@@ -5,8 +5,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace microcloud {
@@ -91,7 +94,34 @@ Interface find_interface(const std::string& name) {
   const unsigned short hardware = request.ifr_hwaddr.sa_family;
   interface.link_type = link_type_of(name, hardware);
   interface.loopback = hardware == ARPHRD_LOOPBACK;
+  if (!control.ask(SIOCGIFMTU, request)) throw std::runtime_error("interface " + name + ": " + std::strerror(errno));
+  interface.mtu = static_cast<uint32_t>(request.ifr_mtu);
   return interface;
+}
+
+std::string interface_trouble(const std::string& name) {
+  const ControlSocket control;
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
+  if (!control.ask(SIOCGIFFLAGS, request)) return "interface " + name + ": " + std::strerror(errno);
+  if ((request.ifr_flags & IFF_UP) == 0) return "interface " + name + " is down";
+  if ((request.ifr_flags & IFF_RUNNING) == 0) return "interface " + name + " has no carrier";
+  return {};
+}
+
+InterfaceCounts interface_counts(const std::string& name) {
+  std::ifstream table("/proc/net/dev");
+  for (std::string line; std::getline(table, line);) {
+    const size_t colon = line.find(':');
+    if (colon == std::string::npos ||
+        line.substr(line.find_first_not_of(' '), colon - line.find_first_not_of(' ')) != name)
+      continue;
+    std::istringstream numbers(line.substr(colon + 1));
+    uint64_t bytes = 0, packets = 0, errors = 0, drop = 0, fifo = 0;
+    numbers >> bytes >> packets >> errors >> drop >> fifo;
+    return {packets, drop + fifo};
+  }
+  return {};
 }
 
 }  // namespace microcloud

@@ -220,20 +220,30 @@ void SummaryOutput::put(const RecordRef& record) {
   if (record.type == &kFlowRecordType) summary_.add(*record.common, *static_cast<const FlowRecord*>(record.body));
 }
 
+void SummaryOutput::notice(const std::string& sentence) {
+  const std::lock_guard lock(notices_mutex_);
+  notices_ += "\n! " + sentence + "\n";
+}
+
+std::string SummaryOutput::text() {
+  const std::lock_guard lock(notices_mutex_);
+  return summary_.text(title_, probe_->totals()) + notices_;
+}
+
 void SummaryOutput::flush() {
   const auto now = std::chrono::steady_clock::now();
   if (when_ != When::Live || probe_ == nullptr || now - drawn_ < std::chrono::seconds(1)) return;
   drawn_ = now;
-  const std::string text = "\033[H\033[2J" + summary_.text(title_, probe_->totals());
-  fputs(text.c_str(), stdout);
+  const std::string out = "\033[H\033[2J" + text();
+  fputs(out.c_str(), stdout);
   fflush(stdout);
 }
 
 void SummaryOutput::finish() {
   if (probe_ == nullptr) return;
-  std::string text = summary_.text(title_, probe_->totals());
-  if (when_ == When::Live && isatty(STDOUT_FILENO) != 0) text.insert(0, "\033[H\033[2J");
-  fputs(text.c_str(), stdout);
+  std::string out = text();
+  if (when_ == When::Live && isatty(STDOUT_FILENO) != 0) out.insert(0, "\033[H\033[2J");
+  fputs(out.c_str(), stdout);
   fflush(stdout);
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "base/top_list.h"
@@ -58,6 +59,8 @@ class SummaryOutput final : public Output {
   enum class When : uint8_t { AtEnd, Live };
   SummaryOutput(std::string title, When when) : title_(std::move(title)), when_(when) {}
   void watch(const Probe& probe) { probe_ = &probe; }
+  /// Any thread: a sentence that stands below the tables from now on.
+  void notice(const std::string& sentence);
 
   void put(const RecordRef& record) override;
   void flush() override;
@@ -67,7 +70,11 @@ class SummaryOutput final : public Output {
   std::string title_;
   When when_;
   const Probe* probe_ = nullptr;
+  std::string text();
+
   Summary summary_;
+  std::mutex notices_mutex_;
+  std::string notices_;
   std::chrono::steady_clock::time_point drawn_{};
 };
 

@@ -53,6 +53,7 @@ class Link:
         sh(*self.inside, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         sh(*self.inside, "ip", "link", "add", self.SENDER, "mtu", "65000", "type", "veth", "peer", "name", self.RECEIVER,
            "mtu", "65000")
+        sh(*self.inside, "ip", "link", "set", "lo", "up")
         for interface in (self.SENDER, self.RECEIVER):
             sh(*self.inside, "ethtool", "-K", interface, "rx", "off", "tx", "off", "gso", "off", "gro", "off", "tso", "off",
                "rxvlan", "off", "txvlan", "off")
@@ -204,7 +205,6 @@ class Live(ProbeTest):
 
     def test_loopback_counts_each_packet_once(self):
         with Link() as link:
-            sh(*link.inside, "ip", "link", "set", "lo", "up")
             process = harness.start_probe("-i", "lo", "--json", "-", "--workers", "1", prefix=link.inside)
             try:
                 link.wait_for_capture(process, 1)
