@@ -307,11 +307,11 @@ int run_probe(int count, char** arguments) {
   catch_stop_signals();
   service.start();
   probe.start();
-  const std::string error = probe.wait();
+  std::string error = probe.wait();
   running_probe = nullptr;
 
   if (!summary) log_info(conservation_text(probe.totals()));
-  service.stop();
+  if (const std::string unwritten = service.stop(); error.empty()) error = unwritten;
   if (!error.empty()) throw std::runtime_error(error);
   return kExitDone;
 }

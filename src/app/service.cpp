@@ -110,7 +110,7 @@ void Service::start() {
   if (listener_) listener_->start();
 }
 
-void Service::stop() {
+std::string Service::stop() {
   listener_.reset();
   {
     const std::lock_guard lock(mutex_);
@@ -118,7 +118,7 @@ void Service::stop() {
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
-  if (const std::string error = write_metrics(); !error.empty()) throw std::runtime_error(error);
+  return write_metrics();
 }
 
 void Service::run() {

@@ -40,8 +40,8 @@ class Service {
   void listen(bool live);
   /// Writes the metrics file for the first time too: throws std::runtime_error when that cannot be.
   void start();
-  /// Ends the threads and writes the metrics file. Throws std::runtime_error when that cannot be written.
-  void stop();
+  /// Ends the threads and writes the metrics file; returns why that could not be written, or an empty text.
+  [[nodiscard]] std::string stop();
 
  private:
   struct Reloadable {

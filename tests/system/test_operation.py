@@ -218,6 +218,20 @@ class Privileges(LiveTest):
         self.assertEqual(int(self.status(process)["CapEff"], 16), 0b110)  # DAC_OVERRIDE, DAC_READ_SEARCH
         self.end(process)
 
+    def test_capability_of_a_service_is_given_up(self):
+        """As systemd starts it: an ordinary user with CAP_NET_RAW."""
+        os.chmod(self.folder, 0o777)
+        prefix = [*self.link.inside, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all,+net_raw",
+                  "--bounding-set=-all,+net_raw", "--ambient-caps=+net_raw"]
+        self.log = os.path.join(self.folder, "log")
+        process = harness.start_probe("-i", Link.RECEIVER, "-n", "none", "--workers", "1", "--log-file", self.log, prefix=prefix)
+        self.addCleanup(lambda: process.poll() is not None or process.kill())
+        self.link.wait_for_capture(process, 1)
+        self.logged("goes on as nobody, without capabilities")
+        status = self.status(process)
+        self.assertEqual([int(status[kind], 16) for kind in ("CapPrm", "CapEff")], [0, 0])
+        self.end(process)
+
     def test_unknown_user(self):
         self.assert_refused(run("probe", "-i", "lo", "--user", "no-such-user0"), 2, "--user", "no-such-user0")
 
