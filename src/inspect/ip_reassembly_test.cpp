@@ -207,7 +207,7 @@ TEST_F(IpReassemblyTest, LengthsThatCannotBe) {
 
 TEST_F(IpReassemblyTest, CutByTheCapture) {
   Blob frame = tools::Packet().eth().append(tools::fragments(v4(), 48, 3)[0]).bytes();
-  frame.resize(frame.size() - 1);
+  frame.pop_back();
   EXPECT_FALSE(give(frame, FirstHeader::Ethernet));
   EXPECT_EQ(lost(NotJoined::Cut), 1U);
 }
