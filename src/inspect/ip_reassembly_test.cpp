@@ -35,6 +35,8 @@ class IpReassemblyTest : public testing::Test {
     EXPECT_TRUE(decoded.metered());
     EXPECT_NE(decoded.packet.fragment, FragmentPart::Whole);
     Packet packet = decoded.packet;
+    packet.port = 0;
+    packet.outgoing = false;
     packet.tick_ms = tick_ms;
     packet.time_us = int64_t{tick_ms} * 1000;
     return reassembly.add(packet, frame, joined);
@@ -260,9 +262,14 @@ TEST_F(IpReassemblyTest, DamagedFragmentsDoNoHarm) {
           frame[at] ^= flip;
           const Decoded decoded(frame);
           if (!decoded.metered() || decoded.packet.fragment == FragmentPart::Whole) continue;
-          reassembly.add(decoded.packet, frame, joined);
+          Packet packet = decoded.packet;
+          packet.port = 0;
+          packet.outgoing = false;
+          packet.tick_ms = 0;
+          packet.time_us = 0;
+          reassembly.add(packet, frame, joined);
           const Blob cut(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(at));
-          reassembly.add(decoded.packet, cut, joined);
+          reassembly.add(packet, cut, joined);
         }
       }
     }
