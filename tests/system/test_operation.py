@@ -352,7 +352,7 @@ class Traps(LiveTest):
         sh(*outside, "ip", "route", "add", "10.9.0.1/32", "dev", "mc-d", "src", "10.9.0.2")
         process = self.start(interface="mc-a")
         self.talk(inside, outside, *rest)
-        self.expect(r"only one direction is seen of 8 TCP connections of 8: .*'both'.*-i mc-a -i OTHER")
+        self.expect(r"only one direction is seen of ([5-8]) TCP connections of \1: .*'both'.*-i mc-a -i OTHER")
         self.end(process)
 
     def test_bad_checksums(self):
