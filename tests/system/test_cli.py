@@ -235,7 +235,7 @@ class Fields(ProbeTest):
                 self.assertIn(f"| `{name}` |", markdown)
             for row in listed["common"] + one["elements"]:
                 columns = [row["name"], row.get("label", ""), str(row["id"]), row["type"]]
-                found = re.search(r"(?m)^\s*" + r"\s+(\S+ )?".join(filter(None, columns)) + r"\s", text)
+                found = re.search(r"(?m)^\s*" + r"\s+(\S+[ .])?".join(filter(None, columns)) + r"\s", text)
                 self.assertTrue(found, f"the columns {columns} do not stand apart in the text")
         self.assertEqual(set(schema), {one["record"] for one in listed["records"]})
 
