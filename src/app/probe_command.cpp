@@ -10,6 +10,8 @@
 #include "app/capture_report.h"
 #include "app/command.h"
 #include "app/command_line.h"
+#include "app/export_options.h"
+#include "app/export_output.h"
 #include "app/inspect_options.h"
 #include "app/privileges.h"
 #include "app/progress.h"
@@ -31,7 +33,6 @@ struct Options {
   std::vector<std::string> interfaces;
   std::string file;
   std::string filter;
-  std::vector<std::string> collectors;
   uint32_t active_s = 120;
   uint32_t idle_s = 30;
   uint32_t flows = 1'000'000;
@@ -45,6 +46,7 @@ struct Options {
   InspectOptions inspect;
   bool no_promiscuous = false;
   ServiceOptions service;
+  ExportOptions exports;
 };
 
 std::string host_name() {
@@ -60,10 +62,6 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("-r,--read", options.file, "read a capture file (pcap, pcapng); - is standard input")
       ->type_name("FILE");
   app.add_option("-f,--filter", options.filter, "meter only packets that match this BPF filter")->type_name("BPF");
-  app.add_option("-n,--collector", options.collectors,
-                 "where flows are exported to; this version knows 'none': records are made and dropped")
-      ->type_name("COLLECTOR")
-      ->check(CLI::IsMember({"none"}));
   app.add_option("--json", options.json, "write records as JSON lines to this file; - is standard output")
       ->type_name("FILE");
   app.add_option("-t,--active", options.active_s, "active timeout in seconds: a longer flow is told in slices")
@@ -96,6 +94,7 @@ void declare(CLI::App& app, Options& options) {
   declare(app, options.inspect);
   app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")
       ->type_name("NAME");
+  declare_exports(app, options.exports);
   declare_service(app, options.service);
   app.footer(
       "Examples:\n"
@@ -116,6 +115,7 @@ void check(const Options& options) {
   if (options.loop != 1 && options.file == "-")
     throw UsageError("--loop: standard input can be read only once; give a file");
   if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
+  if (options.exports.exports()) (void)export_plan(options.exports, "", live);
 }
 
 std::unique_ptr<Source> file_source(const Options& options) {
@@ -272,13 +272,25 @@ int run_probe(int count, char** arguments) {
 
   set_up_log(log_settings(options.service));
 
+  std::unique_ptr<ExportOutput> exports;
   std::unique_ptr<JsonOutput> json;
   std::unique_ptr<SummaryOutput> summary;
   Progress progress;
   std::vector<Output*> outputs;
+  ProbeSettings settings = probe_settings(options);
+  const bool live = settings.live;
+  std::atomic<const Probe*> metering{nullptr};
+  if (options.exports.exports()) {
+    ExportPlan plan = export_plan(options.exports, settings.probe_id, live);
+    plan.settings.ignored_packets = [&metering] {
+      const Probe* probe_now = metering.load();
+      return probe_now == nullptr ? uint64_t{0} : probe_now->totals().ignored_in_all();
+    };
+    if (const std::string text = left_out_text(plan); !text.empty()) log_info(text);
+    outputs.push_back((exports = std::make_unique<ExportOutput>(plan)).get());
+  }
   if (!options.json.empty()) outputs.push_back((json = std::make_unique<JsonOutput>(options.json)).get());
-  const bool live = !options.interfaces.empty();
-  if (outputs.empty() && options.collectors.empty()) {
+  if (outputs.empty() && options.exports.collectors.empty()) {
     const auto when = live && isatty(STDOUT_FILENO) != 0 ? SummaryOutput::When::Live : SummaryOutput::When::AtEnd;
     summary = std::make_unique<SummaryOutput>(live ? joined(options.interfaces) : options.file, when);
     outputs.push_back(summary.get());
@@ -287,7 +299,6 @@ int run_probe(int count, char** arguments) {
   if (show_progress) outputs.insert(outputs.begin(), &progress);
 
   CaptureReport report;
-  ProbeSettings settings = probe_settings(options);
   std::vector<std::vector<Input>> inputs = open_inputs(options, report);
   for (const std::string& name : options.interfaces)
     settings.interfaces.push_back(static_cast<uint32_t>(find_interface(name).index));
@@ -300,6 +311,8 @@ int run_probe(int count, char** arguments) {
     return read_again(count, arguments, before);
   });
   set_up_service(service, options, probe, json.get(), report, summary.get());
+  if (exports) service.metrics().add([output = exports.get()](MetricsPage& page) { output->tell_metrics(page); });
+  metering = &probe;
   if (live) log_info("capturing on " + joined(options.interfaces));
   service.listen(live);
   go_on_without_privileges(options);
@@ -311,6 +324,7 @@ int run_probe(int count, char** arguments) {
   running_probe = nullptr;
 
   if (!summary) log_info(conservation_text(probe.totals()));
+  if (exports) exports->log_losses();
   if (const std::string unwritten = service.stop(); error.empty()) error = unwritten;
   if (!error.empty()) throw std::runtime_error(error);
   return kExitDone;

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "record/value.h"
+#include "record/wire.h"
 
 namespace microcloud {
 
@@ -46,6 +47,7 @@ std::string_view to_text(Unit unit);
 
 struct Field {
   using Reader = Value (*)(const void* from, Scratch&);
+  using Writer = char* (*)(const void* from, char* out);
 
   std::string_view name;
   Element element;
@@ -55,6 +57,8 @@ struct Field {
   DataType type;
   DataType item_type;  // of a list; else the same as `type`
   Reader read;         // from the struct whose member (or function of it) the row names
+  uint16_t wire_size;  // octets in a data record, or kVariableSize
+  Writer write;        // what stands in a data record (wire.h), without the way through a Value; null: variable size
 };
 
 namespace detail {
@@ -102,6 +106,27 @@ static Value read(const void* from, Scratch& scratch) {
   }
 }
 
+template <auto Source>
+static char* write(const void* from, char* out) {
+  using Member = MemberOf<decltype(Source)>;
+  using Wire = WireOf<std::remove_const_t<typename Member::Type>>;
+  const auto& owner = *static_cast<const typename Member::From*>(from);
+  if constexpr (std::is_member_object_pointer_v<decltype(Source)>) {
+    return Wire::put(out, owner.*Source);
+  } else {
+    return Wire::put(out, Source(owner));
+  }
+}
+
+template <auto Source, uint16_t Size>
+static constexpr Field::Writer writer() {
+  if constexpr (Size == kVariableSize) {
+    return nullptr;
+  } else {
+    return &write<Source>;
+  }
+}
+
 }  // namespace detail
 
 /// `Source`: a member of the struct, a function of it that returns a value, or one that writes its text to the scratch.
@@ -109,7 +134,17 @@ template <auto Source>
 static constexpr Field field(std::string_view name, Element element, std::string_view meaning,
                              Role role = Role::Default, Unit unit = Unit::None) {
   using Type = std::remove_const_t<typename detail::MemberOf<decltype(Source)>::Type>;
-  return {name, element, meaning, role, unit, ValueOf<Type>::kType, detail::item_type<Type>(), &detail::read<Source>};
+  constexpr uint16_t kSize = WireOf<Type>::kSize;
+  return {name,
+          element,
+          meaning,
+          role,
+          unit,
+          ValueOf<Type>::kType,
+          detail::item_type<Type>(),
+          &detail::read<Source>,
+          kSize,
+          detail::writer<Source, kSize>()};
 }
 
 }  // namespace microcloud

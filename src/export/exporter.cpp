@@ -1,0 +1,83 @@
+#include "export/exporter.h"
+
+#include <algorithm>
+#include <array>
+
+#include "export/template_exporter.h"
+#include "export/v5_exporter.h"
+
+namespace microcloud {
+namespace {
+
+constexpr int64_t kUptimeRoomMs = 3'600'000;  // flows that began before the first record that is told
+constexpr int64_t kUptimeMostMs = 0xffffffff;
+
+int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+std::unique_ptr<Exporter> make_exporter(const ExportSettings& settings, Link& link) {
+  link.session().protocol = settings.numbering.protocol;
+  link.session().domain = settings.domain;
+  if (settings.numbering.protocol == ExportProtocol::NetflowV5) return std::make_unique<V5Exporter>(settings, link);
+  return std::make_unique<TemplateExporter>(settings, link);
+}
+
+FlowView::FlowView(const RecordType& type)
+    : packets_(find_column(type, "packetDeltaCount")),
+      octets_(find_column(type, "octetDeltaCount")),
+      reverse_packets_(find_column(type, "reversePacketDeltaCount")),
+      reverse_octets_(find_column(type, "reverseOctetDeltaCount")),
+      start_(find_column(type, "flowStartMilliseconds")),
+      end_(find_column(type, "flowEndMilliseconds")) {
+  if (!start_) start_ = find_column(type, "observationTimeMilliseconds");
+  if (!end_) end_ = start_;
+}
+
+uint64_t FlowView::number(const RecordRef& record, const std::optional<Column>& column) {
+  if (!column) return 0;
+  const void* from = column->part == Part::Common ? static_cast<const void*>(record.common) : record.body;
+  // By the writer, as it is the shorter way: the number stands big-endian.
+  std::array<char, 8> bytes{};
+  const char* end = column->field->write(from, bytes.data());
+  uint64_t number = 0;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  const auto size = static_cast<unsigned>(end - bytes.data());
+  return size == 0 ? 0 : __builtin_bswap64(number) >> (64 - 8 * size);
+}
+
+Told FlowView::told(const RecordRef& record) const {
+  return {1, number(record, packets_) + number(record, reverse_packets_),
+          number(record, octets_) + number(record, reverse_octets_)};
+}
+
+bool ExportClock::note(int64_t start_ms, int64_t end_ms) {
+  if (!begun_) {
+    restart(start_ms, end_ms);
+    return false;
+  }
+  const int64_t now_ms = live_ ? wall_ms() : std::max(now_ms_, end_ms);
+  const bool told = start_ms >= boot_ms_ && std::max(end_ms, now_ms) - boot_ms_ <= kUptimeMostMs;
+  if (told) now_ms_ = now_ms;
+  return !told;
+}
+
+void ExportClock::restart(int64_t start_ms, int64_t end_ms) {
+  begun_ = true;
+  boot_ms_ = std::max<int64_t>(0, start_ms - kUptimeRoomMs);
+  boot_ms_ -= boot_ms_ % 1000;
+  now_ms_ = end_ms;
+}
+
+void ExportClock::tell(Session& session) {
+  // Live, a record's time can be ahead of the wall's by a clock that was set back: its uptime must not be.
+  if (!begun_) restart(wall_ms(), wall_ms());
+  if (live_) now_ms_ = std::max(wall_ms(), boot_ms_);
+  session.now_ms = now_ms_;
+  session.boot_ms = boot_ms_;
+}
+
+}  // namespace microcloud

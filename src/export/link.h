@@ -1,0 +1,53 @@
+// The way to one collector: a transport session, or several one after the other.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "export/message.h"
+
+namespace microcloud {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// Used by the output thread alone; its counters by any.
+class Link {
+ public:
+  explicit Link(std::string name) : name_(std::move(name)) {}
+  virtual ~Link() = default;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// What begins each session: templates and what describes them.
+  class Opening {
+   public:
+    virtual ~Opening() = default;
+    virtual void begin_session() = 0;
+  };
+  virtual void start(Opening& opening) = 0;
+
+  /// The largest message that the way takes.
+  virtual size_t largest_message() const = 0;
+  /// Takes the messages, stamps them, sends or holds them, and counts what became of them. `batch` is left cleared.
+  virtual void send(MessageBatch& batch) = 0;
+  /// Sends what is held, notices what broke, connects again when it is time.
+  virtual void progress(SteadyTime) {}
+  /// No more will come. Waits, at most until `deadline`, until all was taken, and closes.
+  virtual void finish(SteadyTime deadline) = 0;
+  /// Failed for good (a file that cannot be written), or what the collector did not take in the end. Else empty.
+  virtual std::string error() const { return {}; }
+  /// Whether templates must be repeated, as their receiver may have missed them.
+  virtual bool forgets() const { return false; }
+
+  const std::string& name() const { return name_; }
+  const ExportCounters& counters() const { return counters_; }
+  ExportCounters& counters() { return counters_; }
+  Session& session() { return session_; }
+
+ protected:
+  std::string name_;  // as the user gave it
+  ExportCounters counters_;
+  Session session_;
+};
+
+}  // namespace microcloud

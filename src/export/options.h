@@ -1,0 +1,22 @@
+// What an exporter tells of itself: statistics, sampling, and what its enterprise's elements mean (options records).
+#pragma once
+
+#include "export/exporter.h"
+#include "export/sets.h"
+
+namespace microcloud {
+
+/// Templates of the options have these numbers, those of records follow.
+inline constexpr uint16_t kStatisticsTemplate = 256;
+inline constexpr uint16_t kSamplingTemplate = 257;
+inline constexpr uint16_t kSelectorTemplate = 258;
+inline constexpr uint16_t kTypesTemplate = 259;
+inline constexpr uint16_t kFirstRecordTemplate = 260;
+
+/// Templates and data: what was exported and lost (RFC 7011, 4.1 to 4.3), and how packets were sampled (RFC 5477).
+void append_options(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters);
+
+/// Templates and data of RFC 5610 for every enterprise element of every record type.
+void append_types(SetWriter& sets, const ExportSettings& settings);
+
+}  // namespace microcloud

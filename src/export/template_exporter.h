@@ -1,0 +1,66 @@
+// NetFlow v9 (RFC 3954) and IPFIX (RFC 7011): messages of records by templates.
+#pragma once
+
+#include <deque>
+#include <span>
+
+#include "export/exporter.h"
+#include "export/record_plan.h"
+
+namespace microcloud {
+
+/// Records of one layout go into messages of their own: messages of fixed records are then of one size, and many of
+/// them leave by one call. Templates go out when their first record comes, at each session's begin, and (UDP) from time
+/// to time.
+class TemplateExporter final : public Exporter {
+ public:
+  TemplateExporter(const ExportSettings& settings, Link& link);
+  void put(const RecordRef& record) override;
+  void flush(SteadyTime now) override;
+  void finish() override;
+  void begin_session() override;
+
+ private:
+  struct Layout {
+    ColumnSet columns;
+    uint16_t id = 0;
+    std::string definition;  // its template record
+    MessageBatch batch;
+    size_t message_at = 0;  // where the open message begins
+    MessageInfo open;       // size 0: none
+  };
+  struct Kind {  // of records
+    RecordPlan plan;
+    FlowView view;
+    std::deque<Layout> layouts;
+    std::array<Layout*, 64> recent{};  // by a hash of the columns
+  };
+
+  Kind& kind(const RecordType& type);
+  void put(Kind& kind, const RecordRef& record, const Derived& derived, Direction direction, const Told& told);
+  Layout& layout(Kind& kind, const ColumnSet& columns);
+  std::string define(const Kind& kind, const ColumnSet& columns, uint16_t id) const;
+  void append(Layout& layout, std::string_view record, const Told& told);
+  void open_message(Layout& layout);
+  void close_message(Layout& layout);
+  void release(Layout& layout);
+  void send_everything();
+  void send_templates();
+  void send_options(bool types_too);
+  size_t longest_record() const { return most_ - header_size(protocol_) - 4; }
+
+  ExportSettings settings_;
+  ExportProtocol protocol_;
+  Link& link_;
+  ExportClock clock_;
+  size_t most_;  // octets of a message
+  size_t room_;  // octets that a batch may take
+  std::deque<Kind> kinds_;
+  uint16_t next_id_;
+  uint32_t layouts_ = 0;
+  std::vector<char> scratch_;
+  SteadyTime refreshed_;
+  bool in_session_ = false;
+};
+
+}  // namespace microcloud

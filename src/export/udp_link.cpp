@@ -1,0 +1,59 @@
+#include "export/udp_link.h"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+namespace microcloud {
+namespace {
+
+constexpr size_t kMostPayload = 1452;  // of an Ethernet frame's MTU with IPv6: what collectors' buffers and ways expect
+
+}  // namespace
+
+UdpLink::UdpLink(std::string name, const Target& target)
+    : Link(std::move(name)),
+      sender_(resolve(target, SOCK_DGRAM).front()),
+      most_(std::min(kMostPayload, sender_.largest_payload())) {}
+
+void UdpLink::start(Opening& opening) {
+  counters_.up.set(1);
+  counters_.sessions.add();
+  opening.begin_session();
+}
+
+void UdpLink::send(MessageBatch& batch) {
+  sizes_.clear();
+  char* at = batch.bytes.data();
+  for (const MessageInfo& info : batch.messages) {
+    session_.stamp(at, info);
+    sizes_.push_back(info.size);
+    at += info.size;
+    counters_.count_sent(info);
+  }
+  sender_.send(batch.bytes.data(), sizes_, [&](size_t which) {
+    const MessageInfo& info = batch.messages[which];
+    counters_.sent.set(counters_.sent.get() - info.told.records);
+    counters_.lose(ExportLoss::SendFailed, info.told);
+  });
+  batch.clear();
+}
+
+void UdpLink::progress(SteadyTime) {
+  counters_.refused.add(sender_.take_refusals());
+}
+
+void UdpLink::finish(SteadyTime) {
+  // The answer that nobody listens comes after what it answers.
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  counters_.refused.add(sender_.take_refusals());
+  counters_.up.set(0);
+  if (const uint64_t lost = counters_.lost.get(ExportLoss::SendFailed); lost > 0) {
+    error_ = name_ + ": " + std::to_string(lost) + " records could not be sent (" +
+             std::strerror(sender_.last_error()) + ")";
+  } else if (counters_.refused.get() > 0) {
+    error_ = name_ + ": nobody listens there; what was sent meanwhile is lost";
+  }
+}
+
+}  // namespace microcloud
