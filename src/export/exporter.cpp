@@ -26,6 +26,11 @@ std::unique_ptr<Exporter> make_exporter(const ExportSettings& settings, Link& li
   return std::make_unique<TemplateExporter>(settings, link);
 }
 
+void Exporter::foresee(const RecordRef& record) {
+  const FlowView view(*record.type);
+  clock_.note(view.start_ms(record), view.end_ms(record));
+}
+
 FlowView::FlowView(const RecordType& type)
     : packets_(find_column(type, "packetDeltaCount")),
       octets_(find_column(type, "octetDeltaCount")),

@@ -26,19 +26,6 @@ struct ExportSettings {
   std::function<uint64_t()> ignored_packets;                      // by the metering process, so far
 };
 
-/// Used by the output thread alone.
-class Exporter : public Link::Opening {
- public:
-  virtual void put(const RecordRef& record) = 0;
-  /// Sends what waits to fill a message; repeats templates when it is time.
-  virtual void flush(SteadyTime now) = 0;
-  /// The exporter's own last words (statistics); then everything is on its way.
-  virtual void finish() = 0;
-};
-
-/// `link` outlives the exporter.
-std::unique_ptr<Exporter> make_exporter(const ExportSettings& settings, Link& link);
-
 /// What exporters read of flow records, whichever columns they export: found by name, absent in other types.
 class FlowView {
  public:
@@ -72,5 +59,24 @@ class ExportClock {
   int64_t now_ms_ = 0;
   int64_t boot_ms_ = 0;
 };
+
+/// Used by the output thread alone.
+class Exporter : public Link::Opening {
+ public:
+  explicit Exporter(bool live) : clock_(live) {}
+  /// The first record, before the link starts: its time is that of the headers which come before it.
+  void foresee(const RecordRef& record);
+  virtual void put(const RecordRef& record) = 0;
+  /// Sends what waits to fill a message; repeats templates when it is time.
+  virtual void flush(SteadyTime now) = 0;
+  /// The exporter's own last words (statistics); then everything is on its way.
+  virtual void finish() = 0;
+
+ protected:
+  ExportClock clock_;
+};
+
+/// `link` outlives the exporter.
+std::unique_ptr<Exporter> make_exporter(const ExportSettings& settings, Link& link);
 
 }  // namespace microcloud

@@ -10,8 +10,7 @@ namespace microcloud {
 namespace {
 
 constexpr std::string_view kFile = "file:";
-constexpr const char* kAccepted =
-    "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, sctp://HOST:PORT, file:PATH, none";
+constexpr const char* kAccepted = "udp://HOST:PORT, file:PATH, none";
 
 uint16_t default_port(std::string_view text) {
   return text.starts_with("udp:") ? uint16_t{0} : text.starts_with("tls:") ? uint16_t{4740} : uint16_t{4739};
@@ -43,7 +42,7 @@ void check_collector(const std::string& text, ExportProtocol protocol) {
   if (target.scheme != "udp") throw std::invalid_argument("'" + text + "' is no collector; accepted: " + kAccepted);
 }
 
-Exports::Exports(const ExportPlan& plan) : to_all_(plan.to_all), drain_s_(plan.drain_s) {
+Exports::Exports(const ExportPlan& plan) : to_all_(plan.to_all), drain_s_(plan.drain_s), live_(plan.settings.live) {
   for (const std::string& text : plan.collectors) {
     check_collector(text, plan.settings.numbering.protocol);
     auto link = open_link(text);
@@ -54,13 +53,16 @@ Exports::Exports(const ExportPlan& plan) : to_all_(plan.to_all), drain_s_(plan.d
 
 Exports::~Exports() = default;
 
-void Exports::begin() {
+void Exports::begin(const RecordRef* first) {
   begun_ = true;
+  for (const auto& collector : collectors_) {
+    if (first != nullptr) collector->exporter->foresee(*first);
+  }
   for (const auto& collector : collectors_) collector->link->start(*collector->exporter);
 }
 
 void Exports::put(const RecordRef& record) {
-  if (!begun_) begin();
+  if (!begun_) begin(&record);
   if (to_all_) {
     for (const auto& collector : collectors_) collector->exporter->put(record);
     return;
@@ -70,7 +72,8 @@ void Exports::put(const RecordRef& record) {
 }
 
 void Exports::flush() {
-  if (!begun_) begin();
+  if (!begun_ && !live_) return;  // a file's clock begins with its first record
+  if (!begun_) begin(nullptr);
   const SteadyTime now = std::chrono::steady_clock::now();
   for (const auto& collector : collectors_) {
     collector->exporter->flush(now);
@@ -79,7 +82,7 @@ void Exports::flush() {
 }
 
 void Exports::finish() {
-  if (!begun_) begin();
+  if (!begun_) begin(nullptr);
   const SteadyTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(drain_s_);
   for (const auto& collector : collectors_) collector->exporter->finish();
   for (const auto& collector : collectors_) collector->link->finish(deadline);

@@ -37,11 +37,12 @@ class Exports {
 
  private:
   struct Collector;
-  void begin();
+  void begin(const RecordRef* first);
 
   std::vector<std::unique_ptr<Collector>> collectors_;
   bool to_all_;
   uint32_t drain_s_;
+  bool live_;
   bool begun_ = false;
 };
 

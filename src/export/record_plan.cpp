@@ -37,7 +37,6 @@ Slot slot_of(const Field& field, const Numbering& numbering) {
   const bool v9 = numbering.protocol == ExportProtocol::NetflowV9;
   if (field.type == DataType::BasicList) slot.element = kBasicList;
   if (v9 && slot.length == kVariableSize) slot.length = kV9Text;
-  if (v9 && field.role == Role::Flags && slot.length == 2) slot.length = 1;  // TCP flags, as every v9 exporter has them
   return slot;
 }
 
@@ -122,27 +121,38 @@ char* put_list(char* out, const Field& field, const WireElement& item, const Val
 
 RecordPlan::RecordPlan(const RecordType& type, const Template& columns, const Numbering& numbering)
     : type_(&type), every_column_(columns.fixed) {
-  if (columns.columns.size() > ColumnSet::kMost)
-    throw std::logic_error("record type " + std::string(type.name) + " has too many elements for a template");
   for (const Column& column : columns.columns) {
-    const Slot& slot = slots_.emplace_back(slot_of(*column.field, numbering));
-    if (slot.length == kVariableSize) {
-      ++variable_;
-    } else {
-      fixed_size_ +=
-          std::max(slot.length, column.field->wire_size == kVariableSize ? uint16_t{0} : column.field->wire_size);
-    }
+    Slot slot = slot_of(*column.field, numbering);
     needs_uptime_ |= column.part == Part::Derived && column.field->name.ends_with("SysUpTime");
     two_directions_ |= column.field->element.pen == pen::kReverse;
-    for (size_t direction = 0; direction < cells_.size(); ++direction)
-      cells_[direction].push_back(cell(column, static_cast<Direction>(direction), slot, numbering));
+    const bool flags = column.field->role == Role::Flags && slot.length == 2;
+    add(column, slot, flags ? Twin::Wide : Twin::None, numbering);
+    slot.length = 1;
+    if (flags) add(column, slot, Twin::Narrow, numbering);
+  }
+  if (slots_.size() > ColumnSet::kMost)
+    throw std::logic_error("record type " + std::string(type.name) + " has too many elements for a template");
+}
+
+void RecordPlan::add(const Column& column, const Slot& slot, Twin twin, const Numbering& numbering) {
+  slots_.push_back(slot);
+  if (slot.length == kVariableSize) {
+    ++variable_;
+  } else {
+    fixed_size_ += slot.length;
+  }
+  for (size_t direction = 0; direction < cells_.size(); ++direction) {
+    Cell made = cell(column, static_cast<Direction>(direction), slot, numbering);
+    made.twin = twin;
+    if (twin != Twin::None) made.write = nullptr;
+    cells_[direction].push_back(made);
   }
 }
 
 RecordPlan::Cell RecordPlan::cell(const Column& column, Direction direction, const Slot& slot,
                                   const Numbering& numbering) const {
   const Field* field = column.field;
-  Cell result{nullptr, field, column.part, slot.length, false, *number(*field, numbering)};
+  Cell result{nullptr, field, column.part, slot.length, false, Twin::None, *number(*field, numbering)};
   if (field->element.pen == pen::kReverse) result.left_out = direction != Direction::Both;
   if (direction == Direction::Backward && column.part != Part::Derived) {
     if (const auto reverse = find_column(*type_, reverse_name(field->name))) {
@@ -158,11 +168,6 @@ RecordPlan::Cell RecordPlan::cell(const Column& column, Direction direction, con
 }
 
 char* RecordPlan::write_slowly(const Cell& cell, const void* from, size_t longest, char* out, bool& shortened) const {
-  if (cell.field->write != nullptr) {  // fewer octets than its type has: the lowest ones
-    std::array<char, 16> whole;
-    const char* end = cell.field->write(from, whole.data());
-    return end == whole.data() ? out : put_bytes(out, end - cell.length, cell.length);
-  }
   Scratch scratch;
   const Value value = cell.field->read(from, scratch);
   if (value.kind == Value::Kind::Absent) return out;
@@ -189,6 +194,14 @@ RecordPlan::Written RecordPlan::write(const RecordRef& record, const Derived& de
     const Cell& cell = cells[index];
     if (cell.left_out) continue;
     const void* from = parts[static_cast<size_t>(cell.part)];
+    if (cell.twin != Twin::None) {
+      std::array<char, 2> flags{};
+      const bool any = cell.field->write(from, flags.data()) != flags.data();
+      if ((cell.twin == Twin::Wide) != (flags[0] != 0) || (!any && !fill)) continue;
+      at = put_bytes(at, flags.data() + 2 - cell.length, cell.length);
+      written.columns.add(index);
+      continue;
+    }
     char* end = cell.write != nullptr ? cell.write(from, at) : write_slowly(cell, from, longest, at, written.shortened);
     if (end == at) {
       if (!fill) continue;

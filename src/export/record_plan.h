@@ -51,14 +51,18 @@ class RecordPlan {
   bool two_directions() const { return two_directions_; }
 
  private:
+  /// TCP flags stand twice in a plan: in one octet, as most collectors read them, and in two where the bits need them.
+  enum class Twin : uint8_t { None, Narrow, Wide };
   struct Cell {
     Field::Writer write;  // null: by way of a Value
     const Field* field;
     Part part;
     uint16_t length;
     bool left_out;  // of this direction
+    Twin twin;
     WireElement item;
   };
+  void add(const Column& column, const Slot& slot, Twin twin, const Numbering& numbering);
   Cell cell(const Column& column, Direction direction, const Slot& slot, const Numbering& numbering) const;
   char* write_slowly(const Cell& cell, const void* from, size_t longest, char* out, bool& shortened) const;
 

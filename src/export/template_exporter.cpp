@@ -27,10 +27,10 @@ size_t slot_of(const ColumnSet& columns) {
 }  // namespace
 
 TemplateExporter::TemplateExporter(const ExportSettings& settings, Link& link)
-    : settings_(settings),
+    : Exporter(settings.live),
+      settings_(settings),
       protocol_(settings.numbering.protocol),
       link_(link),
-      clock_(settings.live),
       most_(link.largest_message()),
       room_(std::max(most_, kBatchOctets)),
       next_id_(kFirstRecordTemplate) {}

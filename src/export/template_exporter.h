@@ -52,7 +52,6 @@ class TemplateExporter final : public Exporter {
   ExportSettings settings_;
   ExportProtocol protocol_;
   Link& link_;
-  ExportClock clock_;
   size_t most_;  // octets of a message
   size_t room_;  // octets that a batch may take
   std::deque<Kind> kinds_;

@@ -35,7 +35,7 @@ uint16_t interface(uint64_t index) {
 
 }  // namespace
 
-V5Exporter::V5Exporter(const ExportSettings& settings, Link& link) : link_(link), clock_(settings.live) {
+V5Exporter::V5Exporter(const ExportSettings& settings, Link& link) : Exporter(settings.live), link_(link) {
   if (settings.sampling > 1) link.session().v5_sampling = static_cast<uint16_t>(kRandomMode | settings.sampling);
 }
 

@@ -31,7 +31,6 @@ class V5Exporter final : public Exporter {
   void release();
 
   Link& link_;
-  ExportClock clock_;
   const RecordType* type_ = nullptr;
   std::optional<FlowView> view_;
   std::array<std::optional<Column>, 9> rows_;

@@ -42,7 +42,9 @@ Target parse_target(std::string_view text, uint16_t default_port) {
   if (target.host.empty() || target.host.find_first_of("/ @") != std::string::npos) refuse(text);
   if (!after.empty() && !after.starts_with(':')) refuse(text);
   if (!after.empty()) target.port = parse_port(after.substr(1), text);
-  if (target.port == 0) throw std::invalid_argument("'" + std::string(text) + "': a port is missing, as in " + target.scheme + "://HOST:2055");
+  if (target.port == 0)
+    throw std::invalid_argument("'" + std::string(text) + "': a port is missing, as in " + target.scheme +
+                                "://HOST:2055");
   return target;
 }
 
