@@ -27,11 +27,11 @@ std::unique_ptr<Exporter> make_exporter(const ExportSettings& settings, Link& li
 }
 
 void Exporter::foresee(const RecordRef& record) {
-  const FlowView view(*record.type);
+  const FlowNumbers view(*record.type);
   clock_.note(view.start_ms(record), view.end_ms(record));
 }
 
-FlowView::FlowView(const RecordType& type)
+FlowNumbers::FlowNumbers(const RecordType& type)
     : packets_(find_column(type, "packetDeltaCount")),
       octets_(find_column(type, "octetDeltaCount")),
       reverse_packets_(find_column(type, "reversePacketDeltaCount")),
@@ -42,7 +42,7 @@ FlowView::FlowView(const RecordType& type)
   if (!end_) end_ = start_;
 }
 
-uint64_t FlowView::number(const RecordRef& record, const std::optional<Column>& column) {
+uint64_t FlowNumbers::number(const RecordRef& record, const std::optional<Column>& column) {
   if (!column) return 0;
   const void* from = column->part == Part::Common ? static_cast<const void*>(record.common) : record.body;
   // By the writer, as it is the shorter way: the number stands big-endian.
@@ -54,7 +54,7 @@ uint64_t FlowView::number(const RecordRef& record, const std::optional<Column>& 
   return size == 0 ? 0 : __builtin_bswap64(number) >> (64 - 8 * size);
 }
 
-Told FlowView::told(const RecordRef& record) const {
+Told FlowNumbers::told(const RecordRef& record) const {
   return {1, number(record, packets_) + number(record, reverse_packets_),
           number(record, octets_) + number(record, reverse_octets_)};
 }

@@ -27,9 +27,9 @@ struct ExportSettings {
 };
 
 /// What exporters read of flow records, whichever columns they export: found by name, absent in other types.
-class FlowView {
+class FlowNumbers {
  public:
-  explicit FlowView(const RecordType& type);
+  explicit FlowNumbers(const RecordType& type);
   bool is_flow() const { return packets_.has_value(); }
   Told told(const RecordRef& record) const;
   uint64_t reverse_packets(const RecordRef& record) const { return number(record, reverse_packets_); }

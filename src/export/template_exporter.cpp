@@ -43,7 +43,7 @@ TemplateExporter::Kind& TemplateExporter::kind(const RecordType& type) {
                                   [&type](const auto& one) { return one.first == &type; });
   const Template columns =
       given != settings_.templates.end() ? given->second : default_template(type, settings_.numbering, nullptr);
-  Kind& made = kinds_.emplace_back(Kind{RecordPlan(type, columns, settings_.numbering), FlowView(type), {}, {}});
+  Kind& made = kinds_.emplace_back(Kind{RecordPlan(type, columns, settings_.numbering), FlowNumbers(type), {}, {}});
   return made;
 }
 

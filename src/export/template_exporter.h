@@ -31,7 +31,7 @@ class TemplateExporter final : public Exporter {
   };
   struct Kind {  // of records
     RecordPlan plan;
-    FlowView view;
+    FlowNumbers view;
     std::deque<Layout> layouts;
     std::array<Layout*, 64> recent{};  // by a hash of the columns
   };

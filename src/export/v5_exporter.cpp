@@ -41,7 +41,7 @@ V5Exporter::V5Exporter(const ExportSettings& settings, Link& link) : Exporter(se
 
 bool V5Exporter::begin(const RecordType& type) {
   if (type_ == &type) return true;
-  FlowView view(type);
+  FlowNumbers view(type);
   if (!view.is_flow()) return false;
   type_ = &type;
   view_ = view;

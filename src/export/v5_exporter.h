@@ -32,7 +32,7 @@ class V5Exporter final : public Exporter {
 
   Link& link_;
   const RecordType* type_ = nullptr;
-  std::optional<FlowView> view_;
+  std::optional<FlowNumbers> view_;
   std::array<std::optional<Column>, 9> rows_;
   MessageBatch batch_;
   size_t message_at_ = 0;

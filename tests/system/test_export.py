@@ -1,0 +1,234 @@
+"""What is exported, as collectors of others read it: tshark, nfcapd, nfacctd. Sums are those of the JSON records."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import harness
+from harness import CAPTURES, ProbeTest, run, run_probe
+
+CAPTURE_NAMES = ("real/http.pcap", "real/dns.pcap", "real/icmp.pcap", "made/qinq.pcap", "made/tcp.pcap")
+PROTOCOLS = {6: "TCP", 17: "UDP", 1: "ICMP"}
+
+
+def capture(name):
+    return os.path.join(CAPTURES, *name.split("/"))
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_udp(port):
+    """Until somebody has bound the port: the system's own table says so."""
+    wanted = f"0100007F:{port:04X}"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with open("/proc/net/udp", encoding="ascii") as table:
+            if wanted in table.read():
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"nobody listens to UDP port {port}")
+
+
+def one_way_sums(records):
+    """(packets, octets) of all flows, both directions, and the number of one-way flows."""
+    packets = octets = ways = 0
+    for flow in records:
+        forth, forth_octets, back, back_octets = harness.counters(flow)
+        packets += forth + back
+        octets += forth_octets + back_octets
+        ways += 1 + (back > 0)
+    return packets, octets, ways
+
+
+class ExportTest(ProbeTest):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def all_records(self, path, *args):
+        done = run_probe("-r", path, *args)
+        self.assertEqual(done.status, 0, done.stderr)
+        return done.records
+
+    def flow_records(self, path, *args):
+        return [record for record in self.all_records(path, *args) if record["record"] == "flow"]
+
+    def export(self, path, *args):
+        done = run("probe", "-r", path, *args)
+        self.assertEqual(done.status, 0, done.stderr)
+        return done
+
+    def start(self, *command):
+        log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
+        self.addCleanup(log.close)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self.addCleanup(lambda: process.poll() is not None or process.kill())
+        return process, log
+
+    def end(self, process, log):
+        process.send_signal(signal.SIGINT)
+        process.wait(harness.TIMEOUT)
+        log.seek(0)
+        return log.read()
+
+
+class Nfcapd(ExportTest):
+    def received(self, name, *args):
+        port = free_port()
+        process, log = self.start("nfcapd", "-w", self.folder, "-p", str(port), "-b", "127.0.0.1", "-t", "3600")
+        wait_for_udp(port)
+        self.export(capture(name), "-n", f"udp://127.0.0.1:{port}", *args)
+        time.sleep(0.5)
+        said = self.end(process, log)
+        for line in said.splitlines():
+            self.assertNotRegex(line, r"(?i)corrupt|malformed|unknown|unexpected|warn|skip", said)
+        sums = re.search(r"Flows: (\d+), Packets: (\d+), Bytes: (\d+), Sequence Errors: (\d+), Bad Packets: (\d+)", said)
+        return tuple(int(number) for number in sums.groups())
+
+    def test_sums_and_sequence(self):
+        for name in CAPTURE_NAMES:
+            records = self.all_records(capture(name))
+            packets, octets, ways = one_way_sums(record for record in records if record["record"] == "flow")
+            ways += sum(record["record"] != "flow" for record in records)  # nfcapd counts transactions among its flows
+            for args in (("-V", "9"), ("-V", "10", "--uniflow")):
+                with self.subTest(capture=name, args=args):
+                    self.assertEqual(self.received(name, *args), (ways, packets, octets, 0, 0))
+            with self.subTest(capture=name, args="biflow"):
+                self.assertEqual(self.received(name, "-V", "10")[1:], (packets, octets, 0, 0))
+
+    def test_v5(self):
+        flows = [flow for flow in self.flow_records(capture("real/http.pcap")) if "sourceIPv4Address" in flow]
+        packets, octets, ways = one_way_sums(flows)
+        self.assertEqual(self.received("real/http.pcap", "-V", "5"), (ways, packets, octets, 0, 0))
+
+    def test_v9_with_both_directions_in_one_record(self):
+        packets, octets, _ = one_way_sums(self.flow_records(capture("real/http.pcap")))
+        template = "%IPV4_SRC_ADDR %IPV4_DST_ADDR %L4_SRC_PORT %L4_DST_PORT %PROTOCOL %IN_BYTES %IN_PKTS %OUT_BYTES %OUT_PKTS " \
+                   "%FIRST_SWITCHED %LAST_SWITCHED"
+        self.assertEqual(self.received("real/http.pcap", "-V", "9", "-T", template)[1:], (packets, octets, 0, 0))
+
+
+class Nfacctd(ExportTest):
+    def test_every_one_way_flow(self):
+        for version in ("9", "10"):
+            for name in ("real/http.pcap", "made/tcp.pcap"):
+                with self.subTest(version=version, capture=name):
+                    self.check(version, name)
+
+    def check(self, version, name):
+        port = free_port()
+        output = os.path.join(self.folder, f"nfacctd.{version}.{os.path.basename(name)}")
+        config = os.path.join(self.folder, "nfacctd.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print\nprint_refresh_time: 1\n"
+                       f"print_output: json\nprint_output_file: {output}\nprint_output_file_append: true\n"
+                       "aggregate: src_host, dst_host, src_port, dst_port, proto, tcpflags\n")
+        process, log = self.start("nfacctd", "-f", config)
+        wait_for_udp(port)
+        self.export(capture(name), "-n", f"udp://127.0.0.1:{port}", "-V", version, "--uniflow")
+        time.sleep(2.5)
+        said = self.end(process, log)
+        for line in said.splitlines():
+            self.assertNotRegex(line, r"^(WARN|ERROR)", said)
+        with open(output, encoding="utf-8") as lines:
+            found = [json.loads(line) for line in lines]
+        # nfacctd adds up what has the same key: two flows of one 5-tuple are one row.
+        expected = {}
+        for flow in self.flow_records(capture(name)):
+            if flow["protocolIdentifier"] != 6:
+                continue
+            source, destination = harness.ends(flow)
+            forth, forth_octets, back, back_octets = harness.counters(flow)
+            for key, packets, octets in (((source, destination, flow["tcpControlBits"]), forth, forth_octets),
+                                         ((destination, source, flow["reverseTcpControlBits"]), back, back_octets)):
+                if packets:
+                    before = expected.get(key, (0, 0))
+                    expected[key] = (before[0] + packets, before[1] + octets)
+        got = {((row["ip_src"], row["port_src"]), (row["ip_dst"], row["port_dst"]), int(row["tcp_flags"])):
+               (row["packets"], row["bytes"]) for row in found if row["ip_proto"] == "tcp"}
+        self.assertEqual(got, expected)
+
+
+class Tshark(ExportTest):
+    def test_an_ipfix_file_without_a_warning(self):
+        for name in CAPTURE_NAMES:
+            for args in ((), ("--uniflow",), ("--pen", "32473")):
+                with self.subTest(capture=name, args=args):
+                    path = os.path.join(self.folder, "export.ipfix")
+                    self.export(capture(name), "-n", f"file:{path}", *args)
+                    done = subprocess.run(["tshark", "-r", path, "-V"], capture_output=True, text=True,
+                                          timeout=harness.TIMEOUT, check=True)
+                    self.assertNotRegex(done.stdout, r"(?i)malformed|expert info|no template found|unexpected flow sequence")
+                    flows = self.flow_records(capture(name))
+                    packets, octets, ways = one_way_sums(flows)
+                    self.assertIn("FlowSequence", done.stdout)
+                    counted = sum(int(number) for number in re.findall(r"(?m)^ +Octets: (\d+)", done.stdout))
+                    if args == ("--uniflow",):
+                        self.assertEqual(counted, octets)
+                        self.assertEqual(len(re.findall(r"(?m)^ +Octets: ", done.stdout)), ways)
+                    self.assertGreater(packets, 0)
+
+
+class Usage(ExportTest):
+    def refused(self, *args):
+        done = run("probe", "-r", capture("real/http.pcap"), *args)
+        self.assert_refused(done, 2)
+        return done.stderr
+
+    def test_unknown_element_is_refused_with_the_nearest(self):
+        said = self.refused("-n", "udp://127.0.0.1:9", "-T", "%IPV4_SRC_ADDR %IN_BITES")
+        self.assertIn("IN_BITES", said)
+        self.assertIn("IN_BYTES", said)
+
+    def test_impossible_elements_are_refused(self):
+        self.assertIn("--pen", self.refused("-n", "udp://127.0.0.1:9", "-T", "communityId"))
+        self.assertIn("NetFlow v9", self.refused("-n", "udp://127.0.0.1:9", "-V", "9", "-T", "communityId"))
+        self.assertIn("v5", self.refused("-n", "udp://127.0.0.1:9", "-V", "5", "-T", "%IN_BYTES"))
+        self.assertIn("--uniflow", self.refused("-n", "udp://127.0.0.1:9", "--uniflow", "-T", "%OUT_BYTES"))
+
+    def test_bad_collectors_are_refused(self):
+        for collector, word in (("smoke:signals", "udp://HOST:PORT"), ("udp://127.0.0.1", "port"), ("udp://127.0.0.1:0", "65535"),
+                                ("udp://:99", "HOST:PORT"), ("file:", "path")):
+            with self.subTest(collector=collector):
+                self.assertIn(word, self.refused("-n", collector))
+        self.assertIn("-V 10", self.refused("-n", "file:x.ipfix", "-V", "9"))
+        self.assertIn("--pen", self.refused("-n", "udp://127.0.0.1:9", "--elements", "own"))
+
+    def test_nobody_listens(self):
+        done = run("probe", "-r", capture("real/http.pcap"), "-n", f"udp://127.0.0.1:{free_port()}")
+        self.assertEqual(done.status, 1, done.stderr)
+        self.assertIn("nobody listens", done.stderr.splitlines()[-1])
+
+    def test_a_file_that_cannot_be_made(self):
+        done = run("probe", "-r", capture("real/http.pcap"), "-n", f"file:{self.folder}/no/x.ipfix")
+        self.assertEqual(done.status, 1)
+        self.assertIn("no/x.ipfix", done.stderr.splitlines()[-1])
+
+
+class Several(ExportTest):
+    def test_in_turns_and_all(self):
+        flows = self.flow_records(capture("real/http.pcap"))
+        _, _, ways = one_way_sums(flows)
+        for args, each in ((("-a",), ways), ((), None)):
+            with self.subTest(args=args):
+                files = [os.path.join(self.folder, f"{index}.ipfix") for index in range(2)]
+                self.export(capture("real/http.pcap"), "--uniflow", "-n", f"file:{files[0]}", "-n", f"file:{files[1]}", *args)
+                counts = []
+                for path in files:
+                    done = subprocess.run(["tshark", "-r", path, "-V"], capture_output=True, text=True,
+                                          timeout=harness.TIMEOUT, check=True)
+                    counts.append(len(re.findall(r"(?m)^ +Octets: ", done.stdout)))
+                if each is not None:
+                    self.assertEqual(counts, [each, each])
+                else:
+                    self.assertEqual(sum(counts), ways)
+                    self.assertTrue(all(count > 0 for count in counts), counts)
