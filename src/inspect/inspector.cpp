@@ -165,7 +165,8 @@ void Inspector::describe(uint32_t handle, EndReason, FlowRecord& record) {
     return;
   }
   State& told = state(handle);
-  put(told.application, record);
+  // A slice of a flow that is not decided yet may be all that is ever told of it.
+  put(told.dpi != nullptr ? ndpi_->so_far(*told.dpi) : told.application, record);
   if (told.session && told.session->parser) record.transactions = std::exchange(told.session->told, 0);
 }
 

@@ -252,6 +252,10 @@ void Ndpi::decide(Flow& flow) {
 
 Application Ndpi::conclude(Flow& flow) {
   decide(flow);
+  return so_far(flow);
+}
+
+Application Ndpi::so_far(const Flow& flow) {
   uint16_t client_score = 0;
   uint16_t server_score = 0;
   return {.name = name_of(flow),

@@ -48,6 +48,9 @@ class Ndpi {
   /// nDPI cannot read - packets cut by the capture, later fragments - is passed over and not counted.
   bool show(Flow& flow, Bytes ip_packet, int64_t time_us, bool from_initiator);
 
+  /// What is known by now ("Unknown": nothing); decides nothing. For a flow that is told before it has ended.
+  Application so_far(const Flow& flow);
+
   /// What is known; when it is undecided, guessed by ports and addresses as ndpiReader does at a flow's end. This
   /// decides: later packets are ignored.
   Application conclude(Flow& flow);

@@ -207,7 +207,9 @@ TEST(NdpiAdapter, WhatIsDecidedStays) {
   Ndpi::Flow* flow = ndpi.open(ip_protocol::kUdp);
   const Blob query = there().udp(40000, 53).payload(tools::dns_query(1, "www.example.org")).bytes();
   const Blob answer = back().udp(53, 40000).payload(tools::dns_answer(1, "www.example.org", "192.0.2.1")).bytes();
+  EXPECT_EQ(ndpi.so_far(*flow).name, "Unknown");
   EXPECT_FALSE(ndpi.show(*flow, query, 0, true)) << "the answer is still to come";
+  EXPECT_EQ(ndpi.so_far(*flow).name, "DNS");
   EXPECT_TRUE(ndpi.show(*flow, answer, 0, false));
   EXPECT_TRUE(ndpi.show(*flow, query, 0, true));
   EXPECT_EQ(ndpi.conclude(*flow).name, "DNS");
