@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kTimeoutUs = 5'000'000;   // after the last repetition
 constexpr int64_t kLongestUs = 15'000'000;  // from the first query, however often it is repeated
 constexpr int64_t kSkewUs = 10;             // a response may be captured before its query
-constexpr size_t kMaxWaiting = 1024;        // queries of one flow that wait for a response
+constexpr size_t kMaxWaiting = 512;         // queries of one flow that wait for a response
 constexpr unsigned kMaxBroken = 8;          // messages in a row that are none: then this is not DNS
 constexpr uint8_t kUdp = 17;
 constexpr uint16_t kPorts[] = {53};
