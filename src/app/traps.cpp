@@ -18,9 +18,9 @@ double share(uint64_t part, uint64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
-/// 0.123 as "12 %", 0.0012 as "0.12 %".
+/// 0.123 as "12 %", 0.0012 as "0.12 %", 0.999 as "100 %".
 std::string percent(double part) {
-  return fmt::format("{:.2g} %", part * 100);
+  return part < 0.095 ? fmt::format("{:.2g} %", part * 100) : fmt::format("{:.0f} %", part * 100);
 }
 
 }  // namespace

@@ -59,7 +59,10 @@ LiveSource::LiveSource(const Interface& interface, const LiveOptions& options)
 }
 
 ReadResult LiveSource::read(std::span<Frame> burst) {
-  if (ring_.close_block()) take_statistics();
+  if (ring_.close_block()) {
+    const std::lock_guard lock(statistics_);
+    take_statistics();
+  }
   if (!ring_.open_block()) {
     const ReadStatus status = wait();
     if (status != ReadStatus::More) return {0, status};
@@ -112,16 +115,15 @@ ReadStatus LiveSource::wait() {
 }
 
 SourceDrops LiveSource::drops() const {
+  const std::lock_guard lock(statistics_);
   take_statistics();
-  return {.kernel = kernel_drops_.load(std::memory_order_relaxed),
-          .loopback_copies = loopback_copies_.get(),
-          .offered = offered_.load(std::memory_order_relaxed)};
+  return {.kernel = kernel_drops_, .loopback_copies = loopback_copies_.get(), .offered = offered_};
 }
 
 void LiveSource::take_statistics() const {
   const PacketSocket::Statistics fresh = socket_.take_statistics();
-  kernel_drops_.fetch_add(fresh.dropped, std::memory_order_relaxed);
-  offered_.fetch_add(fresh.offered, std::memory_order_relaxed);
+  kernel_drops_ += fresh.dropped;
+  offered_ += fresh.offered;
 }
 
 // The kernel numbers the sockets of a group in the order in which they join, and a socket can only join once it is

@@ -1,9 +1,9 @@
 // Live capture on one interface: the kernel's ring, walked in place, one for each worker.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -49,8 +49,9 @@ class LiveSource final : public Source {
   PacketSocket socket_;
   TpacketRing ring_;
   bool down_ = false;
-  mutable std::atomic<uint64_t> kernel_drops_{0};  // any thread may fetch both from the kernel
-  mutable std::atomic<uint64_t> offered_{0};
+  mutable std::mutex statistics_;  // any thread may fetch both from the kernel, which then forgets them
+  mutable uint64_t kernel_drops_ = 0;
+  mutable uint64_t offered_ = 0;
   Counter loopback_copies_;
   std::string error_;
 };

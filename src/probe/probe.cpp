@@ -173,10 +173,8 @@ ProbeTotals Probe::totals() const {
       totals.records += flows->records.get();
       totals.evicted += flows->evicted.get();
     }
-    if (settings_.live) {
-      for (const Input& input : worker->inputs()) totals.offered += input.source->drops().offered;
-    }
     const SourceDrops drops = worker->source_drops();
+    totals.offered += drops.offered;
     totals.kernel_drops += drops.kernel;
     totals.loopback_copies += drops.loopback_copies;
     totals.filtered += drops.filtered;

@@ -154,19 +154,29 @@ void Worker::name_flows(int64_t first_us) {
 }
 
 void Worker::note_sources() {
-  SourceDrops sum;
+  uint64_t filtered = 0;
   uint64_t position = 0;
+  for (const Input& input : inputs_) {
+    if (!settings_.live) filtered += input.source->drops().filtered;
+    position += input.source->position();
+  }
+  filtered_.set(filtered);
+  position_.set(position);
+}
+
+/// Live the kernel is asked, once for all of it, so that what was dropped and what was offered are of one moment. A
+/// file's sources follow one another: what they say is noted by the worker.
+SourceDrops Worker::source_drops() const {
+  SourceDrops sum;
+  sum.filtered = filtered_.get();
+  if (!settings_.live) return sum;
   for (const Input& input : inputs_) {
     const SourceDrops drops = input.source->drops();
     sum.kernel += drops.kernel;
     sum.loopback_copies += drops.loopback_copies;
-    sum.filtered += drops.filtered;
-    position += input.source->position();
+    sum.offered += drops.offered;
   }
-  kernel_drops_.set(sum.kernel);
-  loopback_copies_.set(sum.loopback_copies);
-  filtered_.set(sum.filtered);
-  position_.set(position);
+  return sum;
 }
 
 unsigned Worker::owner(const Packet& packet) const {

@@ -56,7 +56,7 @@ class Worker {
   /// Any thread: bytes of the input read, and what its sources dropped, as of the last burst; packets handed to others;
   /// those dropped because a ring was full.
   const Counter& position() const { return position_; }
-  SourceDrops source_drops() const { return {kernel_drops_.get(), loopback_copies_.get(), filtered_.get()}; }
+  SourceDrops source_drops() const;
   const Counter& handed_over() const { return handed_over_; }
   const Counter& handover_dropped() const { return handover_dropped_; }
 
@@ -94,8 +94,6 @@ class Worker {
   bool named_ = false;
   uint32_t reads_after_stop_ = 0;
   Counter position_;
-  Counter kernel_drops_;
-  Counter loopback_copies_;
   Counter filtered_;
   Counter handed_over_;
   Counter handover_dropped_;

@@ -367,3 +367,13 @@ class Traps(LiveTest):
             self.link.send(path)
         self.expect(r"\d+ TCP or UDP checksums of about \d+ that were checked are wrong.*ethtool -K mc-recv tx off")
         self.end(process)
+
+    def test_drops(self):
+        packets = [(0, frames.udp("10.0.0.1", 1 + number, "10.0.0.2", 9, bytes(1400))) for number in range(2000)]
+        process = self.start()
+        with harness.scratch_file(frames.pcap(packets)) as path:
+            process.send_signal(signal.SIGSTOP)
+            self.link.send(path, "--topspeed", "--loop", "100")
+            process.send_signal(signal.SIGCONT)
+        self.expect(r"\d+ % of the packets of the last seconds were dropped \(\d+\) because the kernel's ring was full.*--workers 2")
+        self.end(process)
