@@ -37,10 +37,6 @@ void declare_exports(CLI::App& app, ExportOptions& options) {
       ->check(CLI::Range(1U, kMostSeconds))
       ->capture_default_str()
       ->type_name("SECONDS");
-  app.add_option("--drain", options.drain_s, "at the end wait at most so long until the collectors have taken all")
-      ->check(CLI::Range(0U, kMostSeconds))
-      ->capture_default_str()
-      ->type_name("SECONDS");
 }
 
 }  // namespace microcloud

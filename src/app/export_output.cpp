@@ -8,8 +8,6 @@
 namespace microcloud {
 namespace {
 
-constexpr uint32_t kMostV5Sampling = 0x3fff;
-
 /// Never 0, which RFC 7011 keeps for what is of no one domain; the same in every run of a probe.
 uint32_t domain_of(const std::string& probe_id) {
   uint32_t hash = 2166136261U;  // FNV-1a
@@ -79,14 +77,10 @@ ExportPlan export_plan(const ExportOptions& options, const std::string& probe_id
   settings.live = live;
   settings.domain = options.has_domain ? options.domain : domain_of(probe_id);
   settings.template_refresh_s = options.template_refresh_s;
-  settings.sampling = options.sampling;
   plan.collectors = options.collectors;
   plan.to_all = options.all_collectors;
-  plan.drain_s = options.drain_s;
   if (options.version == 5 && !options.templates.empty())
     throw UsageError("-T: NetFlow v5 has one layout; templates go with -V 9 or -V 10");
-  if (options.version == 5 && options.sampling > kMostV5Sampling)
-    throw UsageError("-S: NetFlow v5 tells rates up to " + std::to_string(kMostV5Sampling) + "; use -V 9 or -V 10");
   parse_templates(options, settings);
   choose_directions(settings);
   for (const std::string& collector : options.collectors) {

@@ -23,11 +23,9 @@ struct ExportOptions {
   uint32_t domain = 0;
   bool has_domain = false;
   uint32_t template_refresh_s = 60;
-  uint32_t drain_s = 30;
-  uint32_t sampling = 1;
 
   /// Whether records go anywhere by -n: `none` stands alone.
-  bool exports() const { return !collectors.empty() && collectors.front() != "none"; }
+  bool exports() const { return !collectors.empty() && collectors != std::vector<std::string>{"none"}; }
 };
 
 /// Checks all that can be checked without opening anything. Throws UsageError.

@@ -12,14 +12,9 @@ namespace {
 constexpr std::string_view kFile = "file:";
 constexpr const char* kAccepted = "udp://HOST:PORT, file:PATH, none";
 
-uint16_t default_port(std::string_view text) {
-  return text.starts_with("udp:") ? uint16_t{0} : text.starts_with("tls:") ? uint16_t{4740} : uint16_t{4739};
-}
-
 std::unique_ptr<Link> open_link(const std::string& text) {
   if (text.starts_with(kFile)) return std::make_unique<FileLink>(text, text.substr(kFile.size()));
-  const Target target = parse_target(text, default_port(text));
-  return std::make_unique<UdpLink>(text, target);
+  return std::make_unique<UdpLink>(text, parse_target(text));
 }
 
 }  // namespace
@@ -38,11 +33,11 @@ void check_collector(const std::string& text, ExportProtocol protocol) {
   }
   if (text.find("://") == std::string::npos)
     throw std::invalid_argument("'" + text + "' is no collector; accepted: " + kAccepted);
-  const Target target = parse_target(text, default_port(text));
+  const Target target = parse_target(text);
   if (target.scheme != "udp") throw std::invalid_argument("'" + text + "' is no collector; accepted: " + kAccepted);
 }
 
-Exports::Exports(const ExportPlan& plan) : to_all_(plan.to_all), drain_s_(plan.drain_s), live_(plan.settings.live) {
+Exports::Exports(const ExportPlan& plan) : to_all_(plan.to_all), live_(plan.settings.live) {
   for (const std::string& text : plan.collectors) {
     check_collector(text, plan.settings.numbering.protocol);
     auto link = open_link(text);
@@ -83,9 +78,8 @@ void Exports::flush() {
 
 void Exports::finish() {
   if (!begun_) begin(nullptr);
-  const SteadyTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(drain_s_);
   for (const auto& collector : collectors_) collector->exporter->finish();
-  for (const auto& collector : collectors_) collector->link->finish(deadline);
+  for (const auto& collector : collectors_) collector->link->finish();
 }
 
 std::string Exports::error() const {

@@ -13,7 +13,6 @@ namespace microcloud {
 struct ExportPlan {
   std::vector<std::string> collectors;  // as -n gives them
   bool to_all = false;                  // each record to every collector; else each flow's records to one of them
-  uint32_t drain_s = 30;
   ExportSettings settings;
 };
 
@@ -41,7 +40,6 @@ class Exports {
 
   std::vector<std::unique_ptr<Collector>> collectors_;
   bool to_all_;
-  uint32_t drain_s_;
   bool live_;
   bool begun_ = false;
 };

@@ -56,7 +56,7 @@ void FileLink::send(MessageBatch& batch) {
   batch.clear();
 }
 
-void FileLink::finish(SteadyTime) {
+void FileLink::finish() {
   counters_.up.set(0);
 }
 

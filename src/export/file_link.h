@@ -13,7 +13,7 @@ class FileLink final : public Link {
   void start(Opening& opening) override;
   size_t largest_message() const override;
   void send(MessageBatch& batch) override;
-  void finish(SteadyTime deadline) override;
+  void finish() override;
   std::string error() const override { return error_; }
 
  private:

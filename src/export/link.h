@@ -32,8 +32,8 @@ class Link {
   virtual void send(MessageBatch& batch) = 0;
   /// Sends what is held, notices what broke, connects again when it is time.
   virtual void progress(SteadyTime) {}
-  /// No more will come. Waits, at most until `deadline`, until all was taken, and closes.
-  virtual void finish(SteadyTime deadline) = 0;
+  /// No more will come: lets out what is held, and closes.
+  virtual void finish() = 0;
   /// Failed for good (a file that cannot be written), or what the collector did not take in the end. Else empty.
   virtual std::string error() const { return {}; }
   /// Whether templates must be repeated, as their receiver may have missed them.

@@ -24,7 +24,7 @@ class KeepingLink final : public Link {
     }
     batch.clear();
   }
-  void finish(SteadyTime) override {}
+  void finish() override {}
   bool forgets() const override { return true; }
 
   std::vector<std::string> messages;

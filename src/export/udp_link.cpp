@@ -29,13 +29,17 @@ void UdpLink::send(MessageBatch& batch) {
     session_.stamp(at, info);
     sizes_.push_back(info.size);
     at += info.size;
-    counters_.count_sent(info);
   }
-  sender_.send(batch.bytes.data(), sizes_, [&](size_t which) {
+  failed_.assign(batch.messages.size(), false);
+  sender_.send(batch.bytes.data(), sizes_, [this](size_t which) { failed_[which] = true; });
+  for (size_t which = 0; which < batch.messages.size(); ++which) {
     const MessageInfo& info = batch.messages[which];
-    counters_.sent.set(counters_.sent.get() - info.told.records);
-    counters_.lose(ExportLoss::SendFailed, info.told);
-  });
+    if (failed_[which]) {
+      counters_.lose(ExportLoss::SendFailed, info.told);
+    } else {
+      counters_.count_sent(info);
+    }
+  }
   batch.clear();
 }
 
@@ -43,7 +47,7 @@ void UdpLink::progress(SteadyTime) {
   counters_.refused.add(sender_.take_refusals());
 }
 
-void UdpLink::finish(SteadyTime) {
+void UdpLink::finish() {
   // The answer that nobody listens comes after what it answers.
   std::this_thread::sleep_for(std::chrono::milliseconds(10));
   counters_.refused.add(sender_.take_refusals());

@@ -16,7 +16,7 @@ class UdpLink final : public Link {
   size_t largest_message() const override { return most_; }
   void send(MessageBatch& batch) override;
   void progress(SteadyTime now) override;
-  void finish(SteadyTime deadline) override;
+  void finish() override;
   std::string error() const override { return error_; }
   bool forgets() const override { return true; }
 
@@ -24,6 +24,7 @@ class UdpLink final : public Link {
   UdpSender sender_;
   size_t most_;
   std::vector<uint32_t> sizes_;
+  std::vector<bool> failed_;  // of the batch at hand
   std::string error_;
 };
 

@@ -23,10 +23,10 @@ uint16_t parse_port(std::string_view text, std::string_view whole) {
 
 }  // namespace
 
-Target parse_target(std::string_view text, uint16_t default_port) {
+Target parse_target(std::string_view text) {
   const size_t colon = text.find("://");
   if (colon == std::string_view::npos || colon == 0) refuse(text);
-  Target target{std::string(text.substr(0, colon)), {}, default_port};
+  Target target{std::string(text.substr(0, colon)), {}, 0};
   std::string_view rest = text.substr(colon + 3);
   std::string_view after;
   if (rest.starts_with('[')) {

@@ -25,9 +25,8 @@ struct Target {
   uint16_t port = 0;
 };
 
-/// Throws std::invalid_argument: what is wrong and what is accepted. `default_port`: where none is given; 0: it must
-/// be.
-Target parse_target(std::string_view text, uint16_t default_port);
+/// Throws std::invalid_argument: what is wrong and what is accepted.
+Target parse_target(std::string_view text);
 
 /// All addresses of the host, by the system's preference. Throws std::runtime_error.
 std::vector<SocketAddress> resolve(const Target& target, int socket_type);

@@ -203,6 +203,11 @@ class Usage(ExportTest):
         self.assertIn("-V 10", self.refused("-n", "file:x.ipfix", "-V", "9"))
         self.assertIn("--pen", self.refused("-n", "udp://127.0.0.1:9", "--elements", "own"))
 
+    def test_none_stands_alone(self):
+        for order in (("none", "udp://127.0.0.1:9"), ("udp://127.0.0.1:9", "none")):
+            done = run("probe", "-r", capture("real/http.pcap"), "-n", order[0], "-n", order[1])
+            self.assert_refused(done, 2, "-n", "'none' stands alone")
+
     def test_nobody_listens(self):
         done = run("probe", "-r", capture("real/http.pcap"), "-n", f"udp://127.0.0.1:{free_port()}")
         self.assertEqual(done.status, 1, done.stderr)
