@@ -5,8 +5,8 @@
 
 namespace microcloud {
 
-Fragments::Id Fragments::id_of(const Packet& packet) {
-  Id id{};
+FragmentId Fragments::id_of(const Packet& packet) {
+  FragmentId id{};
   const size_t size = packet.fragment_version == 4 ? 4 : 16;
   const uint8_t* source = packet.frame + packet.fragment_at;
   std::memcpy(&id.ends[0], source, size);
@@ -55,7 +55,7 @@ void Fragments::set_free(Datagram& datagram, const Packet& first) {
 }
 
 Fragments::Verdict Fragments::resolve(Packet& packet) {
-  const Id id = id_of(packet);
+  const FragmentId id = id_of(packet);
   auto found = datagrams_.find(id);
   if (found == datagrams_.end()) {
     if (datagrams_.size() >= kMostDatagrams) pushed_out_ += forget_oldest();

@@ -7,8 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/hash.h"
-#include "packet/packet.h"
+#include "flow/fragment_id.h"
 
 namespace microcloud {
 
@@ -24,7 +23,8 @@ class Fragments {
 
   /// `keep_bytes`: later fragments are wanted with their bytes, also those that waited. Beyond kMostHeldOctets they
   /// are metered without.
-  explicit Fragments(HashSeed seed, bool keep_bytes = false) : datagrams_(16, Hasher{seed}), keep_bytes_(keep_bytes) {}
+  explicit Fragments(HashSeed seed, bool keep_bytes = false)
+      : datagrams_(16, FragmentIdHash{seed}), keep_bytes_(keep_bytes) {}
 
   enum class Verdict : uint8_t {
     Meter,  // its key is complete now
@@ -43,21 +43,6 @@ class Fragments {
   size_t held() const { return held_; }
 
  private:
-  struct Id {
-    std::array<uint64_t, 4> ends;  // source, destination
-    uint32_t identification;
-    uint8_t version;
-    uint8_t protocol;
-    bool operator==(const Id&) const = default;
-  };
-  struct Hasher {
-    HashSeed seed;
-    size_t operator()(const Id& id) const {
-      return hash_words(
-          seed, id.ends[0], id.ends[1], id.ends[2], id.ends[3],
-          static_cast<uint64_t>(id.identification) << 16 | static_cast<uint64_t>(id.version) << 8 | id.protocol);
-    }
-  };
   struct Waiting {
     Packet packet;
     std::vector<uint8_t> frame;  // its bytes, if they are kept
@@ -71,14 +56,14 @@ class Fragments {
     std::vector<Waiting> waiting;
   };
 
-  static Id id_of(const Packet& packet);
+  static FragmentId id_of(const Packet& packet);
   static void adopt(const Datagram& datagram, Packet& packet);
   std::vector<uint8_t> bytes_of(const Packet& packet);
   void set_free(Datagram& datagram, const Packet& first);
   uint64_t forget_oldest();
 
-  std::unordered_map<Id, Datagram, Hasher> datagrams_;
-  std::deque<Id> by_age_;
+  std::unordered_map<FragmentId, Datagram, FragmentIdHash> datagrams_;
+  std::deque<FragmentId> by_age_;
   bool keep_bytes_;
   std::vector<Waiting> free_;                // set free, to be taken
   std::vector<std::vector<uint8_t>> taken_;  // frames of packets that were taken

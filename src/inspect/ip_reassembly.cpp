@@ -102,7 +102,7 @@ bool IpReassembly::read_part(const Packet& fragment, Bytes frame, Part& part) {
   return true;
 }
 
-IpReassembly::ByAge::iterator IpReassembly::datagram_of(const Id& id, uint32_t tick_ms) {
+IpReassembly::ByAge::iterator IpReassembly::datagram_of(const FragmentId& id, uint32_t tick_ms) {
   if (const auto found = datagrams_.find(id); found != datagrams_.end()) return found->second;
   if (datagrams_.size() >= kMostDatagrams) {
     if (!by_age_.front().refused) counters_.lost.add(NotJoined::PushedOut);

@@ -9,8 +9,7 @@
 
 #include "base/counter.h"
 #include "base/cursor.h"
-#include "base/hash.h"
-#include "packet/packet.h"
+#include "flow/fragment_id.h"
 
 namespace microcloud {
 
@@ -44,7 +43,7 @@ class IpReassembly {
     Counter held_bytes;
   };
 
-  explicit IpReassembly(HashSeed seed) : datagrams_(16, Hasher{seed}) {}
+  explicit IpReassembly(HashSeed seed) : datagrams_(16, FragmentIdHash{seed}) {}
 
   /// `fragment` as decode() left it (not Whole), `frame` what was captured of it. True when it was the last one
   /// missing: `joined` is the whole datagram then, decoded to its innermost packet, with the time of this fragment. It
@@ -58,28 +57,13 @@ class IpReassembly {
   const Counters& counters() const { return counters_; }
 
  private:
-  struct Id {
-    std::array<uint64_t, 4> ends;  // source, destination
-    uint32_t identification;
-    uint8_t version;
-    uint8_t protocol;
-    bool operator==(const Id&) const = default;
-  };
-  struct Hasher {
-    HashSeed seed;
-    size_t operator()(const Id& id) const {
-      return hash_words(
-          seed, id.ends[0], id.ends[1], id.ends[2], id.ends[3],
-          static_cast<uint64_t>(id.identification) << 16 | static_cast<uint64_t>(id.version) << 8 | id.protocol);
-    }
-  };
   struct Piece {
     uint32_t from;  // offset in the datagram's payload
     uint32_t size;
     uint32_t at;  // in Datagram::bytes
   };
   struct Datagram {
-    Id id;
+    FragmentId id;
     uint32_t tick_ms = 0;
     bool refused = false;       // kept until its time is over, so that its other fragments are not taken for a new one
     uint32_t total = 0;         // of the payload, 0: the last fragment has not come
@@ -91,7 +75,7 @@ class IpReassembly {
   using ByAge = std::list<Datagram>;
   /// One fragment, read again from its own header on.
   struct Part {
-    Id id;
+    FragmentId id;
     Bytes head;  // what stands before the fragmented payload, without a fragment header
     Bytes payload;
     uint32_t octets;  // of the payload, on the wire
@@ -103,7 +87,7 @@ class IpReassembly {
   static bool read_part_v4(Cursor in, Part& part);
   static bool read_part_v6(Cursor in, Part& part);
   bool add_one(const Packet& fragment, Bytes frame, Packet& joined);
-  ByAge::iterator datagram_of(const Id& id, uint32_t tick_ms);
+  ByAge::iterator datagram_of(const FragmentId& id, uint32_t tick_ms);
   bool place(Datagram& datagram, const Part& part);
   bool make_whole(const Datagram& datagram);
   void refuse(Datagram& datagram, NotJoined reason);
@@ -113,7 +97,7 @@ class IpReassembly {
   bool decode_whole(const Packet& last, Packet& joined);
 
   ByAge by_age_;  // the oldest first
-  std::unordered_map<Id, ByAge::iterator, Hasher> datagrams_;
+  std::unordered_map<FragmentId, ByAge::iterator, FragmentIdHash> datagrams_;
   size_t bytes_ = 0;
   std::vector<uint8_t> whole_;
   Counters counters_;
