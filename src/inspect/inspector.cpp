@@ -58,7 +58,6 @@ FlowObserver::Watch Inspector::opened(const FlowView& flow) {
     opened.dpi = ndpi_->open(transport);
     if (opened.dpi == nullptr) counters_.no_memory.add();
   }
-  opened.decided = opened.dpi == nullptr;
   if (mask != 0) {
     opened.session = std::make_unique<Session>();
     opened.session->candidates = mask;
@@ -94,7 +93,7 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
 FlowObserver::Watch Inspector::settle(uint32_t handle) {
   State& settled = state(handle);
   const bool reading = settled.session && settled.session->reading;
-  if (settled.session && !reading && !settled.session->parser) settled.session.reset();
+  if (settled.session && !reading && settled.session->protocol == nullptr) settled.session.reset();
   if (settled.dpi != nullptr || settled.session) return {handle, settled.dpi != nullptr || reading};
   if (!settings_.applications || settled.application.name.empty()) {
     free_state(handle);
@@ -121,7 +120,6 @@ uint32_t Inspector::intern(const Application& application) {
 void Inspector::conclude(State& state) {
   if (state.dpi == nullptr) return;
   state.application = ndpi_->conclude(*state.dpi);
-  state.decided = true;
   ndpi_->close(std::exchange(state.dpi, nullptr));
 }
 
@@ -167,7 +165,7 @@ void Inspector::describe(uint32_t handle, EndReason, FlowRecord& record) {
   State& told = state(handle);
   // A slice of a flow that is not decided yet may be all that is ever told of it.
   put(told.dpi != nullptr ? ndpi_->so_far(*told.dpi) : told.application, record);
-  if (told.session && told.session->parser) record.transactions = std::exchange(told.session->told, 0);
+  if (told.session && told.session->protocol != nullptr) record.transactions = std::exchange(told.session->told, 0);
 }
 
 void Inspector::closed(uint32_t handle) {

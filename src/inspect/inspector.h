@@ -65,7 +65,6 @@ class Inspector final : public FlowObserver {
     Application application;
     std::unique_ptr<Session> session;
     uint32_t next_free = 0;
-    bool decided = false;  // application is final
   };
   static constexpr uint32_t kDecided = 1U << 31;  // the handle is a place in verdicts_, no state is left
 

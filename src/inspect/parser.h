@@ -14,7 +14,8 @@ namespace microcloud {
 /// Whether a flow speaks a protocol, judged by its first payloads.
 enum class Verdict : uint8_t { Unsure, Mine, NotMine };
 
-/// What a parser says after each segment: it wants more, needs no more of this flow, or cannot be right about it.
+/// What a parser says after each segment: it wants more; has told all and needs no more of this flow (it is gone then);
+/// or cannot be right about it, and is shown no more but the end.
 enum class Status : uint8_t { More, Done, Malformed };
 
 /// Why no more comes.
@@ -57,7 +58,7 @@ class Parser {
     static_cast<void>(now_us);
     static_cast<void>(dialogue);
   }
-  /// After the last segment, also when on_data() answered Done or Malformed before: what is pending is told now.
+  /// After the last segment, also when on_data() answered Malformed before: what is pending is told now.
   virtual void on_end(FlowOver why, int64_t now_us, Dialogue& dialogue) {
     static_cast<void>(why);
     static_cast<void>(now_us);

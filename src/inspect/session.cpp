@@ -133,8 +133,13 @@ void Inspector::give(Session& session, const Segment& segment) {
   Talk talk(*this, session);
   const Status status = session.parser->on_data(segment, talk);
   if (status == Status::More) return;
-  if (status == Status::Malformed) counters_.malformed.add();
   session.reading = false;
+  if (status == Status::Malformed) {
+    counters_.malformed.add();
+    return;
+  }
+  stop_listening(session);
+  session.parser.reset();
 }
 
 void Inspector::stop_listening(Session& session) {

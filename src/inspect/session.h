@@ -19,12 +19,12 @@ struct Inspector::Session {
 
   Common common;  // source is the initiator
   uint64_t candidates = 0;
-  const Protocol* protocol = nullptr;
-  std::unique_ptr<Parser> parser;
-  bool reading = true;        // wants more
-  uint32_t transactions = 0;  // of the flow; the last one's index
-  uint32_t told = 0;          // of the slice
-  size_t listener = 0;        // its place in listening_, once it has a parser
+  const Protocol* protocol = nullptr;  // once recognised
+  std::unique_ptr<Parser> parser;      // until it is done
+  bool reading = true;                 // wants more
+  uint32_t transactions = 0;           // of the flow; the last one's index
+  uint32_t told = 0;                   // of the slice
+  size_t listener = 0;                 // the parser's place in listening_
   std::optional<TcpStream> from_initiator, from_responder;
   std::vector<EarlySegment> early;
   size_t early_bytes = 0;

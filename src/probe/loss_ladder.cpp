@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace microcloud {
 namespace {
 
@@ -22,6 +24,40 @@ void tell_packets(const Probe& probe, const ProbeTotals& totals, MetricsPage& pa
   page.counter("microcloud_probe_octets_total", "Bytes of all frames read, as on the wire.", {}, totals.read_octets);
   page.counter("microcloud_probe_handed_over_packets_total", "Packets that belonged to another worker.", {},
                totals.handed_over);
+}
+
+/// What was looked into, and what parsers did not get to see or could not read.
+void tell_inspection(const Probe& probe, MetricsPage& page) {
+  uint64_t shown = 0, recognised = 0, transactions = 0, malformed = 0, gaps = 0, missing = 0, no_memory = 0, joined = 0;
+  std::array<uint64_t, static_cast<size_t>(NotJoined::kCount)> not_joined{};
+  for (const auto& worker : probe.workers()) {
+    const Inspector* inspector = worker->inspector();
+    if (inspector == nullptr) continue;
+    const InspectCounters& of = inspector->counters();
+    shown += of.shown.get();
+    recognised += of.recognised.get();
+    transactions += of.transactions.get();
+    malformed += of.malformed.get();
+    no_memory += of.no_memory.get();
+    gaps += of.streams.gaps.get();
+    missing += of.streams.missing.get();
+    joined += inspector->reassembly().joined.get();
+    for (size_t at = 0; at < not_joined.size(); ++at)
+      not_joined[at] += inspector->reassembly().lost.get(static_cast<NotJoined>(at));
+  }
+  page.counter("microcloud_probe_shown_packets_total", "Packets shown to nDPI.", {}, shown);
+  page.counter("microcloud_probe_recognised_flows_total", "Flows whose protocol has a parser.", {}, recognised);
+  page.counter("microcloud_probe_transactions_total", "Records of parsers.", {}, transactions);
+  page.counter("microcloud_probe_malformed_flows_total", "Flows that their parser gave up.", {}, malformed);
+  page.counter("microcloud_probe_unnamed_flows_total", "Flows that there was no memory to name the application of.", {},
+               no_memory);
+  page.counter("microcloud_probe_tcp_gaps_total", "Holes in TCP streams that parsers read.", {}, gaps);
+  page.counter("microcloud_probe_tcp_missing_octets_total", "Octets in those holes.", {}, missing);
+  page.counter("microcloud_probe_joined_datagrams_total", "IP fragments put together for parsers.", {}, joined);
+  for (size_t at = 0; at < not_joined.size(); ++at) {
+    page.counter("microcloud_probe_not_joined_datagrams_total", "Fragmented datagrams that parsers did not get.",
+                 {{"reason", not_joined_name(static_cast<NotJoined>(at))}}, not_joined[at]);
+  }
 }
 
 }  // namespace
@@ -59,6 +95,7 @@ void tell_metrics(const Probe& probe, MetricsPage& page) {
   page.counter("microcloud_probe_evicted_flows_total", "Flows ended early because the table was full.", {},
                totals.evicted);
   page.counter("microcloud_probe_records_total", "Records made, of every type.", {}, totals.records_put);
+  tell_inspection(probe, page);
 }
 
 std::string progress_line(const ProbeTotals& now, const ProbeTotals& before, double seconds, bool live) {

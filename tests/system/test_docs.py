@@ -10,7 +10,7 @@ import unittest
 import harness
 from harness import run
 
-PAGES = ("docs/probe.md", "docs/first-steps.md", "README.md")
+PAGES = ("docs/probe.md", "docs/first-steps.md", "docs/collectors.md", "README.md")
 
 
 def page(name):
