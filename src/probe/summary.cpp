@@ -146,6 +146,7 @@ void Summary::add(const Common& common, const FlowRecord& flow) {
   grow(all_);
   grow(protocols_[common.protocol]);
   if (common.has_ports) grow(services_[static_cast<uint32_t>(common.protocol) << 16 | common.destination_port]);
+  if (flow.application) grow(applications_[std::string(*flow.application)]);
 
   HostSums& source = hosts_[common.source];
   source.sent += flow.octets;
@@ -184,9 +185,10 @@ std::string Summary::text(const std::string& title, const ProbeTotals& totals) c
   const auto services = services_.largest(kRows);
   if (!services.empty())
     append_sums_table(out, "Services (responder's port)", named(services, service_text), all_.octets);
-  if (!tunnels_.empty())
-    append_sums_table(out, "Encapsulations", named(tunnels_, [](const std::string& name) { return name; }),
-                      all_.octets);
+  const auto as_it_is = [](const std::string& name) { return name; };
+  if (const auto applications = applications_.largest(kRows); !applications.empty())
+    append_sums_table(out, "Applications (nDPI)", named(applications, as_it_is), all_.octets);
+  if (!tunnels_.empty()) append_sums_table(out, "Encapsulations", named(tunnels_, as_it_is), all_.octets);
 
   const auto hosts = hosts_.largest(kRows);
   if (!hosts.empty())

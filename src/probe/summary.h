@@ -30,7 +30,7 @@ class Summary {
   std::string text(const std::string& title, const ProbeTotals& totals) const;
 
  private:
-  static constexpr size_t kMostHosts = 100'000, kMostServices = 100'000;
+  static constexpr size_t kMostHosts = 100'000, kMostServices = 100'000, kMostApplications = 10'000;
 
   struct AddressHash {
     size_t operator()(const IpAddress& address) const;
@@ -43,7 +43,8 @@ class Summary {
   };
 
   TopList<IpAddress, HostSums, AddressHash> hosts_{kMostHosts};
-  TopList<uint32_t, TrafficSums> services_{kMostServices};  // protocol << 16 | responder's port
+  TopList<uint32_t, TrafficSums> services_{kMostServices};             // protocol << 16 | responder's port
+  TopList<std::string, TrafficSums> applications_{kMostApplications};  // as nDPI names them
   std::map<uint8_t, TrafficSums> protocols_;
   std::map<std::string, TrafficSums> tunnels_;  // bounded: by the types' names joined, most kMostTunnelKinds
   TrafficSums all_;

@@ -29,6 +29,7 @@ void add(Summary& summary, uint8_t source, uint8_t destination, uint64_t octets,
   flow.reverse_octets = reverse_octets;
   flow.reverse_packets = reverse_octets / 100;
   flow.slice = slice;
+  if (destination == 9) flow.application = "TLS.Example";
   flow.tunnels.push(Tunnel::Vlan);
   flow.tunnels.push(Tunnel::Gre);
   summary.add(common, flow);
@@ -57,6 +58,7 @@ TEST(Summary, HostsServicesProtocolsAndTunnelsAddUp) {
   EXPECT_EQ(line(text, "10.0.0.2"), "10.0.0.2 1 2.00 k 0");
   EXPECT_EQ(line(text, "tcp 2"), "tcp 2 90 9.00 k 100.0%");
   EXPECT_EQ(line(text, "tcp/443").substr(0, 7), "tcp/443");
+  EXPECT_EQ(line(text, "TLS.Example"), "TLS.Example 2 90 9.00 k 100.0%");
   EXPECT_EQ(line(text, "vlan > gre"), "vlan > gre 2 90 9.00 k 100.0%");
 }
 
