@@ -71,9 +71,16 @@ class LiveTest : public testing::Test {
     for (const char* const which : {"all", "default"}) {
       std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + which + "/disable_ipv6") << 1;
     }
-    if (!run("ip link add v0 type veth peer name v1") || !run("ip link set v0 up") || !run("ip link set v1 up")) {
+    if (!run("ip link add v0 type veth peer name v1") || !run("ip link set v0 up") || !run("ip link set v1 up") ||
+        !wait_for_link()) {
       GTEST_SKIP() << "no veth pair could be made";
     }
+  }
+
+  /// The kernel takes note of a link that came up a little later, and until then an end may drop what it is to send.
+  static bool wait_for_link() {
+    return run("for n in $(seq 100); do ip link show v0 | grep -q 'state UP' && ip link show v1 | grep -q 'state UP' && "
+               "exit 0; sleep 0.05; done; exit 1");
   }
 
   static bool run(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
