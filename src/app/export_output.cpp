@@ -77,10 +77,15 @@ ExportPlan export_plan(const ExportOptions& options, const std::string& probe_id
   settings.live = live;
   settings.domain = options.has_domain ? options.domain : domain_of(probe_id);
   settings.template_refresh_s = options.template_refresh_s;
+  settings.sampling = options.sampling;
   plan.collectors = options.collectors;
   plan.to_all = options.all_collectors;
   if (options.version == 5 && !options.templates.empty())
     throw UsageError("-T: NetFlow v5 has one layout; templates go with -V 9 or -V 10");
+  constexpr uint32_t kMostInV5 = (1U << 14) - 1;
+  if (options.version == 5 && options.sampling > kMostInV5)
+    throw UsageError("-S: NetFlow v5 can tell one packet in " + std::to_string(kMostInV5) +
+                     " at most; -V 9 and -V 10 tell more");
   parse_templates(options, settings);
   choose_directions(settings);
   for (const std::string& collector : options.collectors) {

@@ -23,6 +23,7 @@ struct ExportOptions {
   uint32_t domain = 0;
   bool has_domain = false;
   uint32_t template_refresh_s = 60;
+  uint32_t sampling = 1;  // of -S
 
   /// Whether records go anywhere by -n: `none` stands alone.
   bool exports() const { return !collectors.empty() && collectors != std::vector<std::string>{"none"}; }

@@ -20,7 +20,8 @@ void declare(CLI::App& app, InspectOptions& options) {
   app.add_flag("--no-dpi", options.no_dpi,
                "look into no payload: applications are not named, and protocols not read unless --plugins says which");
   app.add_option("--plugins", options.plugins,
-                 "protocols that are read, with commas between them: " + known_plugins() + "; or all, or none")
+                 "protocols that are read, with commas between them: " + known_plugins() +
+                     "; or all, or none (default: all, with --no-dpi or -S none)")
       ->delimiter(',')
       ->type_name("LIST");
   app.add_option("--ndpi-protocols", options.ndpi_protocols,
@@ -28,7 +29,7 @@ void declare(CLI::App& app, InspectOptions& options) {
       ->type_name("FILE");
 }
 
-InspectSettings inspect_settings(const InspectOptions& options) {
+InspectSettings inspect_settings(const InspectOptions& options, bool sampled) {
   InspectSettings settings;
   settings.applications = !options.no_dpi;
   if (options.no_dpi && !options.ndpi_protocols.empty())
@@ -36,7 +37,8 @@ InspectSettings inspect_settings(const InspectOptions& options) {
   settings.ndpi_protocols = options.ndpi_protocols;
   const auto all = protocols();
   std::vector<std::string> names = options.plugins;
-  if (names.empty()) names = {options.no_dpi ? "none" : "all"};
+  // Of sampled packets a parser would tell of answers that never came, as they were not looked at.
+  if (names.empty()) names = {options.no_dpi || sampled ? "none" : "all"};
   for (const std::string& name : names) {
     if (name == "none" && names.size() == 1) break;
     if (name == "all" && names.size() == 1) {

@@ -16,7 +16,7 @@ struct InspectOptions {
 };
 
 void declare(CLI::App& app, InspectOptions& options);
-/// Throws UsageError: a protocol that there is not.
-InspectSettings inspect_settings(const InspectOptions& options);
+/// `sampled`: packets are missing on purpose. Throws UsageError: a protocol that there is not.
+InspectSettings inspect_settings(const InspectOptions& options, bool sampled);
 
 }  // namespace microcloud

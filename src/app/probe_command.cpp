@@ -80,6 +80,11 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(0U, 262'144U))
       ->capture_default_str()
       ->type_name("BYTES");
+  app.add_option("-S,--sampling", options.exports.sampling,
+                 "meter one packet in N, chosen at random: counters are of those, and records and exports tell N")
+      ->check(CLI::Range(1U, 1U << 24))
+      ->capture_default_str()
+      ->type_name("N");
   app.add_option("--workers", options.workers, "threads that meter; live: of each interface")
       ->check(CLI::Range(1U, 64U))
       ->capture_default_str()
@@ -181,7 +186,9 @@ ProbeSettings probe_settings(const Options& options) {
   settings.flows.active_ms = options.active_s * 1000;
   settings.flows.idle_ms = options.idle_s * 1000;
   settings.flows.seed = HashSeed::random();
-  settings.inspect = inspect_settings(options.inspect);
+  settings.sampling = options.exports.sampling;
+  if (settings.live) settings.sampling_seed = HashSeed::random().a;
+  settings.inspect = inspect_settings(options.inspect, settings.sampling > 1);
   settings.inspect.seed = settings.flows.seed;
   settings.probe_id = options.probe_id.empty() ? host_name() : options.probe_id;
   return settings;

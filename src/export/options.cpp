@@ -26,8 +26,23 @@ void add_template(SetWriter& sets, ExportProtocol protocol, uint16_t id, uint16_
 
 constexpr uint16_t kSystemScope = 1;  // NetFlow v9
 constexpr uint16_t kObservationDomain = 149;
-constexpr uint8_t kRandomSampling = 2;       // samplingAlgorithm (35)
+constexpr uint16_t kSamplingInterval = 34, kSamplingAlgorithm = 35;
+constexpr uint8_t kRandomSampling = 2;       // samplingAlgorithm
 constexpr uint16_t kRandomOneOutOfMany = 3;  // selectorAlgorithm (304): random n out of N
+
+/// The interval twice, as nfcapd 1.7.1 wants it without the algorithm, and later ones with it.
+void append_sampling(SetWriter& sets, const ExportSettings& settings, uint16_t scope) {
+  const ExportProtocol protocol = settings.numbering.protocol;
+  const OptionColumn columns[] = {{scope, 4}, {kSamplingInterval, 4}, {kSamplingAlgorithm, 1}};
+  add_template(sets, protocol, kSamplingTemplate, 1, columns);
+  RecordBytes sampling;
+  sampling.add(settings.domain).add(settings.sampling).add(kRandomSampling);
+  sets.add(SetKind::Data, kSamplingTemplate, sampling.bytes());
+  add_template(sets, protocol, kIntervalTemplate, 1, std::span(columns).first(2));
+  RecordBytes interval;
+  interval.add(settings.domain).add(settings.sampling);
+  sets.add(SetKind::Data, kIntervalTemplate, interval.bytes());
+}
 
 void append_v9_options(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters) {
   constexpr auto kV9 = ExportProtocol::NetflowV9;
@@ -39,12 +54,7 @@ void append_v9_options(SetWriter& sets, const ExportSettings& settings, const Ex
       .add(counters.messages.get())
       .add(counters.data_records.get());
   sets.add(SetKind::Data, kStatisticsTemplate, statistics.bytes());
-  if (settings.sampling <= 1) return;
-  static constexpr OptionColumn kSampling[] = {{kSystemScope, 4}, {34, 4}, {35, 1}};
-  add_template(sets, kV9, kSamplingTemplate, 1, kSampling);
-  RecordBytes sampling;
-  sampling.add(settings.domain).add(settings.sampling).add(kRandomSampling);
-  sets.add(SetKind::Data, kSamplingTemplate, sampling.bytes());
+  if (settings.sampling > 1) append_sampling(sets, settings, kSystemScope);
 }
 
 void append_ipfix_statistics(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters) {
@@ -59,12 +69,8 @@ void append_ipfix_statistics(SetWriter& sets, const ExportSettings& settings, co
 }
 
 void append_ipfix_sampling(SetWriter& sets, const ExportSettings& settings) {
-  // Twice: as collectors have long known it, and as PSAMP tells it (RFC 5477).
-  static constexpr OptionColumn kClassic[] = {{kObservationDomain, 4}, {34, 4}, {35, 1}};
-  add_template(sets, ExportProtocol::Ipfix, kSamplingTemplate, 1, kClassic);
-  RecordBytes classic;
-  classic.add(settings.domain).add(settings.sampling).add(kRandomSampling);
-  sets.add(SetKind::Data, kSamplingTemplate, classic.bytes());
+  append_sampling(sets, settings, kObservationDomain);
+  // And as PSAMP tells it (RFC 5477).
   static constexpr OptionColumn kSelector[] = {{302, 8}, {304, 2}, {309, 4}, {310, 4}};
   add_template(sets, ExportProtocol::Ipfix, kSelectorTemplate, 1, kSelector);
   RecordBytes selector;

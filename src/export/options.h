@@ -9,11 +9,12 @@ namespace microcloud {
 /// Templates of the options have these numbers, those of records follow.
 inline constexpr uint16_t kStatisticsTemplate = 256;
 inline constexpr uint16_t kSamplingTemplate = 257;
-inline constexpr uint16_t kSelectorTemplate = 258;
-inline constexpr uint16_t kTypesTemplate = 259;
-inline constexpr uint16_t kFirstRecordTemplate = 260;
+inline constexpr uint16_t kIntervalTemplate = 258;
+inline constexpr uint16_t kSelectorTemplate = 259;
+inline constexpr uint16_t kTypesTemplate = 260;
+inline constexpr uint16_t kFirstRecordTemplate = 261;
 
-/// Templates and data: what was exported and lost (RFC 7011, 4.1 to 4.3), and how packets were sampled (RFC 5477).
+/// Templates and data: what was exported and lost (RFC 7011, 4.1 to 4.3), and how packets were sampled (and RFC 5477).
 void append_options(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters);
 
 /// Templates and data of RFC 5610 for every enterprise element of every record type.

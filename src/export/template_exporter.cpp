@@ -41,8 +41,11 @@ TemplateExporter::Kind& TemplateExporter::kind(const RecordType& type) {
   }
   const auto given = std::find_if(settings_.templates.begin(), settings_.templates.end(),
                                   [&type](const auto& one) { return one.first == &type; });
-  const Template columns =
+  Template columns =
       given != settings_.templates.end() ? given->second : default_template(type, settings_.numbering, nullptr);
+  // Of a probe that samples nothing it would be 0 in records that have a column for everything.
+  if (!columns.fixed && settings_.sampling <= 1)
+    std::erase_if(columns.columns, [](const Column& column) { return column.field->name == "samplingInterval"; });
   Kind& made = kinds_.emplace_back(Kind{RecordPlan(type, columns, settings_.numbering), FlowNumbers(type), {}, {}});
   return made;
 }

@@ -44,10 +44,10 @@ TEST_F(TemplateExporterTest, IpfixTemplateAndBiflow) {
   ASSERT_EQ(found.size(), 2U);
   // Header: version, length, export time, sequence (two records: statistics, a type), domain. Then the template set.
   EXPECT_EQ(hex(found[0]), hex(bytes("000a 0034 3b9aca01 00000002 0a0b0c0d"
-                                     "0002 0024 0104 0006"
+                                     "0002 0024 0105 0006"
                                      "0008 0004  0007 0002  0001 0008  8001 0008 00007279  0098 0008  001b 0010")));
   EXPECT_EQ(hex(found[1]), hex(bytes("000a 0042 3b9aca01 00000002 0a0b0c0d"
-                                     "0104 0032 0a000001 0fa0 00000000000003e8 00000000000007d0 000000e8d4a51000"
+                                     "0105 0032 0a000001 0fa0 00000000000003e8 00000000000007d0 000000e8d4a51000"
                                      "00000000000000000000000000000000")));
 }
 
@@ -57,7 +57,7 @@ TEST_F(TemplateExporterTest, NoReverseElementsInAOneWayFlow) {
   flow.reverse_packets = flow.reverse_octets = 0;
   const auto found = messages({flow});
   ASSERT_EQ(found.size(), 2U);
-  EXPECT_EQ(hex(found[0].substr(16)), hex(bytes("0002 000c 0104 0001 0001 0008")));
+  EXPECT_EQ(hex(found[0].substr(16)), hex(bytes("0002 000c 0105 0001 0001 0008")));
 }
 
 TEST_F(TemplateExporterTest, UniflowSwapsTheEnds) {
@@ -81,9 +81,9 @@ TEST_F(TemplateExporterTest, V9HeaderUptimeAndPadding) {
   ASSERT_EQ(found.size(), 2U);
   // count 1; uptime: an hour and the second that the header tells; sequence counts messages
   EXPECT_EQ(hex(found[0]), hex(bytes("0009 0001 0036f268 3b9aca01 00000001 0a0b0c0d"
-                                     "0000 001c 0104 0005 0007 0002 0016 0004 0015 0004 0006 0001 e1ac 0040")));
+                                     "0000 001c 0105 0005 0007 0002 0016 0004 0015 0004 0006 0001 e1ac 0040")));
   EXPECT_EQ(hex(found[1]), hex(bytes("0009 0001 0036f268 3b9aca01 00000002 0a0b0c0d"
-                                     "0104 0050 0fa0 0036ee80 0036f45c 1b 616263")) +
+                                     "0105 0050 0fa0 0036ee80 0036f45c 1b 616263")) +
                                std::string(122, '0') + "00");
 }
 
@@ -97,7 +97,7 @@ TEST_F(TemplateExporterTest, TextAndListHaveTheirLengths) {
   flow.list.push(6);
   const auto found = messages({flow});
   ASSERT_EQ(found.size(), 2U);
-  EXPECT_EQ(hex(found[0].substr(16)), hex(bytes("0002 0014 0104 0002 812c ffff 00008b30 0123 ffff")));
+  EXPECT_EQ(hex(found[0].substr(16)), hex(bytes("0002 0014 0105 0002 812c ffff 00008b30 0123 ffff")));
   EXPECT_EQ(hex(found[1].substr(20)),
             "ff012c" + hex(std::string(300, 'x')) + hex(bytes("ff 000d 04 8007 0002 00007ed9 0005 0006")));
 }
@@ -110,8 +110,8 @@ TEST_F(TemplateExporterTest, FlagsBeyondEightBitsTakeTwoOctets) {
   narrow.reverse_packets = wide.reverse_packets = none.reverse_packets = 0;
   const auto found = messages({narrow, wide, none});
   ASSERT_EQ(found.size(), 4U);
-  EXPECT_EQ(hex(found[0].substr(20)), hex(bytes("0104 0001 0006 0001")));
-  EXPECT_EQ(hex(found[1].substr(20)), hex(bytes("0105 0001 0006 0002")));
+  EXPECT_EQ(hex(found[0].substr(20)), hex(bytes("0105 0001 0006 0001")));
+  EXPECT_EQ(hex(found[1].substr(20)), hex(bytes("0106 0001 0006 0002")));
   EXPECT_EQ(hex(found[2].substr(20)), "ff00") << "two records";
   EXPECT_EQ(hex(found[3].substr(20)), "0112");
 }
@@ -175,7 +175,7 @@ TEST_F(TemplateExporterTest, TypesOfEnterpriseElements) {
   ASSERT_FALSE(link_.messages.empty());
   const std::string& opening = link_.messages.front();
   EXPECT_NE(
-      opening.find(bytes("0103 0007 0002  015a 0004 012f 0002 0153 0001 0158 0001 0159 0002 0155 ffff 0154 ffff")),
+      opening.find(bytes("0104 0007 0002  015a 0004 012f 0002 0153 0001 0158 0001 0159 0002 0155 ffff 0154 ffff")),
       std::string::npos);
   EXPECT_NE(opening.find(bytes("00008b30 012c 0d 00 0000 04") + "name" + bytes("06") + "a name"), std::string::npos);
   EXPECT_NE(opening.find(bytes("00007ed9 0007 02 00 0000 04") + "list"), std::string::npos) << "of its items";
@@ -186,7 +186,8 @@ TEST_F(TemplateExporterTest, SamplingIsTold) {
   use(ExportProtocol::Ipfix, "%IN_BYTES");
   messages({TestFlow{}});
   const std::string& opening = link_.messages.front();
-  EXPECT_NE(opening.find(bytes("0a0b0c0d 00000064 02")), std::string::npos);
+  EXPECT_NE(opening.find(bytes("0101 000d 0a0b0c0d 00000064 02")), std::string::npos);
+  EXPECT_NE(opening.find(bytes("0102 000c 0a0b0c0d 00000064")), std::string::npos) << "alone";
   EXPECT_NE(opening.find(bytes("0000000000000001 0003 00000001 00000064")), std::string::npos);
 }
 
@@ -198,7 +199,7 @@ TEST_F(TemplateExporterTest, TemplatesAreRepeated) {
   EXPECT_EQ(link_.messages.size(), before);
   exporter_->flush(std::chrono::steady_clock::now() + std::chrono::seconds(61));
   ASSERT_EQ(link_.messages.size(), before + 2);
-  EXPECT_EQ(hex(link_.messages[before].substr(16)), hex(bytes("0002 000c 0104 0001 0001 0008")));
+  EXPECT_EQ(hex(link_.messages[before].substr(16)), hex(bytes("0002 000c 0105 0001 0001 0008")));
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ TEST(FlowElements, NumbersAndTypesAreThoseOfTheIanaRegistry) {
       {"sourceIPv6Address", {27, DataType::Ipv6}},
       {"destinationIPv6Address", {28, DataType::Ipv6}},
       {"icmpTypeCodeIPv4", {32, DataType::Unsigned16}},
+      {"samplingInterval", {34, DataType::Unsigned32}},
       {"sourceMacAddress", {56, DataType::MacAddress}},
       {"vlanId", {58, DataType::Unsigned16}},
       {"mplsTopLabelStackSection", {70, DataType::OctetArray}},

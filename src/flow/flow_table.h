@@ -25,6 +25,7 @@ struct FlowSettings {
   HashSeed seed;
   uint64_t flow_id_step = 1;         // flow ids are first, first + step, ... (name_flows)
   std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
+  bool sampled = false;              // packets are missing: what only all of them could say is not told
 };
 
 /// The first flow id of a run that begins at this time: 41 bits of milliseconds and 4,096 flows for each of them, so

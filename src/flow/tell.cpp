@@ -36,9 +36,10 @@ void tell_common(Common& common, const FlowHot& hot, const FlowCold& cold) {
   }
 }
 
-void tell_tcp(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, unsigned initiator) {
-  flow.tcp_flags = hot.tcp_flags[initiator];
-  flow.reverse_tcp_flags = hot.tcp_flags[1 - initiator];
+/// What is wrong as soon as packets between were not seen.
+void tell_of_all_packets(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold) {
+  flow.application_latency_us = known_latency(cold.application_latency_us);
+  if (hot.key.protocol != ip_protocol::kTcp) return;
   flow.client_latency_us = known_latency(cold.client_latency_us);
   flow.server_latency_us = known_latency(cold.server_latency_us);
   flow.retransmitted = hot.retransmitted;
@@ -96,8 +97,11 @@ void FlowTable::tell(uint32_t slot, EndReason reason) {
   flow.reverse_octets = hot.octets[1 - initiator];
   flow.reverse_packets = hot.packets[1 - initiator];
   flow.tos = cold.tos;
-  flow.application_latency_us = known_latency(cold.application_latency_us);
-  if (hot.key.protocol == ip_protocol::kTcp) tell_tcp(flow, hot, cold, initiator);
+  if (!settings_.sampled) tell_of_all_packets(flow, hot, cold);
+  if (hot.key.protocol == ip_protocol::kTcp) {
+    flow.tcp_flags = hot.tcp_flags[initiator];
+    flow.reverse_tcp_flags = hot.tcp_flags[1 - initiator];
+  }
   if (common.protocol == ip_protocol::kIcmp) flow.icmp_v4 = common.icmp_type_code;
   if (common.protocol == ip_protocol::kIcmpv6) flow.icmp_v6 = common.icmp_type_code;
   if (cold.port != 0) {

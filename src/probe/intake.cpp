@@ -62,8 +62,8 @@ bool Intake::take_any(FirstHeader first, const FrameBytes& frame, Packet& packet
   return false;
 }
 
-/// Reads the plain packets of a burst, one IP version after the other, and leaves those that decode() must read.
-uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t with_decode, Packet* packets) {
+/// Reads the plain packets of those `taken`, one IP version after the other, and leaves those that decode() must read.
+uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t taken, uint64_t with_decode, Packet* packets) {
   uint64_t v4 = 0, v6 = 0;
   for (size_t at = 0; at < frames.size(); ++at) {
     const Frame& frame = frames[at];
@@ -71,9 +71,9 @@ uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t with_decode,
     v4 |= uint64_t{type == __builtin_bswap16(ether_type::kIpv4)} << at;
     v6 |= uint64_t{type == __builtin_bswap16(ether_type::kIpv6)} << at;
   }
-  uint64_t left = (~(v4 | v6) & (~uint64_t{0} >> (kBurst - frames.size()))) | with_decode;
-  v4 &= ~with_decode;
-  v6 &= ~with_decode;
+  uint64_t left = (~(v4 | v6) & taken) | with_decode;
+  v4 &= taken & ~with_decode;
+  v6 &= taken & ~with_decode;
   for (; v4 != 0; v4 &= v4 - 1) {
     const auto at = static_cast<size_t>(std::countr_zero(v4));
     if (!read_plain<4>(frames[at].data, frames[at].captured, packets[at])) left |= uint64_t{1} << at;
@@ -92,6 +92,14 @@ uint64_t Intake::to_verify(size_t count) {
   const uint32_t turn = (kChecksumOneIn - frames_ % kChecksumOneIn) % kChecksumOneIn;
   frames_ += static_cast<uint32_t>(count);
   return settings_.every_checksum ? ~uint64_t{0} : uint64_t{1} << turn;
+}
+
+/// The frames of a burst that are looked at.
+uint64_t Intake::sample(size_t count) {
+  if (sampler_.takes_all()) return ~uint64_t{0} >> (kBurst - count);
+  const uint64_t taken = sampler_.take(count);
+  counters_.not_sampled.add(count - static_cast<size_t>(std::popcount(taken)));
+  return taken;
 }
 
 size_t Intake::take(FirstHeader first, std::span<const Frame> frames, uint16_t port, Packet* packets) {
@@ -115,8 +123,9 @@ size_t Intake::take(FirstHeader first, std::span<const Frame> frames, uint16_t p
 
   const uint64_t verify = to_verify(frames.size());
   const uint64_t all = ~uint64_t{0} >> (kBurst - frames.size());
-  const uint64_t left = first == FirstHeader::Ethernet ? take_plain(frames, verify & all, packets) : all;
-  uint64_t metered = all;
+  const uint64_t taken = sample(frames.size());
+  const uint64_t left = first == FirstHeader::Ethernet ? take_plain(frames, taken, verify & taken, packets) : taken;
+  uint64_t metered = taken;
   for (uint64_t rest = left; rest != 0; rest &= rest - 1) {
     const auto at = static_cast<size_t>(std::countr_zero(rest));
     const Frame& frame = frames[at];

@@ -8,18 +8,20 @@
 #include "flow/flow_clock.h"
 #include "flow/fragments.h"
 #include "packet/decode.h"
+#include "probe/sampler.h"
 
 namespace microcloud {
 
 /// The first header of a link type that supported() accepts.
 FirstHeader first_header(LinkType type);
 
-/// Read by any thread. read = metered + ignored + handed over and dropped + held (fragments waiting).
+/// Read by any thread. read = metered + ignored + not sampled + handed over and dropped + held (fragments waiting).
 struct IntakeCounters {
   Counter read;
   Counter read_octets;  // as on the wire
   Counter first_us;     // time of the first frame and the latest one, for a summary
   Counter last_us;
+  Counter not_sampled;
   Counters<Ignored> ignored;
   Counters<Anomaly> anomalies;
 };
@@ -32,8 +34,13 @@ class Intake {
     bool every_checksum = false;  // check each TCP and UDP checksum, not one in 64
     bool keep_fragments = false;  // fragments that wait keep their bytes, for reassembly
     HashSeed seed;
+    uint32_t sampling = 1;  // one packet in so many is looked at
+    uint64_t sampling_seed = 0;
   };
-  explicit Intake(const Settings& settings) : settings_(settings), fragments_(settings.seed, settings.keep_fragments) {}
+  explicit Intake(const Settings& settings)
+      : settings_(settings),
+        sampler_(settings.sampling, settings.sampling_seed),
+        fragments_(settings.seed, settings.keep_fragments) {}
 
   /// Decodes a burst; `packets` has room for as many. `port`: which of the probe's interfaces, 0 for a file.
   /// The packets point into the frames.
@@ -49,7 +56,8 @@ class Intake {
   const IntakeCounters& counters() const { return counters_; }
 
  private:
-  uint64_t take_plain(std::span<const Frame> frames, uint64_t with_decode, Packet* packets);
+  uint64_t take_plain(std::span<const Frame> frames, uint64_t taken, uint64_t with_decode, Packet* packets);
+  uint64_t sample(size_t count);
   bool take_any(FirstHeader first, const FrameBytes& frame, Packet& packet);
   uint64_t to_verify(size_t count);
   void count_lost(uint64_t count) {
@@ -57,6 +65,7 @@ class Intake {
   }
 
   Settings settings_;
+  Sampler sampler_;
   FlowClock clock_;
   Fragments fragments_;
   uint32_t frames_ = 0;

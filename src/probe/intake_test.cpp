@@ -47,6 +47,41 @@ class IntakeTest : public testing::Test {
   std::deque<Blob> kept_;
 };
 
+TEST_F(IntakeTest, OfSampledFramesOnlyThoseTakenAreLookedAt) {
+  Intake::Settings settings;
+  settings.sampling = 10;
+  settings.sampling_seed = 3;
+  Intake intake(settings);
+  Sampler sampler(10, 3);
+  const auto arp = tools::Packet().eth("02:00:00:00:00:01", "02:00:00:00:00:02", {.ethertype = 0x0806}).payload("x");
+  uint64_t metered = 0, ignored = 0;
+  for (unsigned burst = 0; burst < 100; ++burst) {
+    std::vector<tools::Packet> frames;
+    for (uint16_t at = 0; at < 60; ++at) frames.push_back(at % 3 == 0 ? arp : udp(static_cast<uint16_t>(at + 1)));
+    take(intake, frames, burst * 1000);
+    const uint64_t taken = sampler.take(60);
+    std::vector<uint16_t> expected, ports;
+    for (uint16_t at = 0; at < 60; ++at) {
+      if ((taken >> at & 1) == 0) continue;
+      if (at % 3 == 0) {
+        ++ignored;
+      } else {
+        expected.push_back(at + 1);
+      }
+    }
+    for (const Packet& packet : packets) ports.push_back(std::max(packet.key.low_port, packet.key.high_port));
+    for (uint16_t& wanted : expected) wanted = std::max<uint16_t>(wanted, 2);
+    EXPECT_EQ(ports, expected);
+    metered += expected.size();
+  }
+  const IntakeCounters& counters = intake.counters();
+  EXPECT_EQ(counters.read.get(), 6000U);
+  EXPECT_EQ(counters.ignored.get(Ignored::Arp), ignored);
+  EXPECT_EQ(counters.not_sampled.get(), 5400U) << "one out of each ten is taken";
+  EXPECT_EQ(metered + ignored, 600U);
+  EXPECT_EQ(counters.last_us.get(), 99'000U) << "time goes on with every frame";
+}
+
 TEST_F(IntakeTest, GivesEachPacketItsTimeAndWhereItCameFrom) {
   Intake intake({});
   port = 3;

@@ -78,6 +78,8 @@ std::vector<LossStage> loss_ladder(const ProbeTotals& totals, bool live) {
     decode.dropped.emplace_back(ignored_name(static_cast<Ignored>(at)), totals.ignored[at]);
     decode.in += totals.ignored[at];
   }
+  decode.dropped.emplace_back("not_sampled", totals.not_sampled);
+  decode.in += totals.not_sampled;
   const LossStage table{"table",
                         decode.out,
                         totals.packets_told,
@@ -90,6 +92,7 @@ std::vector<LossStage> loss_ladder(const ProbeTotals& totals, bool live) {
 void tell_metrics(const Probe& probe, MetricsPage& page) {
   const ProbeTotals totals = probe.totals();
   tell_packets(probe, totals, page);
+  page.gauge("microcloud_probe_sampling_interval", "One packet in so many is metered.", {}, totals.sampling);
   page.gauge("microcloud_probe_flows", "Flows open now.", {}, static_cast<double>(totals.open_flows));
   page.counter("microcloud_probe_flows_total", "Flows begun.", {}, totals.flows);
   page.counter("microcloud_probe_evicted_flows_total", "Flows ended early because the table was full.", {},
@@ -106,7 +109,7 @@ std::string progress_line(const ProbeTotals& now, const ProbeTotals& before, dou
                   rate(now.records_put, before.records_put, seconds));
   std::string lost;
   for (const LossStage& stage : loss_ladder(now, live)) {
-    if (stage.stage == "decode") continue;  // what is not IP is no loss
+    if (stage.stage == "decode") continue;  // what is not IP, or was left out by sampling, is no loss
     for (const auto& [reason, count] : stage.dropped) {
       if (count == 0 || reason == "loopback_copy" || reason == "filter") continue;
       lost += fmt::format("{}{} {} {}", lost.empty() ? "" : ", ", stage.stage, reason, count);

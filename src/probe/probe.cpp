@@ -21,6 +21,7 @@ Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std
   flows.interfaces = settings_.interfaces;
   flows.capacity = std::max(1U, flows.capacity / settings_.workers);
   flows.flow_id_step = settings_.workers;
+  flows.sampled = settings_.sampling > 1;
   for (const std::vector<Input>& list : inputs) {
     for (const Input& input : list) size_ += input.source->size();
   }
@@ -31,15 +32,19 @@ Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std
                           .started_us = settings_.started_us,
                           .intake = {.every_checksum = settings_.every_checksum,
                                      .keep_fragments = !settings_.inspect.protocols.empty(),
-                                     .seed = flows.seed},
+                                     .seed = flows.seed,
+                                     .sampling = settings_.sampling,
+                                     .sampling_seed = settings_.sampling_seed},
                           .inspect = settings_.inspect};
   for (unsigned index = 0; index < settings_.workers; ++index) {
     worker.index = index;
+    worker.intake.sampling_seed = settings_.sampling_seed + index;
     std::vector<Input> own;
     if (!separate_reader && index < inputs.size()) own = std::move(inputs[index]);
     workers_.push_back(
         std::make_unique<Worker>(worker, std::move(own), &flows, outputs_.empty() ? 0 : kRecordRingBytes));
   }
+  worker.intake.sampling_seed = settings_.sampling_seed;
   if (separate_reader) workers_.push_back(std::make_unique<Worker>(worker, std::move(inputs.front()), nullptr, 0));
   if (workers_.size() == 1) return;
 
@@ -94,6 +99,7 @@ bool Probe::drain_records() {
       if (!item) break;
       any = true;
       item->common->probe_id = settings_.probe_id;
+      if (settings_.sampling > 1) item->common->sampling = settings_.sampling;
       for (Output* output : outputs_) output->put({item->type, item->common, item->body});
     }
     worker->records().release();
@@ -131,11 +137,12 @@ void Probe::serve_outputs() {
   for (Output* output : outputs_) output->finish();
 }
 
-/// What is ignored is counted frame by frame, what is read burst by burst: their difference steps back and forth, and a
-/// counter must not.
+/// What is ignored is counted frame by frame, what is read and what is not sampled burst by burst: their difference
+/// steps back and forth, and a counter must not.
 uint64_t Probe::decoded(const ProbeTotals& totals) const {
   const uint64_t ignored = totals.ignored_in_all() - totals.ignored[static_cast<size_t>(Ignored::LostFragment)];
-  const uint64_t now = totals.read > ignored ? totals.read - ignored : 0;
+  const uint64_t out = ignored + totals.not_sampled;
+  const uint64_t now = totals.read > out ? totals.read - out : 0;
   uint64_t before = decoded_.load(std::memory_order_relaxed);
   while (before < now && !decoded_.compare_exchange_weak(before, now, std::memory_order_relaxed)) {
   }
@@ -145,6 +152,7 @@ uint64_t Probe::decoded(const ProbeTotals& totals) const {
 ProbeTotals Probe::totals() const {
   ProbeTotals totals;
   totals.size = size_;
+  totals.sampling = settings_.sampling;
   for (const auto& worker : workers_) {
     totals.records_taken += worker->records().taken();
     totals.record_drops += worker->records().dropped();
@@ -156,6 +164,7 @@ ProbeTotals Probe::totals() const {
     const IntakeCounters& intake = worker->intake();
     totals.read += intake.read.get();
     totals.read_octets += intake.read_octets.get();
+    totals.not_sampled += intake.not_sampled.get();
     for (size_t at = 0; at < std::size(totals.ignored); ++at)
       totals.ignored[at] += intake.ignored.get(static_cast<Ignored>(at));
     for (size_t at = 0; at < std::size(totals.anomalies); ++at)

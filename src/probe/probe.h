@@ -17,7 +17,9 @@ struct ProbeSettings {
   bool live = false;
   int64_t started_us = 0;  // wall clock, for live capture
   bool every_checksum = false;
-  FlowSettings flows;  // capacity is for all workers together
+  uint32_t sampling = 1;       // one packet in so many is metered
+  uint64_t sampling_seed = 0;  // a file is sampled alike each time
+  FlowSettings flows;          // capacity is for all workers together
   InspectSettings inspect;
   std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
   std::string probe_id;
@@ -29,8 +31,10 @@ struct ProbeTotals {
   uint64_t read_octets = 0;
   uint64_t ignored[static_cast<size_t>(Ignored::kCount)] = {};
   uint64_t anomalies[static_cast<size_t>(Anomaly::kCount)] = {};
+  uint64_t not_sampled = 0;
+  uint32_t sampling = 1;
   uint64_t offered = 0;  // live: by the kernel's own count
-  uint64_t decoded = 0;  // read and not ignored; fragments that wait, or lost their first one, are among them
+  uint64_t decoded = 0;  // read, sampled and not ignored; fragments that wait, or lost their first one, are among them
   uint64_t kernel_drops = 0;
   uint64_t loopback_copies = 0;
   uint64_t filtered = 0;
@@ -50,8 +54,8 @@ struct ProbeTotals {
   uint64_t size = 0;
 
   uint64_t ignored_in_all() const;
-  /// Packets that are in flows: all that were read, less those ignored or dropped on the way.
-  uint64_t metered() const { return read - ignored_in_all() - handover_drops; }
+  /// Packets that are in flows: all that were read, less those not sampled, ignored or dropped on the way.
+  uint64_t metered() const { return read - not_sampled - ignored_in_all() - handover_drops; }
 };
 
 class Probe {

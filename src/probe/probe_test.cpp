@@ -133,6 +133,34 @@ TEST(Probe, AFileIsToldAlikeEachTime) {
       << "named by its first frame's time";
 }
 
+TEST(Probe, ASampledFileIsToldAlikeByAnyNumberOfWorkers) {
+  const std::vector<StoredFrame> frames = mixed_traffic(20'000);
+  std::vector<std::string> before;
+  for (const unsigned workers : {1U, 1U, 3U}) {
+    ProbeSettings sampled = settings(workers);
+    sampled.sampling = 10;
+    KeepingOutput output;
+    Probe probe(sampled, one_input(std::make_unique<MemorySource>(frames)), {&output});
+    probe.start();
+    EXPECT_EQ(probe.wait(), "");
+    const ProbeTotals totals = probe.totals();
+    EXPECT_EQ(totals.read, frames.size());
+    EXPECT_EQ(totals.not_sampled, totals.read - totals.read / 10);
+    EXPECT_EQ(output.packets, totals.metered());
+    EXPECT_EQ(totals.metered() + totals.ignored_in_all() + totals.not_sampled, totals.read);
+    for (const auto& kept : output.records) {
+      EXPECT_EQ(kept.common.sampling, 10U);
+      EXPECT_FALSE(kept.flow.client_latency_us || kept.flow.application_latency_us || kept.flow.retransmitted ||
+                   kept.flow.out_of_order)
+          << "what only all packets could say";
+    }
+    if (!before.empty()) {
+      EXPECT_EQ(output.lines(), before);
+    }
+    before = output.lines();
+  }
+}
+
 TEST(Probe, FlowIdsAreUniqueOverAllWorkers) {
   const auto done = run(4, mixed_traffic(20'000));
   std::map<uint64_t, std::string> flows;

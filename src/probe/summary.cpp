@@ -88,6 +88,15 @@ std::string ignored_text(const ProbeTotals& totals) {
   return reasons.empty() ? "" : " (" + reasons + ")";
 }
 
+/// Where every packet went, behind "N read" or "N packets read".
+std::string balance_text(const ProbeTotals& totals) {
+  std::string out;
+  append(out, " = %" PRIu64 " metered + %" PRIu64 " ignored%s", totals.metered(), totals.ignored_in_all(),
+         ignored_text(totals).c_str());
+  if (totals.sampling > 1) append(out, " + %" PRIu64 " not sampled (1 in %u is)", totals.not_sampled, totals.sampling);
+  return out;
+}
+
 void append_sums_table(std::string& out, const char* head, const std::vector<std::pair<std::string, TrafficSums>>& rows,
                        uint64_t all_octets) {
   append(out, "\n%-40s %9s %10s %10s %7s\n", head, "flows", "packets", "bytes", "share");
@@ -174,11 +183,11 @@ std::string Summary::text(const std::string& title, const ProbeTotals& totals) c
     append(out, "\n%s packets/s, %sbit/s on the wire", scaled(static_cast<double>(totals.read) / seconds).c_str(),
            (scaled(static_cast<double>(totals.read_octets) * 8 / seconds) + (seconds > 0 ? " " : "")).c_str());
   }
-  append(out, "\n%" PRIu64 " read = %" PRIu64 " metered + %" PRIu64 " ignored%s", totals.read, totals.metered(),
-         totals.ignored_in_all(), ignored_text(totals).c_str());
+  append(out, "\n%" PRIu64 " read%s", totals.read, balance_text(totals).c_str());
   if (totals.handover_drops > 0) append(out, " + %" PRIu64 " dropped", totals.handover_drops);
   append(out, "\n%" PRIu64 " flows in %" PRIu64 " records", totals.flows, totals.records);
   if (totals.open_flows > 0) append(out, ", %" PRIu64 " open", totals.open_flows);
+  if (totals.sampling > 1) append(out, "\nsampled: what follows is what was metered, about one in %u", totals.sampling);
   out += '\n';
 
   append_sums_table(out, "Protocols", named(protocols_, protocol_text), all_.octets);
@@ -204,8 +213,7 @@ std::string Summary::text(const std::string& title, const ProbeTotals& totals) c
 
 std::string conservation_text(const ProbeTotals& totals) {
   std::string out;
-  append(out, "%" PRIu64 " packets read = %" PRIu64 " metered + %" PRIu64 " ignored%s", totals.read, totals.metered(),
-         totals.ignored_in_all(), ignored_text(totals).c_str());
+  append(out, "%" PRIu64 " packets read%s", totals.read, balance_text(totals).c_str());
   if (totals.handover_drops > 0) append(out, " + %" PRIu64 " dropped between workers", totals.handover_drops);
   append(out, "; %" PRIu64 " flows in %" PRIu64 " records", totals.flows, totals.records);
   if (totals.evicted > 0) append(out, ", %" PRIu64 " ended because the table was full", totals.evicted);

@@ -91,6 +91,12 @@ TEST(Summary, ClosingLineSaysWhereEveryPacketWent) {
         "6 records dropped before the outputs", "bad_ip_checksum 5"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\nin " << text;
   }
+  totals.sampling = 10;
+  totals.not_sampled = 900;
+  EXPECT_NE(conservation_text(totals).find("= 91 metered + 7 ignored (arp 3, fragment_without_first 4) + 900 not "
+                                           "sampled (1 in 10 is) + 2 dropped"),
+            std::string::npos)
+      << conservation_text(totals);
   EXPECT_EQ(conservation_text(ProbeTotals{}), "0 packets read = 0 metered + 0 ignored; 0 flows in 0 records");
 }
 

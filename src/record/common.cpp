@@ -55,6 +55,11 @@ constexpr Field kFields[] = {
     field<&Common::flow_id>("flowId", {"FLOW_ID", pen::kIana, 148},
                             "the same in all slices of a flow; unique in a probe, below 2^53", Role::Identifier),
     field<&probe_id>("probeId", {"", pen::kOwn, 2}, "name of the probe (--probe-id)"),
+    // Not samplingPacketInterval (305), which IANA prefers: that is how many packets are taken in a row. Collectors
+    // know 34, and it says just this.
+    field<&Common::sampling>("samplingInterval", {"SAMPLING_INTERVAL", pen::kIana, 34},
+                             "one packet in so many was metered, and counters are of those; absent: every packet was",
+                             Role::Quantity),
 };
 
 }  // namespace

@@ -21,7 +21,8 @@ struct Common {
   bool has_ports = false;
   std::optional<uint16_t> vlan;  // outermost tag
   uint64_t flow_id = 0;
-  std::string_view probe_id;               // set on the way to the outputs
+  std::string_view probe_id;               // this and `sampling` are set on the way to the outputs
+  std::optional<uint32_t> sampling;        // one packet in so many was metered; nothing: all
   std::optional<uint16_t> icmp_type_code;  // of the flow's first packet: ICMP's Community ID is made of it
 };
 

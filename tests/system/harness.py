@@ -193,7 +193,7 @@ class ProbeTest(unittest.TestCase):
         self.assertEqual(done.status, 0, done.stderr)
         self.assertEqual(len([line for line in done.stderr.splitlines() if not STARTING.match(line)]), 1, done.stderr)
         said = closing_counts(done.stderr)
-        self.assertEqual(said["read"], said["metered"] + sum(said["ignored"].values()) + said["dropped between workers"])
+        self.assertEqual(said["read"], said["metered"] + sum(said["ignored"].values()) + said["not sampled"] + said["dropped between workers"])
         if done.records:
             self.assertEqual(said["metered"], metered_packets(done.records))
 
@@ -244,9 +244,12 @@ def closing_counts(text):
     if sum(by_reason.values()) != int(ignored):
         raise AssertionError(f"the reasons do not add up: {said.group()}")
     dropped = re.search(r"packets dropped by the kernel +(\d+)|(\d+) packets dropped by the kernel", text)
-    between = re.search(r"ignored(?: \([^)]*\))? \+ (\d+) dropped", text)
+    rest = text[said.end():].split(";")[0].split("\n")[0]
+    between = re.search(r"\+ (\d+) dropped", rest)
+    sampled = re.match(r" \+ (\d+) not sampled", rest)
     return {"read": int(read), "metered": int(metered), "ignored": by_reason,
-            "dropped": int(dropped[1] or dropped[2]) if dropped else 0, "dropped between workers": int(between[1]) if between else 0}
+            "dropped": int(dropped[1] or dropped[2]) if dropped else 0, "dropped between workers": int(between[1]) if between else 0,
+            "not sampled": int(sampled[1]) if sampled else 0}
 
 
 def metered_packets(flows):
