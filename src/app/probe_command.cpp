@@ -36,6 +36,7 @@ struct Options {
   uint32_t active_s = 120;
   uint32_t idle_s = 30;
   uint32_t flows = 1'000'000;
+  std::vector<std::string> local_networks;
   uint32_t snap_length = 0;
   uint32_t workers = 1;
   uint32_t loop = 1;
@@ -80,6 +81,12 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(0U, 262'144U))
       ->capture_default_str()
       ->type_name("BYTES");
+  app.add_option(
+         "-L,--local-networks", options.local_networks,
+         "networks that are yours, with commas between them: the summary tells what goes in and out, and of your "
+         "hosts alone")
+      ->delimiter(',')
+      ->type_name("NETWORKS");
   app.add_option("-S,--sampling", options.exports.sampling,
                  "meter one packet in N, chosen at random: counters are of those, and records and exports tell N")
       ->check(CLI::Range(1U, 1U << 24))
@@ -108,6 +115,16 @@ void declare(CLI::App& app, Options& options) {
       "  microcloud probe --config /etc/microcloud/probe.toml --check-config");
 }
 
+PrefixSet local_networks(const Options& options) {
+  PrefixSet networks;
+  try {
+    for (const std::string& text : options.local_networks) networks.add(text);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string("--local-networks: ") + error.what());
+  }
+  return networks;
+}
+
 void check(const Options& options) {
   check_service(options.service);
   const bool live = !options.interfaces.empty();
@@ -119,6 +136,7 @@ void check(const Options& options) {
     throw UsageError("--loop and --realtime go with -r FILE, not with -i");
   if (options.loop != 1 && options.file == "-")
     throw UsageError("--loop: standard input can be read only once; give a file");
+  (void)local_networks(options);
   if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
   if (options.exports.exports()) (void)export_plan(options.exports, "", live);
 }
@@ -299,7 +317,8 @@ int run_probe(int count, char** arguments) {
   if (!options.json.empty()) outputs.push_back((json = std::make_unique<JsonOutput>(options.json)).get());
   if (outputs.empty() && options.exports.collectors.empty()) {
     const auto when = live && isatty(STDOUT_FILENO) != 0 ? SummaryOutput::When::Live : SummaryOutput::When::AtEnd;
-    summary = std::make_unique<SummaryOutput>(live ? joined(options.interfaces) : options.file, when);
+    summary = std::make_unique<SummaryOutput>(live ? joined(options.interfaces) : options.file, when,
+                                              local_networks(options));
     outputs.push_back(summary.get());
   }
   const bool show_progress = !live && isatty(STDERR_FILENO) != 0;

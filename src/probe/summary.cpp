@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cinttypes>
-#include <cstdarg>
 #include <cstdio>
 #include <ctime>
 
@@ -14,33 +13,6 @@ namespace {
 
 constexpr size_t kRows = 8;
 constexpr size_t kMostTunnelKinds = 1000;
-
-[[gnu::format(printf, 2, 3)]] void append(std::string& out, const char* format, ...) {
-  char line[512];
-  va_list arguments;
-  va_start(arguments, format);
-  const int length = vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  if (length > 0) out.append(line, std::min(static_cast<size_t>(length), sizeof line - 1));
-}
-
-/// 1234567 as "1.23 M", three significant digits.
-std::string scaled(double value) {
-  static constexpr const char* kPrefixes[] = {"", " k", " M", " G", " T", " P"};
-  size_t at = 0;
-  while (value >= 999.5 && at + 1 < std::size(kPrefixes)) {
-    value /= 1000;
-    ++at;
-  }
-  char text[32];
-  const int decimals = at == 0 ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  snprintf(text, sizeof text, "%.*f%s", decimals, value, kPrefixes[at]);
-  return text;
-}
-
-std::string scaled(uint64_t value) {
-  return scaled(static_cast<double>(value));
-}
 
 std::string time_text(int64_t time_us) {
   const time_t seconds = static_cast<time_t>(time_us / 1'000'000);
@@ -97,16 +69,6 @@ std::string balance_text(const ProbeTotals& totals) {
   return out;
 }
 
-void append_sums_table(std::string& out, const char* head, const std::vector<std::pair<std::string, TrafficSums>>& rows,
-                       uint64_t all_octets) {
-  append(out, "\n%-40s %9s %10s %10s %7s\n", head, "flows", "packets", "bytes", "share");
-  for (const auto& [name, sums] : rows) {
-    append(out, "  %-38.38s %9s %10s %10s %6.1f%%\n", name.c_str(), scaled(sums.flows).c_str(),
-           scaled(sums.packets).c_str(), scaled(sums.octets).c_str(),
-           all_octets > 0 ? 100.0 * static_cast<double>(sums.octets) / static_cast<double>(all_octets) : 0);
-  }
-}
-
 template <typename Name, typename Rows>
 auto named(const Rows& rows, const Name& name) {
   std::vector<std::pair<std::string, TrafficSums>> out;
@@ -147,31 +109,36 @@ size_t Summary::AddressHash::operator()(const IpAddress& address) const {
 void Summary::add(const Common& common, const FlowRecord& flow) {
   const TrafficSums sums{flow.octets + flow.reverse_octets, flow.packets + flow.reverse_packets,
                          flow.slice == 1 ? 1U : 0U};
-  const auto grow = [&sums](TrafficSums& to) {
-    to.octets += sums.octets;
-    to.packets += sums.packets;
-    to.flows += sums.flows;
-  };
-  grow(all_);
-  grow(protocols_[common.protocol]);
-  if (common.has_ports) grow(services_[static_cast<uint32_t>(common.protocol) << 16 | common.destination_port]);
-  if (flow.application) grow(applications_[std::string(*flow.application)]);
+  all_ += sums;
+  protocols_[common.protocol] += sums;
+  if (common.has_ports) services_[static_cast<uint32_t>(common.protocol) << 16 | common.destination_port] += sums;
+  if (flow.application) applications_[std::string(*flow.application)] += sums;
 
-  HostSums& source = hosts_[common.source];
-  source.sent += flow.octets;
-  source.received += flow.reverse_octets;
-  source.flows += sums.flows;
-  HostSums& destination = hosts_[common.destination];
-  destination.sent += flow.reverse_octets;
-  destination.received += flow.octets;
-  if (common.source != common.destination) destination.flows += sums.flows;
+  add_hosts(common, flow, sums.flows);
+  if (!localities_.empty()) localities_.add(common, flow);
 
   if (flow.tunnels.count == 0) return;
   std::string names;
   for (size_t at = 0; at < flow.tunnels.count; ++at)
     names += (at > 0 ? " > " : "") + std::string(tunnel_name(flow.tunnels.items[at]));
   if (tunnels_.size() >= kMostTunnelKinds && !tunnels_.contains(names)) names = "others";
-  grow(tunnels_[names]);
+  tunnels_[names] += sums;
+}
+
+/// Those of -L, or all.
+void Summary::add_hosts(const Common& common, const FlowRecord& flow, uint64_t flows) {
+  if (localities_.empty() || localities_.is_local(common.source)) {
+    HostSums& source = hosts_[common.source];
+    source.sent += flow.octets;
+    source.received += flow.reverse_octets;
+    source.flows += flows;
+  }
+  if (localities_.empty() || localities_.is_local(common.destination)) {
+    HostSums& destination = hosts_[common.destination];
+    destination.sent += flow.reverse_octets;
+    destination.received += flow.octets;
+    if (common.source != common.destination) destination.flows += flows;
+  }
 }
 
 std::string Summary::text(const std::string& title, const ProbeTotals& totals) const {
@@ -199,14 +166,12 @@ std::string Summary::text(const std::string& title, const ProbeTotals& totals) c
     append_sums_table(out, "Applications (nDPI)", named(applications, as_it_is), all_.octets);
   if (!tunnels_.empty()) append_sums_table(out, "Encapsulations", named(tunnels_, as_it_is), all_.octets);
 
-  const auto hosts = hosts_.largest(kRows);
-  if (!hosts.empty())
-    append(out, "\n%-40s %9s %10s %10s\n", hosts_.exact() ? "Top hosts" : "Top hosts (about)", "flows", "sent",
-           "received");
-  for (const auto& [address, sums] : hosts) {
-    append(out, "  %-38s %9s %10s %10s\n", to_text(address).c_str(), scaled(sums.flows).c_str(),
-           scaled(sums.sent).c_str(), scaled(sums.received).c_str());
-  }
+  if (!localities_.empty()) out += localities_.text();
+
+  std::vector<std::pair<std::string, HostSums>> hosts;
+  for (const auto& [address, sums] : hosts_.largest(kRows)) hosts.emplace_back(to_text(address), sums);
+  const std::string head = localities_.empty() ? "Top hosts" : "Top local hosts";
+  append_hosts_table(out, head + (hosts_.exact() ? "" : " (about)"), hosts);
   append_notes(out, totals);
   return out;
 }

@@ -10,21 +10,18 @@
 
 #include "base/top_list.h"
 #include "flow/flow_record.h"
+#include "probe/localities.h"
 #include "probe/output.h"
 #include "probe/probe.h"
+#include "probe/summary_text.h"
 
 namespace microcloud {
-
-struct TrafficSums {
-  uint64_t octets = 0;
-  uint64_t packets = 0;
-  uint64_t flows = 0;
-  uint64_t weight() const { return octets; }
-};
 
 /// Adds up flow records; as text it takes the probe's totals beside.
 class Summary {
  public:
+  /// `local`: the networks of -L; none: nothing is told of localities.
+  explicit Summary(PrefixSet local = {}) : localities_(std::move(local)) {}
   void add(const Common& common, const FlowRecord& flow);
   /// `title` is the file's or interface's name.
   std::string text(const std::string& title, const ProbeTotals& totals) const;
@@ -35,13 +32,9 @@ class Summary {
   struct AddressHash {
     size_t operator()(const IpAddress& address) const;
   };
-  struct HostSums {
-    uint64_t sent = 0;
-    uint64_t received = 0;
-    uint64_t flows = 0;
-    uint64_t weight() const { return sent + received; }
-  };
+  void add_hosts(const Common& common, const FlowRecord& flow, uint64_t flows);
 
+  Localities localities_;
   TopList<IpAddress, HostSums, AddressHash> hosts_{kMostHosts};
   TopList<uint32_t, TrafficSums> services_{kMostServices};             // protocol << 16 | responder's port
   TopList<std::string, TrafficSums> applications_{kMostApplications};  // as nDPI names them
@@ -58,7 +51,8 @@ std::string conservation_text(const ProbeTotals& totals);
 class SummaryOutput final : public Output {
  public:
   enum class When : uint8_t { AtEnd, Live };
-  SummaryOutput(std::string title, When when) : title_(std::move(title)), when_(when) {}
+  SummaryOutput(std::string title, When when, PrefixSet local)
+      : title_(std::move(title)), when_(when), summary_(std::move(local)) {}
   void watch(const Probe& probe) { probe_ = &probe; }
   /// Any thread: a sentence that stands below the tables from now on.
   void notice(const std::string& sentence);

@@ -62,6 +62,27 @@ TEST(Summary, HostsServicesProtocolsAndTunnelsAddUp) {
   EXPECT_EQ(line(text, "vlan > gre"), "vlan > gre 2 90 9.00 k 100.0%");
 }
 
+TEST(Summary, LocalNetworksHaveTheirOwnSums) {
+  PrefixSet local;
+  for (const char* network : {"10.0.0.0/29", "10.0.0.9"}) local.add(network);
+  Summary summary(local);
+  add(summary, 1, 9, 1000, 5000);
+  add(summary, 1, 200, 300, 700);
+  add(summary, 201, 2, 400, 0);
+  add(summary, 200, 201, 100, 0);
+  const std::string text = summary.text("x.pcap", ProbeTotals{});
+  EXPECT_EQ(line(text, "local to local"), "local to local 1 60 6.00 k 80.0%") << text;
+  EXPECT_EQ(line(text, "local to remote"), "local to remote 1 3 300 4.0%");
+  EXPECT_EQ(line(text, "remote to local"), "remote to local 1 11 1.10 k 14.7%");
+  EXPECT_EQ(line(text, "remote to remote"), "remote to remote 1 1 100 1.3%");
+  EXPECT_EQ(line(text, "10.0.0.0/29"), "10.0.0.0/29 3 1.30 k 6.10 k");
+  EXPECT_EQ(line(text, "10.0.0.9/32"), "10.0.0.9/32 1 5.00 k 1.00 k");
+  EXPECT_EQ(line(text, "Top local hosts"), "Top local hosts flows sent received");
+  EXPECT_EQ(line(text, "10.0.0.2 "), "10.0.0.2 1 0 400");
+  EXPECT_EQ(text.find("10.0.0.200"), std::string::npos) << "no local host";
+  EXPECT_EQ(Summary(local).text("x", ProbeTotals{}).find("Localities"), std::string::npos) << "nothing to tell";
+}
+
 TEST(Summary, LargestHostsComeFirst) {
   Summary summary;
   for (uint8_t host = 1; host <= 40; ++host) add(summary, host, 200, uint64_t{host} * 1000, 0);
