@@ -1,6 +1,8 @@
 // Who looks into the packets of flows: the flow table calls it, on its thread, for the flows that it wants to see.
 #pragma once
 
+#include <optional>
+
 #include "flow/flow.h"
 #include "flow/flow_record.h"
 #include "packet/packet.h"
@@ -15,6 +17,12 @@ class FlowView {
   Common common() const;
   const FlowKey& key() const { return hot_.key; }
   bool initiator_is_low() const { return (hot_.state & flow_state::kInitiatorHigh) == 0; }
+  /// TCP: behind the last octet that this end has sent, when one was seen.
+  std::optional<uint32_t> next_sequence(bool of_low) const {
+    const unsigned from = of_low ? 0 : 1;
+    if ((hot_.state & flow_state::kSequenceLow << from) == 0) return std::nullopt;
+    return hot_.next_sequence[from];
+  }
 
  private:
   const FlowHot& hot_;

@@ -1,6 +1,7 @@
 #include "inspect/inspector.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "inspect/session.h"
@@ -9,6 +10,8 @@ namespace microcloud {
 
 Inspector::Inspector(const InspectSettings& settings, RecordSink& sink)
     : settings_(settings), sink_(sink), reassembly_(settings.seed) {
+  std::ranges::copy_if(settings_.protocols, std::back_inserter(takers_),
+                       [](const Protocol* protocol) { return protocol->takes_over != nullptr; });
   if (settings_.applications) ndpi_ = std::make_unique<Ndpi>(Ndpi::Settings{settings_.ndpi_protocols});
 }
 
@@ -61,6 +64,7 @@ FlowObserver::Watch Inspector::opened(const FlowView& flow) {
   if (mask != 0) {
     opened.session = std::make_unique<Session>();
     opened.session->candidates = mask;
+    if (transport == ip_protocol::kTcp) opened.looks_left = looks_after(nullptr);
   }
   return settle(handle);
 }
@@ -74,6 +78,7 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
     const Bytes ip(packet.frame + packet.ip_at, packet.ip_captured);
     if (ndpi_->show(*seen.dpi, ip, packet.time_us, from_initiator)) conclude(seen);
   }
+  if (seen.looks_left != 0 && packet.payload_octets != 0) look(seen, packet, flow);
   if (seen.session && seen.session->reading) {
     Session& session = *seen.session;
     if (!session.parser) session.common = flow.common();
@@ -85,6 +90,9 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
       const Bytes frame(packet.frame, std::max(size_t{packet.payload_at} + packet.payload_captured, ip_end));
       if (reassembly_.add(packet, frame, joined)) read(session, joined, joined.from_low == flow.initiator_is_low());
     }
+    if (!session.reading && session.protocol != nullptr && packet.has_tcp) {
+      seen.looks_left = looks_after(session.protocol);
+    }
   }
   return settle(handle);
 }
@@ -94,7 +102,8 @@ FlowObserver::Watch Inspector::settle(uint32_t handle) {
   State& settled = state(handle);
   const bool reading = settled.session && settled.session->reading;
   if (settled.session && !reading && settled.session->protocol == nullptr) settled.session.reset();
-  if (settled.dpi != nullptr || settled.session) return {handle, settled.dpi != nullptr || reading};
+  const bool watched = settled.dpi != nullptr || reading || settled.looks_left != 0;
+  if (watched || settled.session) return {handle, watched};
   if (!settings_.applications || settled.application.name.empty()) {
     free_state(handle);
     return {};

@@ -29,7 +29,7 @@ struct InspectSettings {
 /// Read by any thread.
 struct InspectCounters {
   Counter shown;         // packets given to nDPI
-  Counter recognised;    // flows whose protocol has a parser
+  Counter recognised;    // flows whose protocol has a parser; once more where another one took over
   Counter malformed;     // flows given up by their parser
   Counter transactions;  // records of parsers
   Counter no_memory;     // flows that nDPI had no room for
@@ -65,7 +65,11 @@ class Inspector final : public FlowObserver {
     Application application;
     std::unique_ptr<Session> session;
     uint32_t next_free = 0;
+    uint8_t looks_left = 0;  // segments in which another protocol may yet take over
   };
+  /// So many segments with payload that no parser reads are searched for a protocol that takes over: greetings and
+  /// STARTTLS are a handful, a proxy's CONNECT one or two.
+  static constexpr uint8_t kMostLooks = 32;
   static constexpr uint32_t kDecided = 1U << 31;  // the handle is a place in verdicts_, no state is left
 
   State& state(uint32_t handle) { return states_[handle - 1]; }
@@ -77,6 +81,9 @@ class Inspector final : public FlowObserver {
   static void put(const Application& application, FlowRecord& record);
 
   uint64_t candidates(uint8_t transport) const;
+  uint8_t looks_after(const Protocol* reader) const;
+  void look(State& state, const Packet& packet, const FlowView& flow);
+  void take_over(State& state, const Protocol& protocol, const Packet& packet, const FlowView& flow);
   void read(Session& session, const Packet& packet, bool from_initiator);
   void read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator);
   void feed(Session& session, const Segment& segment);
@@ -88,6 +95,7 @@ class Inspector final : public FlowObserver {
   void stop_listening(Session& session);
 
   InspectSettings settings_;
+  std::vector<const Protocol*> takers_;  // of the protocols, those that may take over
   RecordSink& sink_;
   std::unique_ptr<Ndpi> ndpi_;
   IpReassembly reassembly_;

@@ -14,8 +14,8 @@ namespace microcloud {
 /// Whether a flow speaks a protocol, judged by its first payloads.
 enum class Verdict : uint8_t { Unsure, Mine, NotMine };
 
-/// What a parser says after each segment: it wants more; has told all and needs no more of this flow (it is gone then);
-/// or cannot be right about it, and is shown no more but the end.
+/// What a parser says after each segment: it wants more; has told all and needs no more of this flow (it is gone then),
+/// also where another protocol goes on (STARTTLS); or cannot be right about it, and is shown no more but the end.
 enum class Status : uint8_t { More, Done, Malformed };
 
 /// Why no more comes.
@@ -77,6 +77,10 @@ struct Protocol {
   /// each time with all that the direction has said so far: no beginning of one's own may be NotMine.
   Verdict (*recognise)(const Segment& segment, const Common& flow);
   std::unique_ptr<Parser> (*make_parser)();
+  /// May it begin in the middle of a TCP connection that spoke something else before (TLS after STARTTLS or CONNECT)?
+  /// Then this is asked with segments of a flow that no parser reads, as they arrived, a few (kMostLooks) at most. True
+  /// only when these bytes alone prove it: a port, or what comes later, is no help.
+  bool (*takes_over)(Bytes segment) = nullptr;
 };
 
 }  // namespace microcloud

@@ -113,6 +113,49 @@ void Inspector::keep_early(Session& session, const Segment& segment) {
   session.early.push_back({segment, {segment.bytes.begin(), segment.bytes.end()}});
 }
 
+/// How many segments are searched for another protocol when this one reads no more (nullptr: none has read any).
+uint8_t Inspector::looks_after(const Protocol* reader) const {
+  return std::ranges::any_of(takers_, [&](const Protocol* taker) { return taker != reader; }) ? kMostLooks : 0;
+}
+
+/// Does a protocol begin with this segment, in a connection that nobody reads?
+void Inspector::look(State& state, const Packet& packet, const FlowView& flow) {
+  if (!packet.has_tcp || packet.fragment != FragmentPart::Whole) return;
+  if (state.session && state.session->is_taken()) return;
+  --state.looks_left;
+  const Protocol* const reader = state.session ? state.session->protocol : nullptr;
+  const Bytes bytes(packet.frame + packet.payload_at, packet.payload_captured);
+  for (const Protocol* const taker : takers_) {
+    if (taker == reader || !taker->takes_over(bytes)) continue;
+    take_over(state, *taker, packet, flow);
+    return;
+  }
+}
+
+/// This packet is the first that the protocol's parser gets; of the other direction, what comes from now on.
+void Inspector::take_over(State& state, const Protocol& protocol, const Packet& packet, const FlowView& flow) {
+  if (!state.session) state.session = std::make_unique<Session>();
+  Session& session = *state.session;
+  if (session.parser) {  // it was shown no more, and its end has come
+    Talk talk(*this, session);
+    session.parser->on_end(FlowOver::Ended, now_us_, talk);
+    stop_listening(session);
+  }
+  session.common = flow.common();
+  session.early.clear();
+  session.reading = true;
+  const bool from_initiator = packet.from_low == flow.initiator_is_low();
+  (from_initiator ? session.from_initiator : session.from_responder)
+      .emplace(counters_.streams)
+      .begin_at(packet.tcp_sequence);
+  std::optional<TcpStream>& other = from_initiator ? session.from_responder : session.from_initiator;
+  other.reset();
+  if (const std::optional<uint32_t> next = flow.next_sequence(!packet.from_low)) {
+    other.emplace(counters_.streams).begin_at(*next);
+  }
+  start(session, protocol);
+}
+
 void Inspector::start(Session& session, const Protocol& protocol) {
   session.protocol = &protocol;
   session.parser = protocol.make_parser();

@@ -28,6 +28,9 @@ struct Inspector::Session {
   std::optional<TcpStream> from_initiator, from_responder;
   std::vector<EarlySegment> early;
   size_t early_bytes = 0;
+
+  /// Its next segment is a parser's, or the first one that anybody is asked about.
+  bool is_taken() const { return reading && (parser || early.empty()); }
 };
 
 /// A parser's way to say something.

@@ -32,6 +32,12 @@ class TcpStream {
   TcpStream(const TcpStream&) = delete;
   TcpStream& operator=(const TcpStream&) = delete;
 
+  /// Leaves out all before this sequence number, which is no gap: the stream is of interest from here. Called first.
+  void begin_at(uint32_t sequence) {
+    next_ = sequence;
+    known_ = true;
+  }
+
   /// A segment as captured.
   struct Arrived {
     uint32_t sequence = 0;

@@ -266,7 +266,8 @@ const Protocol tls{.name = "tls",
                    .over_tcp = true,
                    .ports = kPorts,
                    .recognise = recognise,
-                   .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<TlsParser>()); }};
+                   .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<TlsParser>()); },
+                   .takes_over = begins_with_client_hello};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -224,6 +224,42 @@ TEST(TlsParser, TextsLongerThanTheirRoomAreCut) {
   EXPECT_EQ(flow.only().at("partial"), "server name cut|no server hello");
 }
 
+TEST(TlsTakeover, IsByAWholeHello) {
+  const Octets8 hello = client_hello();
+  const auto takes_over = [](Bytes bytes) { return protocol::tls.takes_over(bytes); };
+  EXPECT_TRUE(takes_over(hello));
+  EXPECT_FALSE(takes_over(server_hello(0x0303)));
+  EXPECT_FALSE(takes_over({}));
+  Octets8 more = hello;
+  append(more, other(tls_content::kApplicationData));
+  EXPECT_TRUE(takes_over(more));
+
+  constexpr size_t kBehindCiphers = 5 + 4 + 2 + 32 + 1 + 32 + 2 + 4;
+  for (size_t size = 0; size < hello.size(); ++size) {
+    EXPECT_EQ(takes_over(Bytes(hello).first(size)), size >= kBehindCiphers) << size;
+  }
+  Octets8 longer = hello;  // one octet that no length speaks of
+  longer[4] = static_cast<uint8_t>(longer[4] + 1);
+  EXPECT_FALSE(takes_over(longer));
+  longer[8] = static_cast<uint8_t>(longer[8] + 1);
+  EXPECT_FALSE(takes_over(longer));
+
+  const HelloBytes plain({0x0005, 0x000a}, 0x0301);
+  EXPECT_TRUE(takes_over(handshake(1, plain.client()))) << "no extensions";
+  EXPECT_FALSE(takes_over(handshake(1, HelloBytes({}).client()))) << "no ciphers";
+  EXPECT_FALSE(takes_over(handshake(1, HelloBytes({0x0005}, 0x0403).client())));
+}
+
+TEST(TlsTakeover, EachLengthAndVersionCounts) {
+  const Octets8 hello = client_hello();
+  // Record type, version, length, message type, length, version, session's and ciphers' lengths.
+  for (const size_t at : {0, 1, 3, 4, 5, 6, 7, 8, 9, 43, 76, 77}) {
+    Octets8 flipped = hello;
+    flipped[at] ^= 0x21;
+    EXPECT_FALSE(protocol::tls.takes_over(flipped)) << at;
+  }
+}
+
 TEST(TlsRecognition, IsByContent) {
   const TestDialogue dialogue(kTcp, 12345);
   const auto verdict = [&](Bytes bytes) {

@@ -80,6 +80,12 @@ class Transactions(ProbeTest):
             self.assertRegex(record["tlsJa4"], f"^t1[23]{name}[0-9]{{4}}{alpn}_[0-9a-f]{{12}}_[0-9a-f]{{12}}$")
             self.assertNotIn("partial", record)
 
+    def test_starttls(self):
+        """TLS in the middle of a connection; its record says when it began, not when the connection did."""
+        for record in self.check("starttls", "tls"):
+            self.assertEqual(record["destinationTransportPort"], 25)
+            self.assertNotIn("partial", record)
+
     def test_one_direction_alone(self):
         """A tap that sees one way only: what can be known is told, and what is missing."""
         done = run_probe("-r", capture("tls"), "-f", "src host 10.77.0.2 or src host fd77::2")

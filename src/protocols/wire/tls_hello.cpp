@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocols/wire/tls_records.h"
+
 namespace microcloud {
 namespace {
 
@@ -110,6 +112,39 @@ bool read_server_hello(Bytes body, ServerHello& hello) {
     hello.whole = false;
   }
   return true;
+}
+
+bool begins_with_client_hello(Bytes bytes) {
+  constexpr uint16_t kMaxRecord = 1U << 14;
+  constexpr uint8_t kMaxSession = 32;
+  if (bytes.empty() || bytes[0] != tls_content::kHandshake) return false;  // most often
+  Cursor in(bytes);
+  in.skip(1);
+  const uint16_t record_version = in.u16();
+  const uint16_t record = in.u16();
+  const uint8_t type = in.u8();
+  const uint32_t length = in.u24();
+  if (type != tls_handshake::kClientHello || record > kMaxRecord || record != length + 4) return false;
+
+  const bool all = in.left() >= length;
+  Cursor hello(in.bytes(std::min<size_t>(in.left(), length)));
+  const uint16_t version = hello.u16();
+  hello.skip(kRandomOctets);
+  const uint8_t session = hello.u8();
+  hello.skip(session);
+  const uint16_t ciphers = hello.u16();
+  hello.skip(ciphers);
+  const bool versions =
+      record_version >> 8 == 3 && (record_version & 0xff) <= 4 && version >> 8 == 3 && (version & 0xff) <= 4;
+  if (!hello.ok() || !versions || session > kMaxSession || ciphers == 0 || ciphers % 2 != 0) return false;
+
+  const uint8_t methods = hello.u8();
+  hello.skip(methods);
+  if (hello.ok() && methods == 0) return false;
+  const size_t before = 2U + kRandomOctets + 1U + session + 2U + ciphers + 1U + methods;
+  if (before >= length) return before == length && hello.ok();  // without extensions, as TLS 1.0 may
+  const uint16_t extensions = hello.u16();
+  return hello.ok() ? before + 2U + extensions == length : !all;
 }
 
 Bytes first_certificate(Bytes body) {

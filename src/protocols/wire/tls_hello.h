@@ -45,6 +45,10 @@ bool read_server_hello(Bytes body, ServerHello& hello);
 /// empty: none.
 Bytes first_certificate(Bytes body);
 
+/// Do these bytes begin with a record that holds a ClientHello and nothing else, all of whose lengths agree as far as
+/// they are there? They must reach behind the ciphers. So much is no chance hit in other data.
+bool begins_with_client_hello(Bytes bytes);
+
 /// Calls `take(name)` for each name of ClientHello::alpn.
 template <typename Take>
 void for_each_alpn(Bytes alpn, Take take) {
