@@ -4,9 +4,10 @@ namespace microcloud {
 
 void declare_exports(CLI::App& app, ExportOptions& options) {
   constexpr uint32_t kMostSeconds = 86'400;
-  app.add_option("-n,--collector", options.collectors,
-                 "where records are exported to: udp://HOST:PORT, file:PATH (IPFIX); may be repeated; none: records "
-                 "are made and dropped")
+  app.add_option(
+         "-n,--collector", options.collectors,
+         "where records are exported to: udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT (IPFIX), file:PATH "
+         "(IPFIX); may be repeated; none: records are made and dropped")
       ->type_name("COLLECTOR");
   app.add_option("-V,--export-version", options.version, "5 or 9: NetFlow, 10: IPFIX")
       ->check(CLI::IsMember({5U, 9U, 10U}))
@@ -37,6 +38,22 @@ void declare_exports(CLI::App& app, ExportOptions& options) {
       ->check(CLI::Range(1U, kMostSeconds))
       ->capture_default_str()
       ->type_name("SECONDS");
+  app.add_option(
+         "--drain", options.drain_s,
+         "how long the end of a file, or a full buffer, waits for collectors to take what is held; a run that is "
+         "told to end waits 3 s at most")
+      ->check(CLI::Range(0U, kMostSeconds))
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  app.add_option("--tls-ca", options.tls.ca_file,
+                 "trust the certificates in this PEM file for tls:// collectors, and no others (default: the system's)")
+      ->type_name("FILE");
+  app.add_option("--tls-cert", options.tls.certificate_file, "show this certificate (PEM, with its chain) to them")
+      ->type_name("FILE");
+  app.add_option("--tls-key", options.tls.key_file, "the key of --tls-cert (PEM), readable by its owner only")
+      ->type_name("FILE");
+  app.add_flag("--insecure", options.insecure,
+               "do not verify tls:// collectors; a warning says so at the start and every hour");
 }
 
 }  // namespace microcloud

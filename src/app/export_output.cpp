@@ -67,6 +67,34 @@ void choose_directions(ExportSettings& settings) {
   if (!both) settings.numbering.uniflow = true;
 }
 
+/// Checked by reading the files as a run would.
+TlsSettings tls_settings(const ExportOptions& options, bool used) {
+  const std::pair<const char*, bool> given[] = {{"--tls-ca", !options.tls.ca_file.empty()},
+                                                {"--tls-cert", !options.tls.certificate_file.empty()},
+                                                {"--tls-key", !options.tls.key_file.empty()},
+                                                {"--insecure", options.insecure}};
+  for (const auto& [name, is_given] : given) {
+    if (is_given && !used) throw UsageError(std::string(name) + " goes with -n tls://HOST:PORT");
+  }
+  if (options.insecure && !options.tls.ca_file.empty())
+    throw UsageError("--insecure: nobody is verified, so --tls-ca has no use beside it; give one of them");
+  if (options.tls.certificate_file.empty() != options.tls.key_file.empty())
+    throw UsageError("--tls-cert and --tls-key go together: a certificate and its key");
+  TlsSettings settings = options.tls;
+  settings.verify = !options.insecure;
+  if (!used) return settings;
+  const auto try_files = [](const char* names, const TlsSettings& some) {
+    try {
+      const TlsContext tried(some);
+    } catch (const std::runtime_error& error) {
+      throw UsageError(std::string(names) + ": " + error.what());
+    }
+  };
+  try_files("--tls-ca", {.ca_file = settings.ca_file});
+  try_files("--tls-cert, --tls-key", {.certificate_file = settings.certificate_file, .key_file = settings.key_file});
+  return settings;
+}
+
 }  // namespace
 
 ExportPlan export_plan(const ExportOptions& options, const std::string& probe_id, bool live) {
@@ -88,15 +116,23 @@ ExportPlan export_plan(const ExportOptions& options, const std::string& probe_id
                      " at most; -V 9 and -V 10 tell more");
   parse_templates(options, settings);
   choose_directions(settings);
+  plan.drain.longest = std::chrono::seconds(options.drain_s);
+  bool tls = false;
   for (const std::string& collector : options.collectors) {
     if (collector == "none") throw UsageError("-n: 'none' stands alone");
     try {
-      check_collector(collector, settings.numbering.protocol);
+      tls = check_collector(collector, settings.numbering.protocol) == "tls" || tls;
     } catch (const std::invalid_argument& error) {
       throw UsageError("--collector: " + std::string(error.what()));
     }
   }
+  plan.tls = tls_settings(options, tls);
   return plan;
+}
+
+std::string insecure_text(const ExportOptions& options) {
+  return options.insecure ? "--insecure: whoever answers for a tls:// collector is believed, and may read the records"
+                          : "";
 }
 
 std::string left_out_text(const ExportPlan& plan) {
@@ -147,6 +183,11 @@ void ExportOutput::tell_metrics(MetricsPage& page) const {
 
 void ExportOutput::log_losses() const {
   for (const std::string& line : exports_.losses()) log_warning(line);
+}
+
+void ExportOutput::add_checks(Readiness& readiness) const {
+  for (size_t at = 0; at < exports_.size(); ++at)
+    readiness.add("collector " + exports_.name(at), [this, at] { return exports_.away(at); });
 }
 
 }  // namespace microcloud

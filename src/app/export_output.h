@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/readiness.h"
 #include "base/metrics.h"
 #include "export/exports.h"
 #include "probe/output.h"
@@ -24,6 +25,9 @@ struct ExportOptions {
   bool has_domain = false;
   uint32_t template_refresh_s = 60;
   uint32_t sampling = 1;  // of -S
+  TlsSettings tls;
+  bool insecure = false;
+  uint32_t drain_s = 30;
 
   /// Whether records go anywhere by -n: `none` stands alone.
   bool exports() const { return !collectors.empty() && collectors != std::vector<std::string>{"none"}; }
@@ -34,6 +38,9 @@ ExportPlan export_plan(const ExportOptions& options, const std::string& probe_id
 
 /// One line that names the elements that have no number in these exports; empty when all have one.
 std::string left_out_text(const ExportPlan& plan);
+
+/// What is to be said at the start and each hour while collectors are not verified; empty when they are.
+std::string insecure_text(const ExportOptions& options);
 
 class ExportOutput final : public Output {
  public:
@@ -46,6 +53,8 @@ class ExportOutput final : public Output {
   void tell_metrics(MetricsPage& page) const;
   /// A line a collector that did not get everything.
   void log_losses() const;
+  /// Whether each collector can be reached, as /readyz tells it.
+  void add_checks(Readiness& readiness) const;
 
  private:
   Exports exports_;

@@ -284,6 +284,18 @@ void set_up_service(Service& service, const Options& options, const Probe& probe
   });
 }
 
+void set_up_exports(Service& service, const ExportOptions& options, const ExportOutput& exports) {
+  service.metrics().add([&exports](MetricsPage& page) { exports.tell_metrics(page); });
+  exports.add_checks(service.readiness());
+  const std::string insecure = insecure_text(options);
+  if (insecure.empty()) return;
+  log_warning(insecure);
+  service.each_second([insecure, seconds = 0U]() mutable {
+    constexpr unsigned kHour = 3600;
+    if (++seconds % kHour == 0) log_warning(insecure);
+  });
+}
+
 }  // namespace
 
 int run_probe(int count, char** arguments) {
@@ -311,6 +323,10 @@ int run_probe(int count, char** arguments) {
       const Probe* probe_now = metering.load();
       return probe_now == nullptr ? uint64_t{0} : probe_now->totals().ignored_in_all();
     };
+    plan.drain.hurried = [&metering] {
+      const Probe* probe_now = metering.load();
+      return probe_now != nullptr && probe_now->stopped();
+    };
     if (const std::string text = left_out_text(plan); !text.empty()) log_info(text);
     outputs.push_back((exports = std::make_unique<ExportOutput>(plan)).get());
   }
@@ -337,7 +353,7 @@ int run_probe(int count, char** arguments) {
     return read_again(count, arguments, before);
   });
   set_up_service(service, options, probe, json.get(), report, summary.get());
-  if (exports) service.metrics().add([output = exports.get()](MetricsPage& page) { output->tell_metrics(page); });
+  if (exports) set_up_exports(service, options.exports, *exports);
   metering = &probe;
   if (live) log_info("capturing on " + joined(options.interfaces));
   service.listen(live);

@@ -79,8 +79,9 @@ class LiveTest : public testing::Test {
 
   /// The kernel takes note of a link that came up a little later, and until then an end may drop what it is to send.
   static bool wait_for_link() {
-    return run("for n in $(seq 100); do ip link show v0 | grep -q 'state UP' && ip link show v1 | grep -q 'state UP' && "
-               "exit 0; sleep 0.05; done; exit 1");
+    return run(
+        "for n in $(seq 100); do ip link show v0 | grep -q 'state UP' && ip link show v1 | grep -q 'state UP' && "
+        "exit 0; sleep 0.05; done; exit 1");
   }
 
   static bool run(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }

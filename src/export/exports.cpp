@@ -1,49 +1,71 @@
 #include "export/exports.h"
 
 #include <algorithm>
+#include <random>
 #include <stdexcept>
+#include <thread>
 
 #include "export/file_link.h"
+#include "export/stream_link.h"
 #include "export/udp_link.h"
+#include "net/tcp_connection.h"
 
 namespace microcloud {
 namespace {
 
 constexpr std::string_view kFile = "file:";
-constexpr const char* kAccepted = "udp://HOST:PORT, file:PATH, none";
-
-std::unique_ptr<Link> open_link(const std::string& text) {
-  if (text.starts_with(kFile)) return std::make_unique<FileLink>(text, text.substr(kFile.size()));
-  return std::make_unique<UdpLink>(text, parse_target(text));
-}
+constexpr const char* kAccepted = "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH, none";
+constexpr size_t kStreamMessage = size_t{16} << 10;  // a TLS record holds no more
+constexpr std::chrono::milliseconds kNap{2};
 
 }  // namespace
 
 struct Exports::Collector {
   std::unique_ptr<Link> link;
   std::unique_ptr<Exporter> exporter;
+  bool given_up = false;  // of a file: room was waited for in vain, and there is none yet
 };
 
-void check_collector(const std::string& text, ExportProtocol protocol) {
+std::string check_collector(const std::string& text, ExportProtocol protocol) {
   const bool ipfix = protocol == ExportProtocol::Ipfix;
+  const auto refuse = [&text](const std::string& why) { throw std::invalid_argument("'" + text + "'" + why); };
   if (text.starts_with(kFile)) {
-    if (text.size() == kFile.size()) throw std::invalid_argument("'" + text + "': file:PATH needs a path");
-    if (!ipfix) throw std::invalid_argument("'" + text + "': a file holds IPFIX (RFC 5655): -V 10");
-    return;
+    if (text.size() == kFile.size()) refuse(": file:PATH needs a path");
+    if (!ipfix) refuse(": a file holds IPFIX (RFC 5655): -V 10");
+    return "file";
   }
-  if (text.find("://") == std::string::npos)
-    throw std::invalid_argument("'" + text + "' is no collector; accepted: " + kAccepted);
+  const std::string none = std::string(" is no collector; accepted: ") + kAccepted;
+  if (text.find("://") == std::string::npos) refuse(none);
   const Target target = parse_target(text);
-  if (target.scheme != "udp") throw std::invalid_argument("'" + text + "' is no collector; accepted: " + kAccepted);
+  const bool stream = target.scheme == "tcp" || target.scheme == "tls";
+  if (target.scheme != "udp" && !stream) refuse(none);
+  if (!target.parameters.empty()) refuse(": nothing stands behind the port of " + target.scheme + "://");
+  if (stream && !ipfix) refuse(": NetFlow does not tell where a message ends in a stream: -V 10, or udp://");
+  return target.scheme;
 }
 
-Exports::Exports(const ExportPlan& plan) : to_all_(plan.to_all), live_(plan.settings.live) {
+Exports::Exports(const ExportPlan& plan) : to_all_(plan.to_all), live_(plan.settings.live), drain_(plan.drain) {
   for (const std::string& text : plan.collectors) {
     check_collector(text, plan.settings.numbering.protocol);
-    auto link = open_link(text);
+    auto link = open_link(text, plan.tls);
     auto exporter = make_exporter(plan.settings, *link);
     collectors_.push_back(std::make_unique<Collector>(Collector{std::move(link), std::move(exporter)}));
   }
+}
+
+std::unique_ptr<Link> Exports::open_link(const std::string& text, const TlsSettings& tls) {
+  if (text.starts_with(kFile)) return std::make_unique<FileLink>(text, text.substr(kFile.size()));
+  const Target target = parse_target(text);
+  if (target.scheme == "udp") return std::make_unique<UdpLink>(text, target);
+  Dialer::Connect connect = [](const SocketAddress& peer) { return std::make_unique<TcpConnection>(peer); };
+  if (target.scheme == "tls") {
+    if (!tls_) tls_ = std::make_unique<TlsContext>(tls);
+    connect = [context = tls_.get(), host = target.host](const SocketAddress& peer) {
+      return context->connect(peer, host);
+    };
+  }
+  const BackOff back_off{std::random_device{}()};
+  return std::make_unique<StreamLink>(text, Dialer(target, SOCK_STREAM, std::move(connect), back_off), kStreamMessage);
 }
 
 Exports::~Exports() = default;
@@ -59,34 +81,86 @@ void Exports::begin(const RecordRef* first) {
 void Exports::put(const RecordRef& record) {
   if (!begun_) begin(&record);
   if (to_all_) {
-    for (const auto& collector : collectors_) collector->exporter->put(record);
+    for (const auto& collector : collectors_) put(*collector, record);
     return;
   }
   // By the flow's number, which counts up: in turns, and all that is told of one flow at one collector.
-  collectors_[record.common->flow_id % collectors_.size()]->exporter->put(record);
+  put(*collectors_[record.common->flow_id % collectors_.size()], record);
+}
+
+void Exports::put(Collector& collector, const RecordRef& record) {
+  if (!live_ && collector.link->full()) make_room(collector);
+  collector.exporter->put(record);
+}
+
+/// A file waits for its collectors; but for one that takes nothing in so long, no longer until it does again.
+void Exports::make_room(Collector& collector) {
+  auto until = std::chrono::steady_clock::now() + drain_.longest;
+  uint64_t taken = collector.link->counters().messages.get();
+  while (collector.link->full() && !collector.given_up) {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    progress(now);
+    if (const uint64_t more = collector.link->counters().messages.get(); more != taken) {
+      taken = more;
+      until = now + drain_.longest;
+    }
+    collector.given_up = now >= until || hurried();
+    if (!collector.given_up) std::this_thread::sleep_for(kNap);
+  }
+  if (!collector.link->full()) collector.given_up = false;
+}
+
+void Exports::progress(SteadyTime now) {
+  for (const auto& collector : collectors_) collector->link->progress(now);
 }
 
 void Exports::flush() {
   if (!begun_ && !live_) return;  // a file's clock begins with its first record
   if (!begun_) begin(nullptr);
   const SteadyTime now = std::chrono::steady_clock::now();
-  for (const auto& collector : collectors_) {
-    collector->exporter->flush(now);
-    collector->link->progress(now);
+  for (const auto& collector : collectors_) collector->exporter->flush(now);
+  progress(now);
+}
+
+/// Waits until the collectors have taken everything, within bounds; returns whether it was hurried.
+bool Exports::drain() {
+  constexpr std::chrono::seconds kHurriedLongest{3};
+  SteadyTime until = std::chrono::steady_clock::now() + drain_.longest;
+  bool in_a_hurry = false;
+  const auto waits = [](const auto& collector) { return collector->link->waiting(); };
+  for (;;) {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (!in_a_hurry && hurried()) {
+      in_a_hurry = true;
+      until = std::min(until, now + kHurriedLongest);
+    }
+    progress(now);
+    if (now >= until || std::none_of(collectors_.begin(), collectors_.end(), waits)) return in_a_hurry;
+    std::this_thread::sleep_for(kNap);
   }
 }
 
 void Exports::finish() {
   if (!begun_) begin(nullptr);
   for (const auto& collector : collectors_) collector->exporter->finish();
-  for (const auto& collector : collectors_) collector->link->finish();
+  const bool in_a_hurry = drain();
+  for (const auto& collector : collectors_) {
+    collector->link->finish();
+    if (in_a_hurry) continue;  // told to end now: what was not taken is a line of the log
+    if (const std::string left = collector->link->not_taken(); !left.empty())
+      not_taken_ += (not_taken_.empty() ? "" : "; ") + left;
+  }
 }
 
 std::string Exports::error() const {
   for (const auto& collector : collectors_) {
     if (std::string error = collector->link->error(); !error.empty()) return error;
   }
-  return {};
+  return not_taken_;
+}
+
+std::string Exports::away(size_t at) const {
+  return collectors_[at]->link->away();
 }
 
 const std::string& Exports::name(size_t at) const {

@@ -45,14 +45,21 @@ struct MessageBatch {
 };
 
 /// Why a record did not reach its collector.
-enum class ExportLoss : uint8_t { BufferFull, ConnectionBroken, SendFailed, EndOfRun, NotInV5, TooLong, kCount };
+enum class ExportLoss : uint8_t {
+  BufferFull,        // more was held than is allowed
+  ConnectionBroken,  // it was on its way when the connection broke: it may have come, or not
+  SendFailed,
+  EndOfRun,  // still held when the run ended
+  NotInV5,
+  TooLong,
+  kCount
+};
 const char* to_text(ExportLoss loss);
 
-/// Of one collector; the output thread counts, any thread reads: offered = sent + lost + held.
+/// Of one collector; the output thread counts, any thread reads. What was offered and is neither sent nor lost waits.
 struct ExportCounters {
   Counter offered;  // records that were to be exported
   Counter sent;     // records given to the network (over TCP: acknowledged by the peer's system)
-  Counter held;     // records that wait
   Counters<ExportLoss> lost;
   Counter lost_packets;  // that the lost flow records stand for, as measured
   Counter lost_octets;

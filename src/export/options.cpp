@@ -31,36 +31,37 @@ constexpr uint8_t kRandomSampling = 2;       // samplingAlgorithm
 constexpr uint16_t kRandomOneOutOfMany = 3;  // selectorAlgorithm (304): random n out of N
 
 /// The interval twice, as nfcapd 1.7.1 wants it without the algorithm, and later ones with it.
-void append_sampling(SetWriter& sets, const ExportSettings& settings, uint16_t scope) {
+void append_sampling(SetWriter& sets, const ExportSettings& settings, uint16_t scope, bool define) {
   const ExportProtocol protocol = settings.numbering.protocol;
   const OptionColumn columns[] = {{scope, 4}, {kSamplingInterval, 4}, {kSamplingAlgorithm, 1}};
-  add_template(sets, protocol, kSamplingTemplate, 1, columns);
+  if (define) add_template(sets, protocol, kSamplingTemplate, 1, columns);
   RecordBytes sampling;
   sampling.add(settings.domain).add(settings.sampling).add(kRandomSampling);
   sets.add(SetKind::Data, kSamplingTemplate, sampling.bytes());
-  add_template(sets, protocol, kIntervalTemplate, 1, std::span(columns).first(2));
+  if (define) add_template(sets, protocol, kIntervalTemplate, 1, std::span(columns).first(2));
   RecordBytes interval;
   interval.add(settings.domain).add(settings.sampling);
   sets.add(SetKind::Data, kIntervalTemplate, interval.bytes());
 }
 
-void append_v9_options(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters) {
+void append_v9_options(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters, bool define) {
   constexpr auto kV9 = ExportProtocol::NetflowV9;
   static constexpr OptionColumn kStatistics[] = {{kSystemScope, 4}, {40, 8}, {41, 8}, {42, 8}};
-  add_template(sets, kV9, kStatisticsTemplate, 1, kStatistics);
+  if (define) add_template(sets, kV9, kStatisticsTemplate, 1, kStatistics);
   RecordBytes statistics;
   statistics.add(settings.domain)
       .add(counters.octets.get())
       .add(counters.messages.get())
       .add(counters.data_records.get());
   sets.add(SetKind::Data, kStatisticsTemplate, statistics.bytes());
-  if (settings.sampling > 1) append_sampling(sets, settings, kSystemScope);
+  if (settings.sampling > 1) append_sampling(sets, settings, kSystemScope, define);
 }
 
-void append_ipfix_statistics(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters) {
+void append_ipfix_statistics(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters,
+                             bool define) {
   static constexpr OptionColumn kColumns[] = {
       {kObservationDomain, 4}, {40, 8}, {41, 8}, {42, 8}, {164, 8}, {166, 8}, {167, 8}, {168, 8}};
-  add_template(sets, ExportProtocol::Ipfix, kStatisticsTemplate, 1, kColumns);
+  if (define) add_template(sets, ExportProtocol::Ipfix, kStatisticsTemplate, 1, kColumns);
   RecordBytes record;
   record.add(settings.domain).add(counters.octets.get()).add(counters.messages.get()).add(counters.data_records.get());
   record.add(settings.ignored_packets ? settings.ignored_packets() : uint64_t{0});
@@ -68,11 +69,11 @@ void append_ipfix_statistics(SetWriter& sets, const ExportSettings& settings, co
   sets.add(SetKind::Data, kStatisticsTemplate, record.bytes());
 }
 
-void append_ipfix_sampling(SetWriter& sets, const ExportSettings& settings) {
-  append_sampling(sets, settings, kObservationDomain);
+void append_ipfix_sampling(SetWriter& sets, const ExportSettings& settings, bool define) {
+  append_sampling(sets, settings, kObservationDomain, define);
   // And as PSAMP tells it (RFC 5477).
   static constexpr OptionColumn kSelector[] = {{302, 8}, {304, 2}, {309, 4}, {310, 4}};
-  add_template(sets, ExportProtocol::Ipfix, kSelectorTemplate, 1, kSelector);
+  if (define) add_template(sets, ExportProtocol::Ipfix, kSelectorTemplate, 1, kSelector);
   RecordBytes selector;
   selector.add(uint64_t{1}).add(kRandomOneOutOfMany).add(uint32_t{1}).add(settings.sampling);
   sets.add(SetKind::Data, kSelectorTemplate, selector.bytes());
@@ -147,13 +148,13 @@ uint16_t units(Unit unit) {
 
 }  // namespace
 
-void append_options(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters) {
+void append_options(SetWriter& sets, const ExportSettings& settings, const ExportCounters& counters, bool define) {
   if (settings.numbering.protocol == ExportProtocol::NetflowV9) {
-    append_v9_options(sets, settings, counters);
+    append_v9_options(sets, settings, counters, define);
     return;
   }
-  append_ipfix_statistics(sets, settings, counters);
-  if (settings.sampling > 1) append_ipfix_sampling(sets, settings);
+  append_ipfix_statistics(sets, settings, counters, define);
+  if (settings.sampling > 1) append_ipfix_sampling(sets, settings, define);
 }
 
 void append_types(SetWriter& sets, const ExportSettings& settings) {

@@ -186,10 +186,10 @@ void TemplateExporter::send_templates() {
   if (MessageBatch& batch = sets.finish(); !batch.messages.empty()) link_.send(batch);
 }
 
-void TemplateExporter::send_options(bool types_too) {
+void TemplateExporter::send_options(bool define) {
   SetWriter sets(protocol_, most_);
-  append_options(sets, settings_, link_.counters());
-  if (types_too && protocol_ == ExportProtocol::Ipfix) append_types(sets, settings_);
+  append_options(sets, settings_, link_.counters(), define);
+  if (define && protocol_ == ExportProtocol::Ipfix) append_types(sets, settings_);
   clock_.tell(link_.session());
   link_.send(sets.finish());
 }
@@ -212,7 +212,7 @@ void TemplateExporter::flush(SteadyTime now) {
 
 void TemplateExporter::finish() {
   send_everything();
-  if (in_session_) send_options(false);
+  if (in_session_) send_options(link_.forgets());
 }
 
 }  // namespace microcloud

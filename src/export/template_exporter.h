@@ -46,7 +46,8 @@ class TemplateExporter final : public Exporter {
   void release(Layout& layout);
   void send_everything();
   void send_templates();
-  void send_options(bool types_too);
+  /// `define`: as one who knows nothing of them is told.
+  void send_options(bool define);
   size_t longest_record() const { return most_ - header_size(protocol_) - 4; }
 
   ExportSettings settings_;

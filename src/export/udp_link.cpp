@@ -53,10 +53,10 @@ void UdpLink::finish() {
   counters_.refused.add(sender_.take_refusals());
   counters_.up.set(0);
   if (const uint64_t lost = counters_.lost.get(ExportLoss::SendFailed); lost > 0) {
-    error_ = name_ + ": " + std::to_string(lost) + " records could not be sent (" +
-             std::strerror(sender_.last_error()) + ")";
+    not_taken_ = name_ + ": " + std::to_string(lost) + " records could not be sent (" +
+                 std::strerror(sender_.last_error()) + ")";
   } else if (counters_.refused.get() > 0) {
-    error_ = name_ + ": nobody listens there; what was sent meanwhile is lost";
+    not_taken_ = name_ + ": nobody listens there; what was sent meanwhile is lost";
   }
 }
 

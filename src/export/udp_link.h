@@ -17,7 +17,7 @@ class UdpLink final : public Link {
   void send(MessageBatch& batch) override;
   void progress(SteadyTime now) override;
   void finish() override;
-  std::string error() const override { return error_; }
+  std::string not_taken() const override { return not_taken_; }
   bool forgets() const override { return true; }
 
  private:
@@ -25,7 +25,7 @@ class UdpLink final : public Link {
   size_t most_;
   std::vector<uint32_t> sizes_;
   std::vector<bool> failed_;  // of the batch at hand
-  std::string error_;
+  std::string not_taken_;
 };
 
 }  // namespace microcloud

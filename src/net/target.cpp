@@ -1,7 +1,10 @@
 #include "net/target.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
 
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <stdexcept>
@@ -28,6 +31,10 @@ Target parse_target(std::string_view text) {
   if (colon == std::string_view::npos || colon == 0) refuse(text);
   Target target{std::string(text.substr(0, colon)), {}, 0};
   std::string_view rest = text.substr(colon + 3);
+  if (const size_t mark = rest.find('?'); mark != std::string_view::npos) {
+    target.parameters = rest.substr(mark + 1);
+    rest = rest.substr(0, mark);
+  }
   std::string_view after;
   if (rest.starts_with('[')) {
     const size_t close = rest.find(']');
@@ -46,6 +53,11 @@ Target parse_target(std::string_view text) {
     throw std::invalid_argument("'" + std::string(text) + "': a port is missing, as in " + target.scheme +
                                 "://HOST:2055");
   return target;
+}
+
+bool is_address(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes;
+  return inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 || inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
 std::vector<SocketAddress> resolve(const Target& target, int socket_type) {

@@ -23,10 +23,14 @@ struct Target {
   std::string scheme;
   std::string host;
   uint16_t port = 0;
+  std::string parameters = {};  // what stands behind a question mark
 };
 
 /// Throws std::invalid_argument: what is wrong and what is accepted.
 Target parse_target(std::string_view text);
+
+/// Whether it is an IP address rather than a name.
+bool is_address(const std::string& host);
 
 /// All addresses of the host, by the system's preference. Throws std::runtime_error.
 std::vector<SocketAddress> resolve(const Target& target, int socket_type);

@@ -68,6 +68,8 @@ class Probe {
   void start();
   /// Any thread, and signal handlers: read no more, tell what is open, end.
   void stop() { stop_.store(true, std::memory_order_relaxed); }
+  /// Any thread: whether the run was told to end, or an output that cannot go on ended it.
+  bool stopped() const { return stop_.load(std::memory_order_relaxed); }
   /// Waits for the end. Returns the first error of an input or output, or an empty text.
   std::string wait();
 

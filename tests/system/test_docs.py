@@ -10,6 +10,7 @@ import unittest
 import harness
 from harness import run
 
+NEED_FILES = {"--metrics-token-file": "/etc", "--tls-ca": "ca.pem", "--tls-cert": "probe.pem", "--tls-key": "probe.key"}  # of their own kind
 PAGES = ("docs/probe.md", "docs/first-steps.md", "docs/collectors.md", "README.md")
 
 
@@ -40,9 +41,10 @@ class Pages(unittest.TestCase):
         shown = page("docs/probe.md")
         for line in run("probe", "--help-words").stdout.splitlines():
             names = line.split("\t")[0].split()
-            if "--help" not in names and "--metrics-token-file" not in names:  # the one needs a file of mode 0600
+            if "--help" not in names and not NEED_FILES.keys() & names:
                 self.assertTrue(used.intersection(names), f"no example of {names}")
-        self.assertIn("--metrics-token-file /etc", shown)
+        for name, file in NEED_FILES.items():
+            self.assertIn(f"{name} {file}", shown)
 
     def test_examples_are_accepted(self):
         with tempfile.TemporaryDirectory() as folder:

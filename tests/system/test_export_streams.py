@@ -1,0 +1,491 @@
+"""Exports over TCP and TLS: to collectors that read all, come late, are killed, never read, or are not who they should be.
+
+The collector is ipfix.py on a socket; tshark reads the same streams. What it received and what the probe counted as lost add
+up to what was exported, to the record.
+"""
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+
+import frames
+import harness
+import ipfix
+from harness import ProbeTest, run
+from test_cli import Files
+from test_export import CAPTURE_NAMES, ExportTest, capture, one_way_sums
+from test_operation import LiveTest, fetch, wait_for
+
+FIONREAD = 0x541B
+HOST = "127.0.0.1"
+
+
+def free_tcp_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+def reset(connection):
+    """Closes as the system does for a process that is killed with something unread."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+class Collector:
+    """Accepts connections, one after the other, and keeps what each sent, from start() to kill() or end()."""
+
+    def __init__(self, port=0, context=None, reads=True, most=None, host=HOST):
+        self.host = host
+        self.port = port
+        self.context = context
+        self.reads = reads
+        self.most = most or []  # octets after which the first, second... connection is broken off
+        self.streams = []
+        self.errors = []
+        self.peers = []
+
+    def start(self):
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self.listener = socket.create_server((self.host, self.port), family=family, backlog=8)
+        self.port = self.listener.getsockname()[1]
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def serve(self):
+        self.listener.settimeout(0.05)
+        while not self.stopping.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except TimeoutError:
+                continue
+            self.streams.append(bytearray())
+            try:
+                if self.context:
+                    connection.settimeout(10)
+                    connection = self.context.wrap_socket(connection, server_side=True)
+                    self.peers.append(connection.getpeercert())
+                self.read(connection, self.streams[-1], self.most.pop(0) if self.most else None)
+            except OSError as error:
+                self.errors.append(error)
+        self.listener.close()
+
+    def read(self, connection, stream, most):
+        connection.settimeout(0.05)
+        while not self.stopping.is_set():
+            if most is not None and len(stream) >= most:
+                break
+            if not self.reads:
+                self.stopping.wait(0.05)
+                continue
+            try:
+                data = connection.recv(min(65536, most - len(stream)) if most else 65536)
+            except TimeoutError:
+                continue
+            if not data:
+                connection.close()
+                return
+            stream += data
+        self.take_unread(connection, stream)
+        reset(connection)
+
+    def take_unread(self, connection, stream):
+        """What the system has acknowledged and no process has read: no exporter can know of it, so the tests must. What
+        comes after the last look would be missed: they look when nothing more comes, or as the window is full."""
+        if self.context or not stream and self.reads:
+            return
+        time.sleep(0.3)
+        connection.setblocking(False)
+        try:
+            while data := connection.recv(1 << 20):
+                stream += data
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self.errors.append(error)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(20)
+
+    kill = stop
+
+    def sessions(self):
+        """What came, each connection by itself; only the last may end in the middle of a message where it was let end."""
+        found = []
+        for stream in self.streams:
+            session = ipfix.Session()
+            session.rest = len(stream) - session.stream(bytes(stream))
+            found.append(session)
+        return found
+
+    def total(self, name):
+        return sum(getattr(session, name) for session in self.sessions())
+
+
+def slow_capture(flows=400, every=0.01):
+    """Single packets of as many flows, one each `every` seconds: with -d 1 their records come all the time."""
+    return frames.pcap([(number * every, frames.udp("10.0.0.1", 1024 + number, "10.0.0.2", 9, b"x" * (number % 50)))
+                        for number in range(flows)])
+
+
+class StreamTest(ExportTest):
+    def collector(self, **options):
+        started = Collector(**options).start()
+        self.addCleanup(started.stop)
+        return started
+
+    def probe(self, path, *args, timeout=harness.TIMEOUT):
+        """Runs a probe on a file: (status, lines of its log, metrics)."""
+        metrics = os.path.join(self.folder, "metrics.prom")
+        done = run("probe", "-r", path, "--metrics-file", metrics, *args, timeout=timeout)
+        return done.status, done.stderr, self.read_metrics(metrics)
+
+    def read_metrics(self, path):
+        with open(path, encoding="utf-8") as file:
+            return harness.parse_metrics(file.read())
+
+    def ladder(self, metrics):
+        """(offered, sent, {reason: lost}) of the exports, which close when a run has ended."""
+        came, went, dropped, held = harness.stages(metrics)["export"]
+        self.assertEqual((came, held), (went + sum(dropped.values()), 0))
+        return came, went, {reason: count for reason, count in dropped.items() if count}
+
+    def write(self, data, name="capture.pcap"):
+        return Files.write(self, data, name)
+
+
+class Tcp(StreamTest):
+    def test_sums_sequence_and_templates(self):
+        for name in CAPTURE_NAMES:
+            records = self.all_records(capture(name))
+            packets, octets, ways = one_way_sums(record for record in records if record["record"] == "flow")
+            others = sum(record["record"] != "flow" for record in records)
+            for args in ((), ("--uniflow",), ("--pen", "32473")):
+                with self.subTest(capture=name, args=args):
+                    collector = self.collector()
+                    status, said, metrics = self.probe(capture(name), "-n", f"tcp://{HOST}:{collector.port}", *args)
+                    collector.stop()
+                    self.assertEqual((status, collector.errors), (0, []), said)
+                    session, = collector.sessions()
+                    self.assertEqual((session.packets, session.octets, session.rest), (packets, octets, 0))
+                    self.assertEqual(session.records, ways + others if args == ("--uniflow",) else len(records))
+                    self.assertEqual(self.ladder(metrics), (len(records), len(records), {}))
+                    self.assertIn(f"tcp://{HOST}:{collector.port}: connected", said)
+                    self.tshark_agrees(bytes(collector.streams[0]), session)
+
+    def tshark_agrees(self, stream, session):
+        """An IPFIX stream is an IPFIX file (RFC 5655)."""
+        path = self.write(stream, "stream.ipfix")
+        done = subprocess.run(["tshark", "-r", path, "-V"], capture_output=True, text=True, timeout=harness.TIMEOUT, check=True)
+        self.assertNotRegex(done.stdout, r"(?i)malformed|expert info|no template found|unexpected flow sequence")
+        self.assertEqual(len(re.findall(r"FlowSequence", done.stdout)), session.messages)
+
+    def test_ipv6_and_names(self):
+        for host, address in (("[::1]", "::1"), ("localhost", HOST)):
+            with self.subTest(host=host):
+                collector = self.collector(host=address)
+                status, said, metrics = self.probe(capture("real/http.pcap"), "-n", f"tcp://{host}:{collector.port}")
+                collector.stop()
+                self.assertEqual(status, 0, said)
+                self.assertEqual(collector.total("records"), self.ladder(metrics)[1])
+
+    def test_netflow_is_refused(self):
+        for version in ("5", "9"):
+            done = run("probe", "-r", "x.pcap", "-n", f"tcp://{HOST}:4739", "-V", version)
+            self.assert_refused(done, 2, "--collector", "-V 10", "udp://")
+
+    def test_several_collectors(self):
+        first, second = self.collector(), self.collector()
+        where = ("-n", f"tcp://{HOST}:{first.port}", "-n", f"tcp://{HOST}:{second.port}")
+        records = len(self.all_records(capture("real/http.pcap")))
+        self.assertEqual(self.probe(capture("real/http.pcap"), *where)[0], 0)
+        self.assertEqual(self.probe(capture("real/http.pcap"), *where, "-a")[0], 0)
+        turns = [one.sessions()[0].records for one in (first, second)]
+        everything = [one.sessions()[1].records for one in (first, second)]
+        self.assertEqual(sum(turns), records)
+        self.assertTrue(all(turns), turns)
+        self.assertEqual(everything, [records, records])
+
+
+class Away(StreamTest):
+    def test_nobody_there(self):
+        port = free_tcp_port()
+        records = len(self.all_records(capture("real/http.pcap")))
+        began = time.monotonic()
+        status, said, metrics = self.probe(capture("real/http.pcap"), "-n", f"tcp://{HOST}:{port}", "--drain", "1")
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual(status, 1)
+        self.assertEqual(len(re.findall("away: ", said)), 1, said)
+        self.assertIn(f"tcp://{HOST}:{port} did not take {records} of {records} records: Connection refused", said.splitlines()[-1])
+        self.assertEqual(self.ladder(metrics), (records, 0, {"end_of_run": records}))
+
+    def test_name_that_is_none(self):
+        status, said, _ = self.probe(capture("real/http.pcap"), "-n", "tcp://no-such-host.invalid:4739", "--drain", "1")
+        self.assertEqual(status, 1)
+        self.assertIn("cannot find no-such-host.invalid", said.splitlines()[-1])
+
+    def test_comes_late(self):
+        port = free_tcp_port()
+        late = Collector(port)
+        timer = threading.Timer(1.0, late.start)
+        timer.start()
+        status, said, metrics = self.probe(capture("real/http.pcap"), "-n", f"tcp://{HOST}:{port}")
+        timer.join()
+        late.stop()
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, "(?s)away: Connection refused.*connected after [0-9]+ s, 0 records lost")
+        self.assertEqual(late.total("records"), self.ladder(metrics)[0])
+
+    def test_one_that_is_away_does_not_hold_up_the_other(self):
+        good, port = self.collector(), free_tcp_port()
+        process = harness.start_probe("-r", capture("real/http.pcap"), "-n", f"tcp://{HOST}:{port}", "-n", f"tcp://{HOST}:{good.port}",
+                                      "-a", "--drain", "5")
+        self.addCleanup(process.kill)
+        records = len(self.all_records(capture("real/http.pcap")))
+        wait_for(lambda: good.streams and good.total("records") == records, 4)
+        self.assertIsNone(process.poll())
+        _, said = process.communicate(timeout=harness.TIMEOUT)
+        self.assertEqual(process.returncode, 1)
+        last = said.decode().splitlines()[-1]
+        self.assertIn(f":{port} did not take", last)
+        self.assertNotIn(f":{good.port}", last)
+
+    def test_signal_ends_it_soon(self):
+        """While it replays, and while it waits for a collector at the end of the file."""
+        for args, pause in ((("--realtime",), 1.5), ((), 1.5)):
+            with self.subTest(args=args):
+                process = harness.start_probe("-r", self.write(slow_capture()), "-d", "1", "-n", f"tcp://{HOST}:{free_tcp_port()}", *args)
+                self.addCleanup(process.kill)
+                time.sleep(pause)
+                self.assertIsNone(process.poll())
+                began = time.monotonic()
+                done = harness.end_probe(process, signal.SIGTERM)
+                self.assertLess(time.monotonic() - began, 5)
+                self.assertEqual(done.status, 0, done.stderr)
+                self.assertRegex(done.stderr, r"records sent, \d+ end_of_run")
+
+
+class Broken(StreamTest):
+    def end(self, process):
+        _, said = process.communicate(timeout=harness.TIMEOUT)
+        metrics = self.read_metrics(process.args[process.args.index("--metrics-file") + 1])
+        return said.decode(), self.ladder(metrics)
+
+    def start_replay(self, scheme, port, *args):
+        path = self.write(slow_capture())
+        process = harness.start_probe("-r", path, "--realtime", "-d", "1", "-n", f"{scheme}://{HOST}:{port}", *args)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_killed_and_started_again(self):
+        first = self.collector()
+        process = self.start_replay("tcp", first.port)
+        wait_for(lambda: first.streams and first.total("records") > 20)
+        first.kill()
+        time.sleep(1)
+        second = self.collector(port=first.port)
+        said, (offered, sent, lost) = self.end(process)
+        self.assertEqual(process.returncode, 1 if lost else 0, said)
+        self.assertRegex(said, "(?s)away: (the collector closed the connection|Connection reset by peer).*back after [0-9]+ s, ")
+        received = first.total("records") + second.total("records")
+        self.assertEqual((offered, received), (400, sent))
+        self.assertEqual(received + sum(lost.values()), 400)
+        self.assertGreater(second.total("records"), 100)
+
+    def test_cut_in_the_middle_of_messages(self):
+        records = len(self.all_records(capture("real/http.pcap"), "--loop", "200"))
+        for most in ([5000], [1, 20001, 3], [100_000]):
+            with self.subTest(most=most):
+                collector = self.collector(most=list(most))
+                status, said, metrics = self.probe(capture("real/http.pcap"), "--loop", "200", "-n", f"tcp://{HOST}:{collector.port}")
+                collector.stop()
+                offered, sent, lost = self.ladder(metrics)
+                self.assertEqual(offered, records)
+                received = collector.total("records")
+                # What had left and was not acknowledged may have come: it is never told twice.
+                self.assertLessEqual(received + lost.get("connection_broken", 0) - offered, lost.get("connection_broken", 0))
+                self.assertGreaterEqual(received, sent)
+                self.assertLessEqual(received, offered)
+                self.assertEqual(set(lost) - {"connection_broken"}, set(), said)
+                self.assertEqual(status, 1 if lost else 0, said)
+
+    def test_one_that_never_reads(self):
+        collector = self.collector(reads=False)
+        began = time.monotonic()
+        path = self.write(slow_capture(1000))
+        status, said, metrics = self.probe(path, "--loop", "600", "-d", "1", "--drain", "1", "--no-dpi", "-n", f"tcp://{HOST}:{collector.port}")
+        self.assertLess(time.monotonic() - began, 50)
+        collector.stop()
+        self.assertEqual(status, 1)
+        self.assertIn("it is connected, but takes nothing", said.splitlines()[-1])
+        offered, sent, lost = self.ladder(metrics)
+        self.assertEqual(set(lost), {"buffer_full", "end_of_run"})
+        self.assertEqual(collector.total("records"), sent)
+        self.assertEqual(sent + sum(lost.values()), offered)
+        self.assertLess(metrics[("microcloud_peak_memory_bytes", frozenset())], 250e6)
+        said = harness.closing_counts(said)
+        self.assertEqual(said["read"], said["metered"] + sum(said["ignored"].values()))
+
+
+class Tls(StreamTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keys = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.keys.cleanup)
+        for authority in ("ca", "other-ca"):
+            cls.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={authority}",
+                        "-days", "2", "-keyout", cls.file(authority + ".key"), "-out", cls.file(authority + ".pem"))
+        for name, subject in (("server", "subjectAltName=IP:127.0.0.1,DNS:localhost"), ("elsewhere", "subjectAltName=DNS:elsewhere.example"),
+                              ("probe", "subjectAltName=DNS:probe.example")):
+            with open(cls.file("ext"), "w", encoding="ascii") as file:
+                file.write(subject)
+            cls.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                        "-keyout", cls.file(name + ".key"), "-out", cls.file("request"))
+            cls.openssl("x509", "-req", "-in", cls.file("request"), "-CA", cls.file("ca.pem"), "-CAkey", cls.file("ca.key"),
+                        "-CAcreateserial", "-days", "2", "-extfile", cls.file("ext"), "-out", cls.file(name + ".pem"))
+
+    @classmethod
+    def file(cls, name):
+        return os.path.join(cls.keys.name, name)
+
+    @staticmethod
+    def openssl(*args):
+        subprocess.run(["openssl", *args], check=True, capture_output=True, timeout=harness.TIMEOUT)
+
+    def server(self, name="server", client=False, **options):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file(name + ".pem"), self.file(name + ".key"))
+        if client:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.file("ca.pem"))
+        return self.collector(context=context, **options)
+
+    def tls_probe(self, collector, *args, host=HOST, drain="1"):
+        return self.probe(capture("real/http.pcap"), "-n", f"tls://{host}:{collector.port}", "--drain", drain, *args)
+
+    def test_sums(self):
+        records = self.all_records(capture("real/http.pcap"))
+        packets, octets, _ = one_way_sums(record for record in records if record["record"] == "flow")
+        for host in (HOST, "localhost"):
+            with self.subTest(host=host):
+                collector = self.server()
+                status, said, metrics = self.tls_probe(collector, "--tls-ca", self.file("ca.pem"), host=host, drain="10")
+                collector.stop()
+                self.assertEqual((status, collector.errors), (0, []), said)
+                session, = collector.sessions()
+                self.assertEqual((session.packets, session.octets, session.records, session.rest), (packets, octets, len(records), 0))
+                self.assertEqual(self.ladder(metrics), (len(records), len(records), {}))
+
+    def refused(self, words, *args, **options):
+        collector = self.server(**options)
+        status, said, metrics = self.tls_probe(collector, *args)
+        collector.stop()
+        self.assertEqual(status, 1)
+        self.assertEqual(len(re.findall("away: ", said)), 1, said)
+        self.assertIn(words, said.splitlines()[-1])
+        self.assertEqual(self.ladder(metrics)[1], 0)
+        self.assertEqual([bytes(stream) for stream in collector.streams if stream], [])
+
+    def test_wrong_authority(self):
+        self.refused("its certificate is refused: ", "--tls-ca", self.file("other-ca.pem"))
+
+    def test_systems_authorities_do_not_know_it(self):
+        self.refused("its certificate is refused: ")
+
+    def test_wrong_host(self):
+        self.refused("its certificate is refused: IP address mismatch", "--tls-ca", self.file("ca.pem"), name="elsewhere")
+
+    def test_insecure_says_so(self):
+        collector = self.server("elsewhere")
+        status, said, _ = self.tls_probe(collector, "--insecure", drain="10")
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, "warning --insecure: ")
+
+    def test_own_certificate(self):
+        collector = self.server(client=True)
+        own = ("--tls-cert", self.file("probe.pem"), "--tls-key", self.file("probe.key"))
+        status, said, metrics = self.tls_probe(collector, "--tls-ca", self.file("ca.pem"), *own, drain="10")
+        collector.stop()
+        self.assertEqual(status, 0, said)
+        self.assertEqual(collector.peers[0]["subjectAltName"], (("DNS", "probe.example"),))
+        self.assertEqual(collector.total("records"), self.ladder(metrics)[1])
+
+    def test_collector_that_wants_a_certificate(self):
+        collector = self.server(client=True)
+        status, said, metrics = self.tls_probe(collector, "--tls-ca", self.file("ca.pem"))
+        self.assertEqual(status, 1)
+        self.assertIn("did not take", said.splitlines()[-1])
+        self.assertEqual(self.ladder(metrics)[1], 0)
+
+    def test_killed_and_started_again(self):
+        first = self.server()
+        path = self.write(slow_capture())
+        process = harness.start_probe("-r", path, "--realtime", "-d", "1", "-n", f"tls://{HOST}:{first.port}",
+                                      "--tls-ca", self.file("ca.pem"))
+        self.addCleanup(process.kill)
+        wait_for(lambda: first.streams and first.total("records") > 20)
+        first.kill()
+        time.sleep(1)
+        second = self.server(port=first.port)
+        _, said = process.communicate(timeout=harness.TIMEOUT)
+        offered, sent, lost = self.ladder(self.read_metrics(process.args[process.args.index("--metrics-file") + 1]))
+        self.assertEqual(process.returncode, 1 if lost else 0, said)
+        self.assertEqual(first.total("records") + second.total("records") + sum(lost.values()), offered)
+        self.assertEqual(offered, 400)
+
+    def test_speaks_no_tls(self):
+        collector = self.collector()
+        status, said, _ = self.tls_probe(collector, "--tls-ca", self.file("ca.pem"))
+        self.assertEqual(status, 1)
+        self.assertIn("did not take", said.splitlines()[-1])
+
+    def test_bad_files_and_options(self):
+        def refused(*args):
+            done = run("probe", "-r", "x.pcap", *args)
+            self.assert_refused(done, 2)
+            return done.stderr
+        to = ("-n", f"tls://{HOST}:4740")
+        self.assertIn("--tls-ca: cannot read certificates from /nowhere.pem", refused(*to, "--tls-ca", "/nowhere.pem"))
+        self.assertIn("--tls-ca", refused(*to, "--tls-ca", self.file("ca.key")))
+        self.assertIn("go together", refused(*to, "--tls-cert", self.file("probe.pem")))
+        self.assertIn("cannot use the key", refused(*to, "--tls-cert", self.file("probe.pem"), "--tls-key", self.file("server.key")))
+        open_key = self.file("open.key")
+        with open(open_key, "wb") as copy, open(self.file("probe.key"), "rb") as key:
+            copy.write(key.read())
+        os.chmod(open_key, 0o644)
+        self.assertIn("chmod 600", refused(*to, "--tls-cert", self.file("probe.pem"), "--tls-key", open_key))
+        for option in (("--insecure",), ("--tls-ca", self.file("ca.pem"))):
+            self.assertIn("goes with -n tls://", refused("-n", f"tcp://{HOST}:4739", *option))
+        self.assertIn("give one of them", refused(*to, "--insecure", "--tls-ca", self.file("ca.pem")))
+
+
+class Ready(StreamTest):
+    def test_each_collector_is_named(self):
+        port = free_tcp_port()
+        good = self.collector()
+        log = os.path.join(self.folder, "log")
+        process = harness.start_probe("-r", self.write(slow_capture(6000)), "--realtime", "-d", "1", "--metrics", "127.0.0.1:0", "--log-file", log,
+                                      "-n", f"tcp://{HOST}:{port}", "-n", f"tcp://{HOST}:{good.port}")
+        self.addCleanup(process.kill)
+
+        def url():
+            with open(log, encoding="utf-8") as file:
+                return re.search(r"metrics on (http://\S+)/metrics", file.read())
+        base = wait_for(lambda: os.path.exists(log) and url())[1]
+        page = wait_for(lambda: (lambda got: got if "Connection refused" in got[1] and "not connected yet" not in got[1] else None)
+                        (fetch(base + "/readyz")))
+        self.assertEqual(page[0], 503)
+        self.assertIn(f'{{"name":"collector tcp://{HOST}:{port}","ready":false,"reason":"Connection refused"}}', page[1])
+        self.assertIn(f'{{"name":"collector tcp://{HOST}:{good.port}","ready":true}}', page[1])
+        self.collector(port=port)
+        wait_for(lambda: fetch(base + "/readyz")[0] == 200)
+        harness.end_probe(process)
