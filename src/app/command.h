@@ -24,6 +24,7 @@ struct Command {
 };
 
 int run_probe(int count, char** arguments);
+int run_node(int count, char** arguments);
 int run_fields(int count, char** arguments);
 
 /// Every record type of this program.

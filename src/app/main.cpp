@@ -12,6 +12,7 @@ using namespace microcloud;
 
 constexpr Command kCommands[] = {
     {"probe", "meter traffic into flow records, live or from a capture file", run_probe},
+    {"node", "run a node of the MicroCloud: a Redis server set up for it, or a cluster", run_node},
     {"fields", "list every record type and information element", run_fields},
 };
 

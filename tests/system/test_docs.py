@@ -1,4 +1,4 @@
-"""The user's pages: every option stands in docs/probe.md, every example is accepted, the service's unit is good."""
+"""The user's pages: every option stands on its command's page, every example is accepted, the services' units are good."""
 import os
 import re
 import shlex
@@ -11,7 +11,8 @@ import harness
 from harness import run
 
 NEED_FILES = {"--metrics-token-file": "/etc", "--tls-ca": "ca.pem", "--tls-cert": "probe.pem", "--tls-key": "probe.key"}  # of their own kind
-PAGES = ("docs/probe.md", "docs/first-steps.md", "docs/collectors.md", "README.md")
+PAGES = ("docs/probe.md", "docs/first-steps.md", "docs/collectors.md", "README.md", "docs/node.md", "deploy/README.md")
+OF_COMMANDS = {"probe": "docs/probe.md", "node": "docs/node.md"}
 
 
 def page(name):
@@ -20,31 +21,33 @@ def page(name):
 
 
 def examples(name):
-    """The probe's command lines in a page's shell blocks, without what stands before and behind it in a pipe."""
+    """(command, words) of the command lines in a page's shell blocks, without what stands before and behind in a pipe."""
     for block in re.findall(r"(?ms)^ *```(?:sh)?\n(.*?)^ *```", page(name)):
         for line in block.splitlines():
-            found = re.search(r"microcloud probe ([^|]*)", line.lstrip("$ "))
-            if found and not line.lstrip().startswith("#"):
-                yield shlex.split(found[1], comments=True)
+            found = re.search(r"(?:^|\| |sudo )microcloud (probe|node)\b([^|]*)", line.lstrip("$ "))
+            if found:
+                yield found[1], shlex.split(found[2], comments=True)
 
 
 class Pages(unittest.TestCase):
     def test_every_option_is_there(self):
-        text = page("docs/probe.md")
-        for line in run("probe", "--help-words").stdout.splitlines():
-            for name in line.split("\t")[0].split():
-                if name != "-h":
-                    self.assertRegex(text, rf"`{re.escape(name)}[` ]", f"docs/probe.md does not name {name}")
+        for command, name in OF_COMMANDS.items():
+            text = page(name)
+            for line in run(command, "--help-words").stdout.splitlines():
+                for option in line.split("\t")[0].split():
+                    if option not in ("-h", "--help"):
+                        self.assertRegex(text, rf"`{re.escape(option)}[` ,]", f"{name} does not name {option}")
 
     def test_every_option_has_an_example(self):
-        used = {word.split("=")[0] for name in PAGES for words in examples(name) for word in words}
-        shown = page("docs/probe.md")
-        for line in run("probe", "--help-words").stdout.splitlines():
-            names = line.split("\t")[0].split()
-            if "--help" not in names and not NEED_FILES.keys() & names:
-                self.assertTrue(used.intersection(names), f"no example of {names}")
-        for name, file in NEED_FILES.items():
-            self.assertIn(f"{name} {file}", shown)
+        for command, name in OF_COMMANDS.items():
+            used = {word.split("=")[0] for one in PAGES for by, words in examples(one) if by == command for word in words}
+            shown = page(name)
+            for line in run(command, "--help-words").stdout.splitlines():
+                names = line.split("\t")[0].split()
+                if "--help" not in names and not NEED_FILES.keys() & names:
+                    self.assertTrue(used.intersection(names), f"no example of {names} of {command}")
+        for option, file in NEED_FILES.items():
+            self.assertIn(f"{option} {file}", page("docs/probe.md"))
 
     def test_examples_are_accepted(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -53,11 +56,18 @@ class Pages(unittest.TestCase):
                 file.write('interface = ["eth0"]\n')
             with open(os.path.join(folder, "protocols.txt"), "w", encoding="ascii") as file:
                 file.write("tcp:8081@HTTP\n")
+            for name in ("node.pem", "node.key", "ca.pem"):
+                with open(os.path.join(folder, name), "w", encoding="ascii"):
+                    pass
+            token = os.path.join(folder, "token")
+            with open(os.open(token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+                file.write("of-the-test\n")
+            here = {"/etc/microcloud/probe.toml": config, "/etc/microcloud/node.toml": os.devnull, "/etc/microcloud/metrics-token": token}
             count = 0
             for name in PAGES:
-                for words in examples(name):
-                    words = [config if word == "/etc/microcloud/probe.toml" else word for word in words]
-                    done = subprocess.run([harness.PROGRAM, "probe", *words, "--check-config"], cwd=folder, text=True,
+                for command, words in examples(name):
+                    words = [here.get(word, word) for word in words]
+                    done = subprocess.run([harness.PROGRAM, command, *words, "--check-config"], cwd=folder, text=True,
                                           capture_output=True, check=False)
                     self.assertEqual((done.returncode, done.stderr), (0, ""), f"{name}: {words}")
                     count += 1
@@ -76,14 +86,16 @@ class Pages(unittest.TestCase):
 
 
 class Unit(unittest.TestCase):
+    name = "microcloud-probe.service"
+
     def setUp(self):
         if not shutil.which("systemd-analyze"):
             self.skipTest("systemd-analyze is not here")
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.path = os.path.join(folder.name, "microcloud-probe.service")
+        self.path = os.path.join(folder.name, self.name)
         with open(self.path, "w", encoding="utf-8") as file:
-            file.write(page("deploy/systemd/microcloud-probe.service").replace("/usr/bin/microcloud", harness.PROGRAM))
+            file.write(page(f"deploy/systemd/{self.name}").replace("/usr/bin/microcloud", harness.PROGRAM))
 
     def test_systemd_takes_it(self):
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", self.path], capture_output=True, text=True, check=False)
@@ -94,3 +106,7 @@ class Unit(unittest.TestCase):
                               text=True, check=False)
         said = re.search(r"exposure level for \S+: (\d+\.\d)", done.stdout)[1]
         self.assertIn(f"rates the exposure {said} of 10", page("deploy/README.md"))
+
+
+class NodeUnit(Unit):
+    name = "microcloud-node.service"

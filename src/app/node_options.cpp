@@ -1,0 +1,147 @@
+#include "app/node_options.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "app/command.h"
+
+namespace microcloud {
+namespace {
+
+using node::NodeSettings;
+
+constexpr unsigned kBusPorts = 10'000;  // a cluster's servers talk to each other on their port and this
+
+std::string usual_directory() {
+  if (geteuid() == 0) return "/var/lib/microcloud/node";
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && *state == '/') return std::string(state) + "/microcloud/node";
+  const char* home = std::getenv("HOME");
+  return std::string(home != nullptr ? home : ".") + "/.local/state/microcloud/node";
+}
+
+uint64_t half_of_memory() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE)) / 2;
+}
+
+}  // namespace
+
+void declare(CLI::App& app, NodeOptions& options) {
+  NodeSettings& node = options.node;
+  app.add_option("--dir", node.directory,
+                 "where its data, configuration and secrets are kept (default: /var/lib/microcloud/node for root, else "
+                 "microcloud/node in $XDG_STATE_HOME or ~/.local/state)")
+      ->type_name("DIR");
+  app.add_option("--bind", node.addresses, "listen on this address of the machine; may be repeated")
+      ->capture_default_str()
+      ->type_name("ADDR");
+  app.add_option("--port", node.port, "listen on this port; the other servers of a cluster take the next ones")
+      ->check(CLI::Range(1, 65'535))
+      ->capture_default_str()
+      ->type_name("PORT");
+  app.add_option("--memory", node.memory_bytes,
+                 "data of all servers together; above it volatile keys go, the longest unused first (default: half of "
+                 "the machine's memory)")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE");
+  app.add_option("--cluster", node.masters, "run a Redis Cluster of so many masters on this machine")
+      ->check(CLI::Range(1U, 100U))
+      ->type_name("N");
+  app.add_option("--replicas", node.replicas, "replicas of each master of the cluster")
+      ->check(CLI::Range(0U, 5U))
+      ->capture_default_str()
+      ->type_name("N");
+  app.add_option("--replica-of", options.replica_of,
+                 "follow this server, whose secrets must have been copied to DIR/secrets before")
+      ->type_name("HOST:PORT");
+  app.add_option(
+         "--min-replicas", options.replicas_to_write,
+         "take writes only while so many replicas follow closely (default: 1 in a cluster with replicas, else 0)")
+      ->check(CLI::Range(0, 100))
+      ->type_name("N");
+  app.add_option("--tls-cert", node.tls.certificate, "serve TLS only, with this certificate (PEM)")->type_name("FILE");
+  app.add_option("--tls-key", node.tls.key, "its private key (PEM)")->type_name("FILE");
+  app.add_option("--tls-ca", node.tls.authorities, "the authorities that servers trust among themselves (PEM)")
+      ->type_name("FILE");
+  app.add_option("--redis-server", options.program,
+                 "the server to run (default: redis-server, else valkey-server, along $PATH)")
+      ->type_name("FILE");
+  app.add_flag("--print-redis-config", options.print, "print the redis.conf of the first server, and start nothing");
+  declare_service(app, options.service);
+  app.footer(
+      "Examples:\n"
+      "  microcloud node                                 one server, for this machine alone\n"
+      "  microcloud node --cluster 3 --replicas 1        a cluster of six servers\n"
+      "  microcloud node --bind 10.0.0.5 --tls-cert node.pem --tls-key node.key --tls-ca ca.pem");
+}
+
+namespace {
+
+void check_tls(const node::TlsFiles& tls) {
+  if (tls.certificate.empty() && tls.key.empty() && tls.authorities.empty()) return;
+  if (tls.certificate.empty() || tls.key.empty() || tls.authorities.empty())
+    throw UsageError("--tls-cert, --tls-key and --tls-ca go together: give all three");
+  for (const auto& [option, file] : {std::pair{"--tls-cert", tls.certificate}, std::pair{"--tls-key", tls.key},
+                                     std::pair{"--tls-ca", tls.authorities}}) {
+    if (access(file.c_str(), R_OK) != 0)
+      throw UsageError(std::string(option) + ": cannot read " + file + ": " + std::strerror(errno));
+  }
+}
+
+/// HOST:PORT or [HOST]:PORT; the port may be left out.
+void set_replica_of(const std::string& text, NodeSettings& settings) {
+  constexpr unsigned long kUsualPort = 6379, kLastPort = 65'535;
+  if (text.empty()) return;
+  const size_t colon = text.rfind(':');
+  const bool bracketed = text.front() == '[';
+  const bool has_port = colon != std::string::npos && (!bracketed || text[colon - 1] == ']');
+  std::string host = has_port ? text.substr(0, colon) : text;
+  if (bracketed && host.size() > 2 && host.back() == ']') host = host.substr(1, host.size() - 2);
+  char* end = nullptr;
+  const char* digits = has_port ? text.c_str() + colon + 1 : "6379";
+  const unsigned long port = has_port ? std::strtoul(digits, &end, 10) : kUsualPort;
+  const bool whole = !has_port || (end != digits && *end == '\0');
+  if (host.empty() || host.find_first_of(" \t[]") != std::string::npos || !whole || port == 0 || port > kLastPort)
+    throw UsageError("--replica-of: '" + text + "' is no HOST:PORT");
+  settings.replica_of_host = host;
+  settings.replica_of_port = static_cast<uint16_t>(port);
+}
+
+bool is_any(const std::string& address) {
+  return address == "*" || address == "0.0.0.0" || address == "::";
+}
+
+}  // namespace
+
+void check(NodeOptions& options) {
+  check_service(options.service);
+  NodeSettings& node = options.node;
+  check_tls(node.tls);
+  set_replica_of(options.replica_of, node);
+  if (node.replicas > 0 && !node.cluster()) throw UsageError("--replicas: those of a cluster: give --cluster N too");
+  if (node.cluster() && !node.replica_of_host.empty())
+    throw UsageError("--replica-of goes with a server alone; a cluster has --replicas");
+  for (const std::string& address : node.addresses) {
+    if (address.empty() || address.find_first_of(" \t\r\n\"'") != std::string::npos)
+      throw UsageError("--bind: '" + address + "' is no address");
+  }
+  if (node.cluster() && is_any(node.addresses.front()))
+    throw UsageError("--bind: the servers of a cluster tell each other their address: name one, not " +
+                     node.addresses.front());
+  const unsigned last = node.port + node.servers() - 1 + (node.cluster() ? kBusPorts : 0);
+  if (last > 65'535) {
+    throw UsageError("--port: the servers would need ports up to " + std::to_string(last) +
+                     (node.cluster() ? " (a cluster's also listen 10000 above their own)" : ""));
+  }
+  if (node.directory.empty()) node.directory = usual_directory();
+  if (node.memory_bytes == 0) node.memory_bytes = half_of_memory();
+  const bool replicated = node.cluster() && node.replicas > 0;
+  node.replicas_to_write =
+      options.replicas_to_write >= 0 ? static_cast<unsigned>(options.replicas_to_write) : (replicated ? 1 : 0);
+}
+
+}  // namespace microcloud

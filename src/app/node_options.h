@@ -1,0 +1,26 @@
+// What microcloud node is told on its command line or in its configuration.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "app/service_options.h"
+#include "node/settings.h"
+
+namespace microcloud {
+
+struct NodeOptions {
+  node::NodeSettings node;
+  std::string replica_of;
+  std::string program;
+  int replicas_to_write = -1;
+  bool print = false;
+  ServiceOptions service;
+};
+
+void declare(CLI::App& app, NodeOptions& options);
+
+/// Of a validation (command_line.h): fills in what depends on other options or on the machine. Throws UsageError.
+void check(NodeOptions& options);
+
+}  // namespace microcloud
