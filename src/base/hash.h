@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 namespace microcloud {
 
@@ -24,6 +26,19 @@ inline uint64_t hash_words(const HashSeed& seed, uint64_t w0, uint64_t w1, uint6
 
 inline uint64_t hash_words(const HashSeed& seed, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4) {
   return hash_words(seed, fold_multiply(w0 ^ seed.b, w1 ^ seed.a), fold_multiply(w2 ^ seed.a, w3 ^ seed.b), w4);
+}
+
+inline uint64_t hash_text(const HashSeed& seed, std::string_view text) {
+  uint64_t sum = text.size() ^ seed.a;
+  while (text.size() >= 8) {
+    uint64_t word;
+    std::memcpy(&word, text.data(), 8);
+    sum = fold_multiply(sum ^ word, seed.b);
+    text.remove_prefix(8);
+  }
+  uint64_t rest = 0;
+  if (!text.empty()) std::memcpy(&rest, text.data(), text.size());
+  return fold_multiply(fold_multiply(sum ^ rest, seed.b), seed.a ^ sum);
 }
 
 }  // namespace microcloud

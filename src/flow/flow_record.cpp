@@ -96,9 +96,23 @@ constexpr Field kFields[] = {
                                "transactions told of the flow, in this slice of it", Role::DeltaCounter),
 };
 
+Traffic traffic(const void* body) {
+  const Flow& flow = *static_cast<const Flow*>(body);
+  return {.start_ms = flow.start.value,
+          .end_ms = flow.end.value,
+          .octets = flow.octets,
+          .packets = flow.packets,
+          .reverse_octets = flow.reverse_octets,
+          .reverse_packets = flow.reverse_packets,
+          .begins_flow = flow.slice == 1,
+          .source_mac = flow.source_mac,
+          .destination_mac = flow.destination_mac,
+          .application = flow.application};
+}
+
 }  // namespace
 
-const RecordType kFlowRecordType{"flow", "flow that ended, or slice of one at the active timeout", kFields,
-                                 sizeof(FlowRecord)};
+const RecordType kFlowRecordType{
+    "flow", "flow that ended, or slice of one at the active timeout", kFields, sizeof(FlowRecord), {}, traffic};
 
 }  // namespace microcloud

@@ -99,8 +99,19 @@ constexpr Field kOwnFields[] = {
 };
 
 constexpr auto kFields = transaction_fields<DnsTransaction>(kOwnFields);
+
+bool query_seen(const DnsTransaction& from) {
+  return from.queries > 0;
+}
+
+constexpr CloudRule kCloud[] = {
+    grow(Entity::Source, "dns.queries", "distinct queries that the host asked").when<&query_seen>(1),
+    grow(Entity::Source, "dns.nxdomain", "of its queries: no such name").when<&DnsTransaction::code>(3),
+    grow(Entity::Source, "dns.servfail", "of its queries: the server failed").when<&DnsTransaction::code>(2),
+};
+
 constexpr RecordType kRecordType{"dns", "distinct query: client, server, id, name, type and class", kFields,
-                                 sizeof(DnsTransaction)};
+                                 sizeof(DnsTransaction), kCloud};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- queries and their responses

@@ -146,6 +146,39 @@ std::string property(const Field& field) {
   return "\n  " + quoted(field.name) + ":" + schema;
 }
 
+std::string entity_text(const CloudRule& rule) {
+  return rule.entity == Entity::Source ? "source" : "destination";
+}
+
+std::string counters_text(const RecordType& type) {
+  std::string out;
+  for (const CloudRule& rule : type.cloud) {
+    out += "  counter " + std::string(rule.field) + " of ip.<" + entity_text(rule) + ">: " + std::string(rule.meaning) +
+           "\n";
+  }
+  return out;
+}
+
+std::string counters_json(const RecordType& type) {
+  std::string out;
+  for (const CloudRule& rule : type.cloud) {
+    out += out.empty() ? ",\"counters\":[" : ",";
+    out += "\n{\"key\":\"ip.<" + entity_text(rule) + ">\",\"field\":" + quoted(rule.field) +
+           ",\"meaning\":" + quoted(rule.meaning) + "}";
+  }
+  return out.empty() ? out : out + "]";
+}
+
+std::string counters_markdown(const RecordType& type) {
+  std::string out;
+  for (const CloudRule& rule : type.cloud) {
+    if (out.empty()) out = "\n| counter in the MicroCloud | of key | meaning |\n|---|---|---|\n";
+    out += "| `" + std::string(rule.field) + "` | `ip.<" + entity_text(rule) + ">` | " + std::string(rule.meaning) +
+           " |\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string catalogue_text(RecordTypes types) {
@@ -155,6 +188,7 @@ std::string catalogue_text(RecordTypes types) {
   for (const RecordType* type : types) {
     out += "\n" + std::string(type->name) + ": one record per " + std::string(type->meaning) + "\n";
     table.append(out, type->fields);
+    out += counters_text(*type);
   }
   return out;
 }
@@ -164,7 +198,7 @@ std::string catalogue_json(RecordTypes types) {
   for (const RecordType* type : types) {
     if (type != types.front()) out += ',';
     out += "\n{\"record\":" + quoted(type->name) + ",\"one per\":" + quoted(type->meaning) + ",\"elements\":[" +
-           joined(type->fields, json_row) + "]}";
+           joined(type->fields, json_row) + "]" + counters_json(*type) + "}";
   }
   return out + "]}\n";
 }
@@ -191,7 +225,7 @@ std::string catalogue_markdown(RecordTypes types) {
       table(common_fields());
   for (const RecordType* type : types) {
     out += "\n## `" + std::string(type->name) + "`\n\nOne record per " + std::string(type->meaning) + ".\n\n" +
-           table(type->fields);
+           table(type->fields) + counters_markdown(*type);
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/address.h"
+#include "record/cloud_rule.h"
 #include "record/field.h"
 
 namespace microcloud {
@@ -32,6 +33,8 @@ struct RecordType {
   std::string_view meaning;  // one record per ...
   std::span<const Field> fields;
   size_t body_size;
+  std::span<const CloudRule> cloud = {};           // what grows in the MicroCloud with each record
+  Traffic (*traffic)(const void* body) = nullptr;  // null: records of the type tell of no traffic
 };
 
 /// A record on its way: valid while the one who gave it says so.

@@ -1,0 +1,253 @@
+#include "cloud/accounting.h"
+
+#include <algorithm>
+
+namespace microcloud {
+namespace {
+
+constexpr uint8_t kTcp = 6;
+constexpr uint8_t kUdp = 17;
+constexpr std::string_view kFirstSeen = "firstSeen", kLastSeen = "lastSeen", kMac = "mac", kIp = "ip", kVlan = "vlan";
+constexpr std::string_view kNotKnown = "Unknown";  // nDPI's own name of what it cannot name
+constexpr size_t kMostApplications = 4'096;        // nDPI has some hundreds; exporters may send any
+
+/// Empty for those without port keys.
+std::string_view transport_name(uint8_t protocol) {
+  if (protocol == kTcp) return "tcp";
+  return protocol == kUdp ? "udp" : "";
+}
+
+/// Forgets those of the next `count` buckets that `expired` says.
+template <typename Map, typename Expired>
+void sweep_buckets(Map& map, size_t& position, size_t count, const Expired& expired) {
+  for (; count > 0; --count) {
+    if (position >= map.bucket_count()) position = 0;
+    for (auto at = map.begin(position); at != map.end(position);) {
+      if (!expired(at->second)) {
+        ++at;
+        continue;
+      }
+      map.erase(at->first);
+      at = map.begin(position);
+    }
+    ++position;
+  }
+}
+
+}  // namespace
+
+size_t Accounting::AddressHash::operator()(const IpAddress& address) const {
+  uint64_t high, low;
+  std::memcpy(&high, address.bytes.data(), 8);
+  std::memcpy(&low, address.bytes.data() + 8, 8);
+  return hash_words(seed, high, low, address.version);
+}
+
+size_t Accounting::MacHash::operator()(const Mac& mac) const {
+  uint64_t word = 0;
+  std::memcpy(&word, mac.bytes.data(), mac.bytes.size());
+  return hash_words(seed, word, 0, 0);
+}
+
+Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed)
+    : settings_(std::move(settings)),
+      buffer_(buffer),
+      births_(settings_.births),
+      names_(settings_.realm),
+      hosts_(0, AddressHash{seed}),
+      macs_(0, MacHash{seed}),
+      applications_(0, TextHash{seed}) {
+  applications_.try_emplace(std::string(kNotKnown));
+}
+
+void Accounting::put(const RecordRef& record, uint32_t now_s) {
+  now_s_ = now_s;
+  if (record.type->traffic != nullptr) add_traffic(*record.common, record.type->traffic(record.body));
+  for (const CloudRule& rule : record.type->cloud) {
+    if (rule.holds == nullptr || rule.holds(record.body, rule.value)) add_by_rule(rule, record);
+  }
+}
+
+void Accounting::add_traffic(const Common& common, const Traffic& traffic) {
+  births_.at_time(traffic.end_ms);
+  const Side client{traffic.octets, traffic.reverse_octets, traffic.packets, traffic.reverse_packets, true};
+  const Side server{traffic.reverse_octets, traffic.octets, traffic.reverse_packets, traffic.packets, false};
+
+  if (common.vlan) {
+    Seen& seen = vlans_[*common.vlan];
+    add_entity(names_.vlan(*common.vlan), seen, births_.always(seen.refreshed, now_s_), client, traffic);
+  }
+  const std::string_view application = add_application(traffic, client);
+  const std::string_view transport = common.has_ports ? transport_name(common.protocol) : "";
+  if (!transport.empty()) {
+    Seen& seen = ports_[static_cast<uint32_t>(common.protocol) << 16 | common.destination_port];
+    add_entity(names_.port(transport, common.destination_port), seen, births_.ask(seen.refreshed, now_s_), server,
+               traffic);
+  }
+  add_mac(traffic.source_mac, common.source, common, client, traffic);
+  add_mac(traffic.destination_mac, common.destination, common, server, traffic);
+
+  Talk talk{common.destination, common.destination_port, common.protocol, application, client.bytes()};
+  add_host(common.source, common, client, traffic.source_mac, talk, traffic);
+  talk.peer = common.source;
+  add_host(common.destination, common, server, traffic.destination_mac, talk, traffic);
+}
+
+std::string_view Accounting::add_application(const Traffic& traffic, const Side& client) {
+  std::string_view name = traffic.application.value_or(kNotKnown);
+  auto found = applications_.find(name);
+  if (found == applications_.end() && applications_.size() >= kMostApplications)
+    found = applications_.find(name = kNotKnown);
+  if (found == applications_.end()) found = applications_.try_emplace(std::string(name)).first;
+  add_entity(names_.application(name), found->second, births_.always(found->second.refreshed, now_s_), client, traffic);
+  return found->first;
+}
+
+void Accounting::add_counts(KeyUpdate& update, const Side& side, bool begins_flow,
+                            const TrafficFieldNames::Names& names) const {
+  const auto add = [&](TrafficField field, uint64_t amount) {
+    if (amount != 0) update.add(names[static_cast<size_t>(field)], amount);
+  };
+  add(TrafficField::BytesSent, side.bytes_sent);
+  add(TrafficField::BytesRcvd, side.bytes_rcvd);
+  add(TrafficField::PacketsSent, side.packets_sent);
+  add(TrafficField::PacketsRcvd, side.packets_rcvd);
+  if (begins_flow) add(side.client ? TrafficField::FlowsClient : TrafficField::FlowsServer, 1);
+}
+
+/// Flows are told when they end, so that neither their beginnings nor their ends come in order.
+void Accounting::tell_times(KeyUpdate& update, Seen& seen, Verdict verdict, const Traffic& traffic) {
+  if (verdict == Verdict::Born) seen = {seen.refreshed, kNever, 0};
+  const bool is_first = seen.first_ms == kNever;
+  const bool is_earlier = traffic.start_ms < seen.first_ms;
+  seen.first_ms = std::min(seen.first_ms, traffic.start_ms);
+  if (is_first || verdict == Verdict::Refresh) {
+    update.if_absent(kFirstSeen, seen.first_ms);
+  } else if (is_earlier) {
+    update.earliest(kFirstSeen, seen.first_ms);
+  }
+  if (traffic.end_ms > seen.last_ms || verdict != Verdict::Known) {
+    seen.last_ms = std::max(seen.last_ms, traffic.end_ms);
+    update.latest(kLastSeen, seen.last_ms);
+  }
+  if (verdict != Verdict::Known) update.refresh();
+}
+
+void Accounting::add_entity(std::string_view key, Seen& seen, Verdict verdict, const Side& side,
+                            const Traffic& traffic) {
+  if (verdict == Verdict::Refused) return;
+  KeyUpdate& update = buffer_.at(key);
+  add_counts(update, side, traffic.begins_flow, TrafficFieldNames::plain());
+  tell_times(update, seen, verdict, traffic);
+}
+
+void Accounting::add_mac(const std::optional<Mac>& mac, const IpAddress& address, const Common& common,
+                         const Side& side, const Traffic& traffic) {
+  if (!mac) return;
+  const auto [at, is_new] = macs_.try_emplace(*mac);
+  MacKey& known = at->second;
+  const Verdict verdict = births_.ask(known.seen.refreshed, now_s_);
+  if (verdict == Verdict::Refused) {
+    if (is_new) macs_.erase(at);
+    return;
+  }
+  add_entity(names_.mac(*mac), known.seen, verdict, side, traffic);
+  KeyUpdate& update = buffer_.at(names_.mac(*mac));
+  if (known.address != address || verdict != Verdict::Known) update.set(kIp, to_text(address));
+  known.address = address;
+  if (!common.vlan) return;
+  if (known.vlan != *common.vlan || verdict != Verdict::Known) update.set(kVlan, std::to_string(*common.vlan));
+  known.vlan = *common.vlan;
+}
+
+bool Accounting::may_have_key(const IpAddress& address, bool answered) const {
+  if (settings_.hosts == HostChoice::All) return true;
+  if (settings_.is_local && settings_.is_local(address)) return true;
+  return settings_.hosts == HostChoice::Answered && answered;
+}
+
+Accounting::Host* Accounting::find_host(const IpAddress& address, bool eligible, Verdict& verdict) {
+  verdict = Verdict::Refused;
+  const auto found = hosts_.find(address);
+  if (found != hosts_.end() && !births_.forgotten(found->second.seen.refreshed, now_s_)) {
+    verdict = births_.ask(found->second.seen.refreshed, now_s_);
+    return &found->second;
+  }
+  Refreshed refreshed = 0;
+  if (!eligible || (verdict = births_.ask(refreshed, now_s_)) == Verdict::Refused) return nullptr;
+  Host& host = found != hosts_.end() ? found->second : hosts_[address];
+  host = {};
+  host.seen.refreshed = refreshed;
+  return &host;
+}
+
+void Accounting::add_host(const IpAddress& address, const Common& common, const Side& side,
+                          const std::optional<Mac>& mac, const Talk& talk, const Traffic& traffic) {
+  Verdict verdict = Verdict::Refused;
+  Host* host = find_host(address, may_have_key(address, side.packets_sent > 0 && side.packets_rcvd > 0), verdict);
+  Seen& other = others_[address.version == 6 ? 1 : 0];
+  KeyUpdate& update = buffer_.at(host != nullptr ? names_.host(address) : names_.other_hosts(address.version));
+  add_counts(update, side, traffic.begins_flow, TrafficFieldNames::plain());
+  if (common.vlan) add_counts(update, side, traffic.begins_flow, fields_.of_vlan(*common.vlan));
+  if (host == nullptr) {
+    tell_times(update, other, births_.always(other.refreshed, now_s_), traffic);
+    return;
+  }
+  tell_times(update, host->seen, verdict, traffic);
+  if (mac) {
+    if (host->mac != *mac || verdict != Verdict::Known) update.set(kMac, to_text(*mac));
+    host->mac = *mac;
+  }
+  add_talk(address, *host, verdict, talk, traffic.begins_flow);
+}
+
+/// Sorted sets are born with a host's second flow; the first one is kept until then, and not lost.
+void Accounting::add_talk(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk, bool begins_flow) {
+  if (!host.has_sets) {
+    if (host.first.bytes == 0) {
+      host.first = talk;
+      return;
+    }
+    if (!begins_flow && talk.of_same_flow(host.first)) {
+      host.first.bytes += talk.bytes;
+      return;
+    }
+    host.has_sets = true;
+    add_to_sets(address, Verdict::Born, host.first);
+  }
+  add_to_sets(address, verdict, talk);
+}
+
+void Accounting::add_to_sets(const IpAddress& address, Verdict verdict, const Talk& talk) {
+  if (talk.bytes == 0) return;
+  const auto add = [&](std::string_view of, const std::string& member) {
+    KeyUpdate& update = buffer_.at(names_.host(address, of));
+    update.add_member(member, talk.bytes);
+    if (verdict != Verdict::Known) update.refresh();
+  };
+  add("peers", to_text(talk.peer));
+  add("protocols", std::string(talk.application));
+  if (const std::string_view transport = transport_name(talk.protocol); !transport.empty())
+    add("ports", std::string(transport) + '.' + std::to_string(talk.port));
+}
+
+void Accounting::add_by_rule(const CloudRule& rule, const RecordRef& record) {
+  const IpAddress& address = rule.entity == Entity::Source ? record.common->source : record.common->destination;
+  Verdict verdict = Verdict::Refused;
+  const Host* host = find_host(address, may_have_key(address, false), verdict);
+  KeyUpdate& update = buffer_.at(host != nullptr ? names_.host(address) : names_.other_hosts(address.version));
+  update.add(rule.field, rule.amount == nullptr ? 1 : rule.amount(record.body));
+  if (host == nullptr) verdict = births_.always(others_[address.version == 6 ? 1 : 0].refreshed, now_s_);
+  if (verdict != Verdict::Known) update.refresh();
+}
+
+void Accounting::sweep(uint32_t now_s) {
+  // All of them once in half a time to live, when called ten times a second.
+  const auto share = [this](size_t buckets) { return 16 + buckets / (5 * std::max(1U, settings_.births.ttl_s)); };
+  sweep_buckets(hosts_, swept_hosts_, std::min(hosts_.bucket_count(), share(hosts_.bucket_count())),
+                [&](const Host& host) { return births_.forgotten(host.seen.refreshed, now_s); });
+  sweep_buckets(macs_, swept_macs_, std::min(macs_.bucket_count(), share(macs_.bucket_count())),
+                [&](const MacKey& mac) { return births_.forgotten(mac.seen.refreshed, now_s); });
+}
+
+}  // namespace microcloud

@@ -1,0 +1,123 @@
+// From records to what grows in the MicroCloud: hosts, MAC addresses, VLANs, applications, ports.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+#include "cloud/births.h"
+#include "cloud/key_names.h"
+#include "cloud/merge_buffer.h"
+#include "record/record.h"
+
+namespace microcloud {
+
+/// Which addresses may get a key of their own (--hosts). Answered: local ones, and those that sent in a flow in which
+/// the other side sent too. What the others send and receive adds up in ip.other4 and ip.other6.
+enum class HostChoice : uint8_t { All, Local, Answered };
+
+struct AccountingSettings {
+  std::string realm;
+  HostChoice hosts = HostChoice::All;
+  std::function<bool(const IpAddress&)> is_local;  // of Local and Answered; none: no address is
+  BirthLimits births;
+};
+
+/// One thread at a time. Each record is added once; slices of a flow add up. What a host sent and received is told from
+/// its own side, so that all ip.* together equal the wire.
+class Accounting {
+ public:
+  Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed);
+
+  /// `now_s`: seconds of a clock that starts at 1 or later and never steps back; keys live by it.
+  void put(const RecordRef& record, uint32_t now_s);
+  /// A few times a second: forgets a part of the keys that have expired.
+  void sweep(uint32_t now_s);
+  void set_keys_of_node(uint64_t count) { births_.set_keys_of_node(count); }
+
+  /// Times that a key was not born because of the bounds.
+  uint64_t keys_refused() const { return births_.refused(); }
+  /// Hosts and MAC addresses whose keys this probe has refreshed within the time to live, and a few more.
+  size_t keys_known() const { return hosts_.size() + macs_.size(); }
+
+ private:
+  static constexpr int64_t kNever = INT64_MAX;
+  /// What was told of one key.
+  struct Seen {
+    Refreshed refreshed = 0;
+    int64_t first_ms = kNever;
+    int64_t last_ms = 0;
+  };
+  /// What one side of a flow sent and received.
+  struct Side {
+    uint64_t bytes_sent;
+    uint64_t bytes_rcvd;
+    uint64_t packets_sent;
+    uint64_t packets_rcvd;
+    bool client;
+    uint64_t bytes() const { return bytes_sent + bytes_rcvd; }
+  };
+  /// What a host's sorted sets grow by.
+  struct Talk {
+    IpAddress peer;
+    uint16_t port = 0;  // of the responder
+    uint8_t protocol = 0;
+    std::string_view application;  // a key of applications_
+    uint64_t bytes = 0;
+    bool of_same_flow(const Talk& other) const {
+      return peer == other.peer && port == other.port && protocol == other.protocol;
+    }
+  };
+  struct Host {
+    Seen seen;
+    Mac mac{};
+    bool has_sets = false;  // .peers, .ports and .protocols are there: since the second flow
+    Talk first;             // of the first one, until then; its bytes are 0 before
+  };
+  struct MacKey {
+    Seen seen;
+    IpAddress address;
+    uint16_t vlan = 0xffff;
+  };
+  struct AddressHash {
+    HashSeed seed;
+    size_t operator()(const IpAddress& address) const;
+  };
+  struct MacHash {
+    HashSeed seed;
+    size_t operator()(const Mac& mac) const;
+  };
+  using Verdict = Births::Verdict;
+
+  void add_traffic(const Common& common, const Traffic& traffic);
+  std::string_view add_application(const Traffic& traffic, const Side& client);
+  void add_entity(std::string_view key, Seen& seen, Verdict verdict, const Side& side, const Traffic& traffic);
+  void add_mac(const std::optional<Mac>& mac, const IpAddress& address, const Common& common, const Side& side,
+               const Traffic& traffic);
+  void add_host(const IpAddress& address, const Common& common, const Side& side, const std::optional<Mac>& mac,
+                const Talk& talk, const Traffic& traffic);
+  void add_talk(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk, bool begins_flow);
+  void add_to_sets(const IpAddress& address, Verdict verdict, const Talk& talk);
+  void add_by_rule(const CloudRule& rule, const RecordRef& record);
+  bool may_have_key(const IpAddress& address, bool answered) const;
+  /// The host's state; nullptr: it has no key. `eligible`: it may be born now.
+  Host* find_host(const IpAddress& address, bool eligible, Verdict& verdict);
+  void add_counts(KeyUpdate& update, const Side& side, bool begins_flow, const TrafficFieldNames::Names& names) const;
+  static void tell_times(KeyUpdate& update, Seen& seen, Verdict verdict, const Traffic& traffic);
+
+  AccountingSettings settings_;
+  MergeBuffer& buffer_;
+  Births births_;
+  KeyNames names_;
+  TrafficFieldNames fields_;
+  uint32_t now_s_ = 1;
+  std::unordered_map<IpAddress, Host, AddressHash> hosts_;
+  std::unordered_map<Mac, MacKey, MacHash> macs_;
+  std::unordered_map<uint16_t, Seen> vlans_;
+  std::unordered_map<std::string, Seen, TextHash, std::equal_to<>> applications_;  // never forgotten: talks point here
+  std::unordered_map<uint32_t, Seen> ports_;                                       // protocol << 16 | port
+  std::array<Seen, 2> others_;                                                     // IPv4, IPv6
+  size_t swept_hosts_ = 0, swept_macs_ = 0;                                        // buckets
+};
+
+}  // namespace microcloud

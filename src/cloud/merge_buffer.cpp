@@ -1,0 +1,94 @@
+#include "cloud/merge_buffer.h"
+
+#include <algorithm>
+
+namespace microcloud {
+namespace {
+
+// What an entry and its parts take, the containers around them included.
+constexpr size_t kBytesOfKey = sizeof(KeyUpdate) + 96;
+constexpr size_t kBytesOfMember = 64;
+
+}  // namespace
+
+void KeyUpdate::number(std::string_view field, int64_t value, Op op) {
+  increments_ += op == Op::Add ? 1 : 0;
+  for (Number& one : numbers_) {
+    // Names are the program's own, so that mostly the same text is at the same place.
+    if (one.op != op || (one.field.data() != field.data() && one.field != field)) continue;
+    if (op == Op::Add) one.value += value;
+    if (op == Op::Latest) one.value = std::max(one.value, value);
+    if (op == Op::IfAbsent || op == Op::Earliest) one.value = std::min(one.value, value);
+    return;
+  }
+  numbers_.push_back({field, value, op});
+  grew(sizeof(Number));
+}
+
+void KeyUpdate::set(std::string_view field, std::string_view value) {
+  for (Text& one : texts_) {
+    if (one.field != field) continue;
+    one.value = value;
+    return;
+  }
+  texts_.push_back({field, std::string(value)});
+  grew(sizeof(Text) + value.size());
+}
+
+void KeyUpdate::add_member(std::string_view member, uint64_t amount) {
+  ++increments_;
+  const auto [at, is_new] = members_.try_emplace(std::string(member), 0);
+  at->second += static_cast<int64_t>(amount);
+  if (is_new) grew(kBytesOfMember + member.size());
+}
+
+void KeyUpdate::start(std::string_view key) {
+  key_ = key;
+  numbers_.clear();
+  texts_.clear();
+  members_.clear();
+  refresh_ = false;
+  increments_ = 0;
+  own_bytes_ = 0;
+  grew(kBytesOfKey + key.size());
+}
+
+MergeBuffer::MergeBuffer(size_t most_bytes, HashSeed seed)
+    : most_bytes_(most_bytes), seed_(seed), index_(0, TextHash{seed}) {}
+
+KeyUpdate& MergeBuffer::at(std::string_view key) {
+  if (const auto found = index_.find(key); found != index_.end()) return *found->second;
+  while (bytes_ >= most_bytes_ && !waiting_.empty()) {
+    lost_ += front().increments();
+    pop_front();
+  }
+  if (spare_.empty()) spare_.push_back(std::make_unique<KeyUpdate>(bytes_, seed_));
+  KeyUpdate& update = *waiting_.emplace_back(std::move(spare_.back()));
+  spare_.pop_back();
+  update.start(key);
+  index_.emplace(update.key(), &update);
+  return update;
+}
+
+void MergeBuffer::pop_front() {
+  std::unique_ptr<KeyUpdate> update = std::move(waiting_.front());
+  waiting_.pop_front();
+  index_.erase(update->key());
+  bytes_ -= update->own_bytes_;
+  if (spare_.size() < kMostSpare) spare_.push_back(std::move(update));
+}
+
+std::vector<std::pair<std::string, int64_t>> MergeBuffer::take_members(size_t count) {
+  std::vector<std::pair<std::string, int64_t>> taken;
+  KeyUpdate& update = front();
+  while (taken.size() < count && !update.members_.empty()) {
+    auto node = update.members_.extract(update.members_.begin());
+    const size_t bytes = kBytesOfMember + node.key().size();
+    update.own_bytes_ -= bytes;
+    bytes_ -= bytes;
+    taken.emplace_back(std::move(node.key()), node.mapped());
+  }
+  return taken;
+}
+
+}  // namespace microcloud

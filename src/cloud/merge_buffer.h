@@ -1,0 +1,114 @@
+// What waits to be written to the MicroCloud: one entry a key, into which everything for that key is merged. So its
+// size depends on how many keys are touched, not on how long they wait.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/hash.h"
+
+namespace microcloud {
+
+struct TextHash {
+  using is_transparent = void;
+  HashSeed seed;
+  size_t operator()(std::string_view text) const { return hash_text(seed, text); }
+};
+
+/// What waits for one key, a hash or a sorted set. Names of fields must live as long as the program.
+class KeyUpdate {
+ public:
+  enum class Op : uint8_t {
+    Add,       // HINCRBY
+    Latest,    // HSET: of several the largest
+    IfAbsent,  // HSETNX: of several the smallest
+    Earliest,  // HSET where there is none or a larger one: of several the smallest
+  };
+  struct Number {
+    std::string_view field;
+    int64_t value;
+    Op op;
+  };
+  struct Text {
+    std::string_view field;
+    std::string value;
+  };
+  using Members = std::unordered_map<std::string, int64_t, TextHash>;
+
+  KeyUpdate(size_t& bytes, HashSeed seed) : members_(0, TextHash{seed}), bytes_(bytes) {}
+
+  void add(std::string_view field, uint64_t amount) { number(field, static_cast<int64_t>(amount), Op::Add); }
+  void latest(std::string_view field, int64_t value) { number(field, value, Op::Latest); }
+  void if_absent(std::string_view field, int64_t value) { number(field, value, Op::IfAbsent); }
+  void earliest(std::string_view field, int64_t value) { number(field, value, Op::Earliest); }
+  /// HSET: the last one wins.
+  void set(std::string_view field, std::string_view value);
+  /// ZINCRBY of a sorted set's member.
+  void add_member(std::string_view member, uint64_t amount);
+  /// Its time to live begins anew.
+  void refresh() { refresh_ = true; }
+
+  const std::string& key() const { return key_; }
+  const std::vector<Number>& numbers() const { return numbers_; }
+  const std::vector<Text>& texts() const { return texts_; }
+  const Members& members() const { return members_; }
+  bool refreshes() const { return refresh_; }
+  /// How many increments were merged into this: what is lost with it.
+  uint64_t increments() const { return increments_; }
+
+ private:
+  friend class MergeBuffer;
+  void number(std::string_view field, int64_t value, Op op);
+  void start(std::string_view key);
+  void grew(size_t bytes) {
+    own_bytes_ += bytes;
+    bytes_ += bytes;
+  }
+
+  std::string key_;
+  std::vector<Number> numbers_;
+  std::vector<Text> texts_;
+  Members members_;
+  bool refresh_ = false;
+  uint64_t increments_ = 0;
+  size_t own_bytes_ = 0;
+  size_t& bytes_;  // of the whole buffer
+};
+
+/// One thread at a time. The first key to come is the first to go.
+class MergeBuffer {
+ public:
+  /// `most_bytes`: about so much memory; beyond it the oldest keys are given up and counted.
+  MergeBuffer(size_t most_bytes, HashSeed seed);
+
+  /// What waits for the key; valid until the next call.
+  KeyUpdate& at(std::string_view key);
+
+  size_t size() const { return waiting_.size(); }
+  size_t bytes() const { return bytes_; }
+  /// The oldest one; the buffer must not be empty.
+  KeyUpdate& front() { return *waiting_.front(); }
+  void pop_front();
+  /// Takes up to `count` members from the oldest one, a sorted set; what is left of it goes on waiting.
+  std::vector<std::pair<std::string, int64_t>> take_members(size_t count);
+  /// Increments given up because the buffer was full.
+  uint64_t lost() const { return lost_; }
+
+ private:
+  static constexpr size_t kMostSpare = 4096;
+
+  size_t most_bytes_;
+  HashSeed seed_;
+  size_t bytes_ = 0;
+  uint64_t lost_ = 0;
+  std::deque<std::unique_ptr<KeyUpdate>> waiting_;
+  std::vector<std::unique_ptr<KeyUpdate>> spare_;  // they keep their memory for the next keys
+  std::unordered_map<std::string_view, KeyUpdate*, TextHash> index_;
+};
+
+}  // namespace microcloud

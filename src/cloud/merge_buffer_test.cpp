@@ -1,0 +1,125 @@
+#include "cloud/merge_buffer.h"
+
+#include <gtest/gtest.h>
+
+#include "cloud/key_names.h"
+
+namespace microcloud {
+namespace {
+
+TEST(MergeBuffer, WhatIsForOneKeyBecomesOneUpdate) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("ip.1").add("bytesSent", 5);
+  buffer.at("ip.2").add("bytesSent", 1);
+  buffer.at("ip.1").add(std::string("bytesSent"), 7);  // another place, the same name
+  buffer.at("ip.1").add("bytesRcvd", 2);
+  buffer.at("ip.1").latest("lastSeen", 9);
+  buffer.at("ip.1").latest("lastSeen", 3);
+  buffer.at("ip.1").if_absent("firstSeen", 4);
+  buffer.at("ip.1").if_absent("firstSeen", 2);
+  buffer.at("ip.1").set("mac", "aa");
+  buffer.at("ip.1").set("mac", "bb");
+
+  ASSERT_EQ(buffer.size(), 2U);
+  const KeyUpdate& update = buffer.front();
+  EXPECT_EQ(update.key(), "ip.1");
+  ASSERT_EQ(update.numbers().size(), 4U);
+  EXPECT_EQ(update.numbers()[0].value, 12);
+  EXPECT_EQ(update.numbers()[1].value, 2);
+  EXPECT_EQ(update.numbers()[2].value, 9);
+  EXPECT_EQ(update.numbers()[3].value, 2);
+  ASSERT_EQ(update.texts().size(), 1U);
+  EXPECT_EQ(update.texts()[0].value, "bb");
+  EXPECT_EQ(update.increments(), 3U);
+  EXPECT_FALSE(update.refreshes());
+}
+
+TEST(MergeBuffer, GoesOutInTheOrderOfTheFirstUpdates) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (const char* key : {"c", "a", "b", "a", "c"}) buffer.at(key).add("n", 1);
+  std::string order;
+  for (; buffer.size() > 0; buffer.pop_front()) order += buffer.front().key();
+  EXPECT_EQ(order, "cab");
+  buffer.at("a").refresh();
+  EXPECT_TRUE(buffer.front().numbers().empty()) << "nothing of the life before";
+  EXPECT_EQ(buffer.front().increments(), 0U);
+}
+
+TEST(MergeBuffer, SizeDependsOnKeysAndNotOnUpdates) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (int key = 0; key < 100; ++key) buffer.at("ip." + std::to_string(key)).add("n", 1);
+  const size_t before = buffer.bytes();
+  for (int time = 0; time < 10'000; ++time) buffer.at("ip." + std::to_string(time % 100)).add("n", 1);
+  EXPECT_EQ(buffer.bytes(), before);
+  while (buffer.size() > 0) buffer.pop_front();
+  EXPECT_EQ(buffer.bytes(), 0U);
+}
+
+TEST(MergeBuffer, FullItGivesUpTheOldestAndCountsThem) {
+  MergeBuffer buffer(20'000, HashSeed{});
+  constexpr uint64_t kKeys = 1'000;
+  for (uint64_t key = 0; key < kKeys; ++key) {
+    KeyUpdate& update = buffer.at("ip." + std::to_string(key));
+    update.add("n", 1);
+    update.add("m", 1);
+    EXPECT_LT(buffer.bytes(), 21'000U);
+  }
+  EXPECT_GT(buffer.lost(), 0U);
+  EXPECT_EQ(buffer.lost(), 2 * (kKeys - buffer.size()));
+  EXPECT_EQ(buffer.front().key(), "ip." + std::to_string(kKeys - buffer.size()));
+}
+
+TEST(MergeBuffer, MembersOfASortedSetAreTakenInParts) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (int member = 0; member < 10; ++member) {
+    buffer.at("peers").add_member("m" + std::to_string(member), 1);
+    buffer.at("peers").add_member("m" + std::to_string(member), 2);
+  }
+  std::map<std::string, int64_t> seen;
+  for (const size_t expected : {4U, 4U, 2U, 0U}) {
+    const auto part = buffer.take_members(4);
+    EXPECT_EQ(part.size(), expected);
+    for (const auto& [member, amount] : part) seen[member] += amount;
+  }
+  EXPECT_EQ(seen.size(), 10U);
+  for (const auto& [member, amount] : seen) EXPECT_EQ(amount, 3) << member;
+  buffer.pop_front();
+  EXPECT_EQ(buffer.bytes(), 0U);
+}
+
+TEST(KeyNames, AreThoseOfTheContract) {
+  KeyNames names;
+  const uint8_t v4[] = {10, 0, 0, 1};
+  const uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  EXPECT_EQ(names.host(IpAddress::v4(v4)), "ip.10.0.0.1");
+  EXPECT_EQ(names.host(IpAddress::v6(v6)), "ip.2001:db8::1");
+  EXPECT_EQ(names.host(IpAddress::v4(v4), "peers"), "ip.10.0.0.1.peers");
+  EXPECT_EQ(names.other_hosts(4), "ip.other4");
+  EXPECT_EQ(names.other_hosts(6), "ip.other6");
+  EXPECT_EQ(names.mac(Mac{{0, 1, 2, 0xaa, 0xbb, 0xcc}}), "mac.00:01:02:aa:bb:cc");
+  EXPECT_EQ(names.vlan(12), "vlan.12");
+  EXPECT_EQ(names.application("TLS.YouTube"), "proto.TLS.YouTube");
+  EXPECT_EQ(names.port("tcp", 443), "port.tcp.443");
+  EXPECT_EQ(names.probe("berlin"), "probe.berlin");
+  EXPECT_EQ(KeyNames("north").host(IpAddress::v4(v4)), "north/ip.10.0.0.1");
+}
+
+TEST(KeyNames, RealmsAreWords) {
+  EXPECT_TRUE(is_realm_name("Customer-7_b"));
+  for (const std::string& name :
+       {std::string(), std::string("a/b"), std::string("a b"), std::string("*"), std::string(65, 'a')})
+    EXPECT_FALSE(is_realm_name(name)) << name;
+}
+
+TEST(KeyNames, FieldsOfAVlanBeginWithItsNumber) {
+  TrafficFieldNames fields;
+  const auto& names = fields.of_vlan(4094);
+  EXPECT_EQ(names[0], "4094.bytesSent");
+  EXPECT_EQ(names[5], "4094.flowsServer");
+  const char* before = names[1].data();
+  fields.of_vlan(1);
+  EXPECT_EQ(fields.of_vlan(4094)[1].data(), before) << "names stay where they are";
+}
+
+}  // namespace
+}  // namespace microcloud
