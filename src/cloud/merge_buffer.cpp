@@ -88,6 +88,7 @@ std::vector<std::pair<std::string, int64_t>> MergeBuffer::take_members(size_t co
     bytes_ -= bytes;
     taken.emplace_back(std::move(node.key()), node.mapped());
   }
+  update.increments_ -= std::min<uint64_t>(update.increments_, taken.size());
   return taken;
 }
 

@@ -1,0 +1,302 @@
+#include "cloud/lane.h"
+
+#include <algorithm>
+
+namespace microcloud {
+namespace {
+
+/// Whole in every batch, so that no server can be without it. allow-oom: it must run where EXEC is refused.
+constexpr std::string_view kGuard =
+    "#!lua flags=allow-oom\n"
+    "local v = redis.call('GET', KEYS[1]) or '0'\n"
+    "if v ~= ARGV[1] then redis.call('SET', KEYS[1], v) end\n"
+    "return v";
+/// Takes the ledger over a gap that cannot be filled, unless it has moved.
+constexpr std::string_view kSkip =
+    "#!lua flags=allow-oom\n"
+    "local v = redis.call('GET', KEYS[1]) or '0'\n"
+    "if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) v = ARGV[2] end\n"
+    "return v";
+/// Inside the transaction: where the user may not run scripts the guard has not guarded, and then EXEC must fail too.
+constexpr std::string_view kMayScript = "return 1";
+
+constexpr size_t kBefore = 3;    // replies before the first QUEUED: WATCH, EVAL, MULTI
+constexpr size_t kOwnCount = 2;  // commands of the transaction before the piece's: SET, EVAL
+constexpr size_t kMostForgotten = 65'536;
+constexpr int64_t kFirstPauseMs = 50;
+constexpr int64_t kLongestPauseMs = 5'000;
+
+std::optional<uint64_t> ledger_number(const resp::Value& value) {
+  const auto number = value.as_integer();
+  return number && *number >= 0 ? std::optional(static_cast<uint64_t>(*number)) : std::nullopt;
+}
+
+/// The reason why a transaction was not run: EXEC says only that there is one.
+std::string reason_of(const std::vector<resp::Value>& replies) {
+  for (const resp::Value& reply : replies) {
+    if (reply.is_error()) return reply.text;
+  }
+  return "no reason given";
+}
+
+}  // namespace
+
+Lane::Lane(LaneSettings settings, PieceSource& source, LaneLink& link)
+    : settings_(std::move(settings)), source_(source), link_(link) {}
+
+void Lane::up(int64_t now_ms) {
+  now_ms_ = now_ms;
+  ++connection_;
+  out_ = 0;
+  role_known_ = false;
+  marks_.clear();  // offsets are of one master's stream
+  next_pause_ms_ = kFirstPauseMs;
+  ask_ledger();
+  ask_role();
+}
+
+void Lane::down() {
+  ++connection_;
+  state_ = State::Down;
+}
+
+/// Also the proof that the guard is permitted, before the first batch relies on it.
+void Lane::ask_ledger() {
+  state_ = State::Asking;
+  resp::Commands commands;
+  commands.add("EVAL", kGuard, 1, settings_.ledger, acknowledged_);
+  link_.send(std::move(commands), [this, mine = connection_](resp::Outcome, std::vector<resp::Value> replies) {
+    if (mine == connection_) on_ledger(replies);
+  });
+}
+
+void Lane::on_ledger(const std::vector<resp::Value>& replies) {
+  if (replies.empty()) {  // the connection broke, or takes no more now
+    state_ = State::Pausing;
+    pause_until_ms_ = now_ms_ + kFirstPauseMs;
+    return;
+  }
+  const resp::Value& reply = replies.back();
+  if (const auto ledger = ledger_number(reply); ledger && !reply.is_error()) {
+    go_on_from(*ledger);
+    return;
+  }
+  trouble_ = reply.is_error() ? reply.text : "the ledger holds no number";
+  state_ = State::Pausing;
+  pause_until_ms_ = now_ms_ + next_pause_ms_;
+  next_pause_ms_ = std::min(2 * next_pause_ms_, kLongestPauseMs);
+  if (resp::error_code(reply) == "READONLY") link_.reconnect(trouble_);
+}
+
+void Lane::go_on_from(uint64_t ledger) {
+  if (ledger > last_number_) {
+    trouble_ = "another writer uses the ledger " + settings_.ledger;
+    state_ = State::Pausing;
+    pause_until_ms_ = now_ms_ + kLongestPauseMs;
+    return;
+  }
+  const uint64_t oldest = kept_.empty() ? last_number_ + 1 : kept_.front().number;
+  if (ledger + 1 < oldest) {
+    close_gap(ledger);
+    return;
+  }
+  if (ledger < acknowledged_) counts_.rolled_back += acknowledged_ - ledger;
+  // What was acknowledged and is gone again is as good as never sent.
+  for (uint64_t number = ledger + 1; number <= acknowledged_; ++number) kept(number).was_acknowledged = false;
+  acknowledged_ = std::min(acknowledged_, ledger);
+  acknowledge(ledger);
+  next_ = ledger + 1;
+  state_ = State::Ready;
+}
+
+/// The server has lost batches that are not kept any more: what was in them is lost, and counted.
+void Lane::close_gap(uint64_t ledger) {
+  const uint64_t oldest = kept_.empty() ? last_number_ + 1 : kept_.front().number;
+  for (const Forgotten& batch : forgotten_) {
+    if (batch.number > ledger && batch.number < oldest) counts_.lost += batch.increments;
+  }
+  std::erase_if(forgotten_, [ledger](const Forgotten& batch) { return batch.number > ledger; });
+  resp::Commands commands;
+  commands.add("EVAL", kSkip, 1, settings_.ledger, ledger, oldest - 1);
+  link_.send(std::move(commands), [this, mine = connection_](resp::Outcome, std::vector<resp::Value> replies) {
+    if (mine == connection_) on_ledger(replies);
+  });
+}
+
+void Lane::tick(int64_t now_ms) {
+  now_ms_ = now_ms;
+  forget_by_time();
+  if (state_ == State::Down) return;
+  if (state_ == State::Pausing && now_ms_ >= pause_until_ms_) ask_ledger();
+  if (now_ms_ - role_asked_ms_ >= settings_.role_every_ms) ask_role();
+  if (state_ == State::Ready) send_batches();
+}
+
+void Lane::send_batches() {
+  const size_t waiting = source_.waiting();
+  if (now_ms_ - flushed_ms_ >= settings_.flush_ms || waiting >= settings_.full) {
+    flushed_ms_ = now_ms_;
+    to_flush_ = waiting;
+  }
+  while (state_ == State::Ready && out_ < settings_.in_flight) {
+    if (next_ > last_number_ && !cut_next()) return;
+    send_batch(kept(next_));
+  }
+}
+
+bool Lane::cut_next() {
+  // Acknowledged batches that a replica lacks take the memory that there is: what waits goes on merging until then.
+  if (to_flush_ == 0 || kept_bytes_ >= settings_.keep_bytes) return false;
+  const size_t before = source_.waiting();
+  std::optional<Piece> piece = source_.cut();
+  if (!piece) {
+    to_flush_ = 0;
+    return false;
+  }
+  const size_t taken = before - std::min(before, source_.waiting());
+  to_flush_ -= std::min(to_flush_, std::max<size_t>(taken, 1));
+  kept_bytes_ += piece->bytes();
+  kept_.push_back({++last_number_, std::move(*piece)});
+  return true;
+}
+
+void Lane::send_batch(Kept& batch) {
+  const uint64_t number = batch.number;
+  resp::Commands commands;
+  commands.add("WATCH", settings_.ledger);
+  commands.add("EVAL", kGuard, 1, settings_.ledger, number - 1);
+  commands.add("MULTI");
+  commands.add("SET", settings_.ledger, number, "GET");
+  commands.add("EVAL", kMayScript, 0);
+  commands.append(batch.piece.commands, batch.piece.count);
+  commands.add("EXEC");
+  ++out_;
+  ++next_;
+  if (number <= sent_) ++counts_.sent_again;
+  sent_ = std::max(sent_, number);
+  link_.send(std::move(commands), [this, number, mine = connection_](resp::Outcome, std::vector<resp::Value> replies) {
+    if (mine == connection_) on_batch(number, replies);
+  });
+}
+
+void Lane::on_batch(uint64_t number, const std::vector<resp::Value>& replies) {
+  --out_;
+  const size_t expected = kBefore + kOwnCount + kept(number).piece.count + 1;
+  const resp::Value exec = replies.empty() ? resp::Value{} : replies.back();
+  if (replies.size() != expected) {  // the connection broke, or takes no more now: the ledger will tell
+    drain({}, kFirstPauseMs);
+  } else if (exec.is_error()) {
+    const std::string why = reason_of(replies);
+    drain(why, next_pause_ms_);
+    if (why.starts_with("READONLY")) link_.reconnect(why);
+  } else if (exec.is_null()) {
+    drain({}, 0);
+  } else {
+    on_applied(number, exec.elements);
+  }
+  if (state_ == State::Draining && out_ == 0) drained();
+}
+
+void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) {
+  const Piece& piece = kept(number).piece;
+  next_pause_ms_ = kFirstPauseMs;
+  trouble_.clear();
+  ++counts_.applied;
+  counts_.increments += piece.increments;
+  for (size_t at = kOwnCount; at < results.size(); ++at) {
+    if (!results[at].is_error()) continue;
+    ++counts_.refused;
+    refusal_ = results[at].text;
+  }
+  std::vector<std::string_view> reborn;
+  for (const Piece::Check& check : piece.checks) {
+    const size_t at = kOwnCount + check.command;
+    if (at < results.size() && results[at].as_integer() == check.amount) reborn.push_back(piece.key(check));
+  }
+  if (!reborn.empty()) expire_reborn(std::move(reborn));
+  acknowledge(number);
+}
+
+/// Keys that this probe believed alive and that were not: they have no time to live.
+void Lane::expire_reborn(std::vector<std::string_view> keys) {
+  counts_.reborn += keys.size();
+  resp::Commands commands;
+  for (const std::string_view key : keys) commands.add("EXPIRE", key, settings_.ttl_s, "NX");
+  link_.send(std::move(commands), [](resp::Outcome, const std::vector<resp::Value>&) {});
+}
+
+void Lane::acknowledge(uint64_t number) {
+  while (acknowledged_ < number) {
+    Kept& batch = kept(++acknowledged_);
+    batch.was_acknowledged = true;
+    batch.acknowledged_ms = now_ms_;
+  }
+}
+
+/// Nothing more goes out until all that is out was answered; then the ledger tells where to go on.
+void Lane::drain(std::string trouble, int64_t pause_ms) {
+  if (!trouble.empty()) trouble_ = std::move(trouble);
+  state_ = State::Draining;
+  pause_until_ms_ = std::max(pause_until_ms_, now_ms_ + pause_ms);
+}
+
+void Lane::drained() {
+  if (now_ms_ >= pause_until_ms_) {
+    ask_ledger();
+    return;
+  }
+  state_ = State::Pausing;
+  next_pause_ms_ = std::min(2 * next_pause_ms_, kLongestPauseMs);
+}
+
+void Lane::ask_role() {
+  role_asked_ms_ = now_ms_;
+  resp::Commands commands;
+  commands.add("ROLE");
+  link_.send(std::move(commands), [this, mine = connection_](resp::Outcome, std::vector<resp::Value> replies) {
+    if (mine == connection_ && !replies.empty()) on_role(replies.back());
+  });
+}
+
+/// ROLE runs behind the batches that are acknowledged by now: whoever has acknowledged its offset has them all.
+void Lane::on_role(const resp::Value& reply) {
+  role_known_ = true;
+  if (reply.type != resp::Type::Array || reply.elements.size() < 3 || !reply.elements[0].is("master")) {
+    if (reply.type == resp::Type::Array) link_.reconnect("it is no master any more");
+    return;
+  }
+  const auto offset = reply.elements[1].as_integer();
+  const std::vector<resp::Value>& replicas = reply.elements[2].elements;
+  if (!offset) return;
+  if (replicas.empty()) return;  // one that has had replicas and has none now gives no confirmation
+  has_replicas_ = true;
+  if (marks_.empty() || marks_.back().number < acknowledged_) marks_.push_back({*offset, acknowledged_});
+  int64_t all_have = INT64_MAX;
+  for (const resp::Value& replica : replicas) {
+    const auto has = replica.elements.size() < 3 ? std::nullopt : replica.elements[2].as_integer();
+    all_have = std::min(all_have, has.value_or(0));
+  }
+  while (!marks_.empty() && marks_.front().offset <= all_have) {
+    forget_up_to(marks_.front().number);
+    marks_.pop_front();
+  }
+}
+
+void Lane::forget_up_to(uint64_t number) {
+  while (!kept_.empty() && kept_.front().number <= number && kept_.front().was_acknowledged) {
+    const Kept& batch = kept_.front();
+    kept_bytes_ -= batch.piece.bytes();
+    forgotten_.push_back({batch.number, batch.piece.increments});
+    if (forgotten_.size() > kMostForgotten) forgotten_.pop_front();
+    kept_.pop_front();
+  }
+}
+
+void Lane::forget_by_time() {
+  if (has_replicas_) return;
+  while (!kept_.empty() && kept_.front().was_acknowledged &&
+         (now_ms_ - kept_.front().acknowledged_ms >= settings_.keep_ms || kept_bytes_ >= settings_.keep_bytes))
+    forget_up_to(kept_.front().number);
+}
+
+}  // namespace microcloud

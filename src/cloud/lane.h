@@ -1,0 +1,161 @@
+// One writer's numbered batches on their way to one Redis master, each applied exactly once: a guarded transaction over
+// a connection that may break at any byte, on a server that may come back without its last seconds. No input or output
+// here: whoever owns a lane connects it.
+//
+// A batch goes as WATCH ledger / EVAL guard / MULTI / SET ledger n / ... / EXEC in one write, several of them without
+// waiting. The ledger is a key of this writer alone. Unless it holds n - 1, the guard writes it back as it is: that
+// dirties the connection's own WATCH, EXEC answers nil, and nothing is applied. So a repeat is refused as well as a
+// gap, also when the bytes of an old connection arrive late, and the guard's reply says where to go on.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/piece.h"
+#include "resp/commands.h"
+#include "resp/outcome.h"
+
+namespace microcloud {
+
+struct LaneSettings {
+  std::string ledger;     // key
+  size_t in_flight = 4;   // batches that are out and not answered
+  int64_t flush_ms = 10;  // what waits goes out after so long
+  size_t full = 4'096;    // or when so many keys wait
+  uint32_t ttl_s = 3'600;
+  /// Batches that were acknowledged are kept until every replica has them: a master may lose what it acknowledged. A
+  /// server without replicas may lose what is not on its disk yet: there so long, and no more than these bytes.
+  int64_t keep_ms = 30'000;
+  size_t keep_bytes = size_t{64} << 20;
+  int64_t role_every_ms = 500;
+};
+
+/// What a lane sends over. It is called back later, never from inside send(); after a break all that was out is
+/// answered.
+class LaneLink {
+ public:
+  /// Outcome Ok: each command has its reply, errors are among them. Else: those that came.
+  using Done = std::function<void(resp::Outcome, std::vector<resp::Value>)>;
+  virtual ~LaneLink() = default;
+  virtual void send(resp::Commands commands, Done done) = 0;
+  /// This connection is of no use any more.
+  virtual void reconnect(const std::string& why) = 0;
+};
+
+/// What waits to be written.
+class PieceSource {
+ public:
+  virtual ~PieceSource() = default;
+  virtual size_t waiting() = 0;  // keys
+  virtual std::optional<Piece> cut() = 0;
+};
+
+struct LaneCounts {
+  uint64_t applied = 0;      // batches
+  uint64_t increments = 0;   // in them
+  uint64_t sent_again = 0;   // batches
+  uint64_t refused = 0;      // increments that the server does not take: another type under the key, beyond 64 bits
+  uint64_t rolled_back = 0;  // batches that the server had acknowledged, lost, and got again
+  uint64_t lost = 0;         // increments in batches that the server lost when they were no longer kept
+  uint64_t reborn = 0;       // keys that had gone although this probe believed them alive
+};
+
+class Lane {
+ public:
+  Lane(LaneSettings settings, PieceSource& source, LaneLink& link);
+
+  /// The connection is there, to a master. All that was sent over an older one was answered.
+  void up(int64_t now_ms);
+  void down();
+  /// Every few milliseconds: sends what is due.
+  void tick(int64_t now_ms);
+  /// From now on nothing waits for its time.
+  void flush_at_once() { settings_.flush_ms = 0; }
+
+  const LaneCounts& counts() const { return counts_; }
+  /// Number of the last batch of which the server said that it has it.
+  uint64_t acknowledged() const { return acknowledged_; }
+  /// Batches that may be needed again; and those of them whose fate is open.
+  size_t kept() const { return kept_.size(); }
+  size_t unacknowledged() const { return static_cast<size_t>(last_number_ - acknowledged_); }
+  size_t kept_bytes() const { return kept_bytes_; }
+  /// All is in the server, and with every replica that it has; what waits in the source aside.
+  bool settled() const {
+    return unacknowledged() == 0 && (last_number_ == 0 || (role_known_ && (!has_replicas_ || kept_.empty())));
+  }
+  /// Why nothing is applied, in the server's words; empty: all is well.
+  const std::string& trouble() const { return trouble_; }
+  /// Of the last increment that was refused, in the server's words.
+  const std::string& refusal() const { return refusal_; }
+
+ private:
+  enum class State : uint8_t { Down, Asking, Ready, Draining, Pausing };
+  struct Kept {
+    uint64_t number;
+    Piece piece;
+    bool was_acknowledged = false;
+    int64_t acknowledged_ms = 0;
+  };
+  struct Forgotten {
+    uint64_t number;
+    uint64_t increments;
+  };
+
+  void ask_ledger();
+  void on_ledger(const std::vector<resp::Value>& replies);
+  void go_on_from(uint64_t ledger);
+  void close_gap(uint64_t ledger);
+  void send_batches();
+  bool cut_next();
+  void send_batch(Kept& batch);
+  void on_batch(uint64_t number, const std::vector<resp::Value>& replies);
+  void on_applied(uint64_t number, const std::vector<resp::Value>& results);
+  void expire_reborn(std::vector<std::string_view> keys);
+  void acknowledge(uint64_t number);
+  void drain(std::string trouble, int64_t pause_ms);
+  void drained();
+  void ask_role();
+  void on_role(const resp::Value& reply);
+  void forget_up_to(uint64_t number);
+  void forget_by_time();
+  Kept& kept(uint64_t number) { return kept_[static_cast<size_t>(number - kept_.front().number)]; }
+
+  LaneSettings settings_;
+  PieceSource& source_;
+  LaneLink& link_;
+  State state_ = State::Down;
+  uint64_t connection_ = 0;  // answers of older ones do not count
+  int64_t now_ms_ = 0;
+  int64_t flushed_ms_ = 0;
+  size_t to_flush_ = 0;  // keys
+  int64_t pause_until_ms_ = 0;
+  int64_t next_pause_ms_ = 0;
+  size_t out_ = 0;  // batches sent over this connection and not answered
+
+  std::deque<Kept> kept_;  // numbers without gaps, up to last_number_
+  size_t kept_bytes_ = 0;
+  uint64_t last_number_ = 0;
+  uint64_t acknowledged_ = 0;
+  uint64_t next_ = 1;  // to send
+  uint64_t sent_ = 0;  // the highest number that ever went out
+  std::deque<Forgotten> forgotten_;
+
+  bool role_known_ = false;    // of this connection's server
+  bool has_replicas_ = false;  // has ever had one
+  int64_t role_asked_ms_ = 0;
+  struct Mark {
+    int64_t offset;  // in the master's stream: after it, `number` was acknowledged
+    uint64_t number;
+  };
+  std::deque<Mark> marks_;
+
+  LaneCounts counts_;
+  std::string trouble_;
+  std::string refusal_;
+};
+
+}  // namespace microcloud

@@ -1,0 +1,248 @@
+#include "cloud/lane.h"
+
+#include "cloud/lane_test_bed.h"
+
+namespace microcloud {
+namespace {
+
+using namespace cloud_test;
+
+TEST(Lane, BatchesAreAppliedAndAcknowledged) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  for (int key = 0; key < 10; ++key) bed.counters.add("k" + std::to_string(key), 7);
+  EXPECT_FALSE(bed.lane.acknowledged());
+  bed.run(100);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+  EXPECT_EQ(bed.lane.acknowledged(), 3U);
+  EXPECT_EQ(bed.server.data.texts.at("mc.led.test"), "3");
+  EXPECT_TRUE(bed.lane.settled());
+  EXPECT_EQ(bed.lane.counts().increments, 10U);
+  EXPECT_EQ(bed.lane.kept(), 3U) << "without a replica they are kept for a while";
+  bed.run(31'000);
+  EXPECT_EQ(bed.lane.kept(), 0U);
+}
+
+TEST(Lane, NoMoreThanAFewBatchesAreOutAndTheRestGoesOnMerging) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.network.move_all();
+  for (int time = 0; time < 3; ++time) {
+    for (int key = 0; key < 100; ++key) bed.counters.add("k" + std::to_string(key), 1);
+    bed.lane.tick(bed.now_ms += 20);
+  }
+  EXPECT_EQ(bed.lane.unacknowledged(), 4U);
+  EXPECT_EQ(bed.counters.waiting(), 100U);
+  bed.run(2'000);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+}
+
+TEST(Lane, ARepeatOfWhatWasAppliedIsRefusedByTheGuard) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.network.move_all();
+  bed.counters.add("k", 5);
+  bed.lane.tick(bed.now_ms += 20);
+  bed.network.move(SIZE_MAX, 0);  // applied, but the reply is lost
+  EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 5);
+  bed.network.cut(bed.lane, false);
+  bed.lane.up(bed.now_ms);
+  bed.run(200);
+  EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 5);
+  EXPECT_EQ(bed.lane.acknowledged(), 1U);
+  EXPECT_EQ(bed.lane.counts().sent_again, 0U) << "the ledger told";
+}
+
+TEST(Lane, BytesThatArriveAfterTheReconnectApplyNothingTwice) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.network.move_all();
+  bed.counters.add("k", 5);
+  bed.lane.tick(bed.now_ms += 20);
+  bed.network.cut(bed.lane, true);
+  bed.lane.up(bed.now_ms);
+  bed.run(10);  // the ledger was read, and the batch is out again
+  bed.network.deliver_late();
+  bed.run(200);
+  EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 5);
+  EXPECT_EQ(bed.lane.acknowledged(), 1U);
+}
+
+TEST(Lane, WithoutTheRightToRunScriptsNothingIsAppliedAndNothingIsLost) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.counters.add("k", 1);
+  bed.run(100);
+  bed.server.no_scripts = true;  // taken away between two batches: the guard does not guard any more
+  bed.counters.add("k", 5);
+  bed.run(1'000);
+  EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 1);
+  EXPECT_NE(bed.lane.trouble().find("NOPERM"), std::string::npos) << bed.lane.trouble();
+  bed.server.no_scripts = false;
+  bed.run(10'000);
+  EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 6);
+  EXPECT_EQ(bed.lane.trouble(), "");
+}
+
+TEST(Lane, AServerWithoutMemoryGetsItLater) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.server.out_of_memory = true;
+  for (int key = 0; key < 50; ++key) bed.counters.add("k" + std::to_string(key), 3);
+  bed.run(3'000);
+  EXPECT_TRUE(bed.server.data.hashes.empty());
+  EXPECT_NE(bed.lane.trouble().find("OOM"), std::string::npos) << bed.lane.trouble();
+  EXPECT_LT(bed.lane.counts().sent_again, 30U) << "with pauses that grow";
+  bed.server.out_of_memory = false;
+  bed.run(10'000);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+}
+
+TEST(Lane, AKeyOfAnotherTypeIsCountedAndTheOthersAreApplied) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.server.wrong_type.insert("k1");
+  for (int key = 0; key < 3; ++key) bed.counters.add("k" + std::to_string(key), 3);
+  bed.run(100);
+  EXPECT_EQ(bed.server.data.hashes.size(), 2U);
+  EXPECT_EQ(bed.lane.counts().refused, 1U);
+  EXPECT_NE(bed.lane.refusal().find("WRONGTYPE"), std::string::npos);
+  EXPECT_EQ(bed.lane.trouble(), "");
+}
+
+TEST(Lane, AKeyBornAgainGetsATimeToLive) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.counters.buffer.at("fresh").refresh();
+  bed.counters.add("fresh", 3);
+  bed.counters.add("old", 3);
+  bed.run(100);
+  EXPECT_EQ(bed.server.expires, (std::set<std::string>{"fresh", "old"})) << "old was believed alive, and was not";
+  EXPECT_EQ(bed.lane.counts().reborn, 1U);
+  bed.server.expires.clear();
+  bed.counters.add("old", 3);
+  bed.run(100);
+  EXPECT_TRUE(bed.server.expires.empty());
+}
+
+TEST(Lane, ABatchIsKeptUntilEveryReplicaHasIt) {
+  LaneBed bed;
+  bed.server.replicas = {0, 0};
+  bed.lane.up(bed.now_ms);
+  bed.counters.add("k", 5);
+  bed.run(60'000);
+  EXPECT_EQ(bed.lane.kept(), 1U);
+  EXPECT_FALSE(bed.lane.settled());
+  bed.server.replicas = {bed.server.offset, 0};
+  bed.run(2'000);
+  EXPECT_EQ(bed.lane.kept(), 1U) << "one has it, the other has not";
+  bed.server.replicas = {};
+  bed.run(60'000);
+  EXPECT_EQ(bed.lane.kept(), 1U) << "no replica, no confirmation";
+  bed.server.replicas = {bed.server.offset, bed.server.offset};
+  bed.run(2'000);
+  EXPECT_EQ(bed.lane.kept(), 0U);
+  EXPECT_TRUE(bed.lane.settled());
+}
+
+TEST(Lane, WhatAServerLostAfterItsAcknowledgementIsSentAgain) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.counters.add("k", 5);
+  bed.run(100);
+  const Database saved = bed.server.data;
+  for (int time = 0; time < 3; ++time) {
+    bed.counters.add("k", 1);
+    bed.run(100);
+  }
+  EXPECT_EQ(bed.lane.acknowledged(), 4U);
+  bed.server.data = saved;
+  bed.network.cut(bed.lane, false);
+  bed.server.restart();
+  bed.lane.up(bed.now_ms);
+  bed.run(100);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+  EXPECT_EQ(bed.lane.counts().rolled_back, 3U);
+  EXPECT_EQ(bed.lane.counts().sent_again, 3U);
+  EXPECT_EQ(bed.lane.counts().lost, 0U);
+}
+
+TEST(Lane, WhatAServerLostTooLateIsCounted) {
+  LaneBed bed({.ledger = "mc.led.test", .keep_ms = 1'000});
+  bed.lane.up(bed.now_ms);
+  bed.counters.add("k", 5);
+  bed.run(100);
+  const Database saved = bed.server.data;
+  bed.counters.add("k", 10);
+  bed.run(2'000);  // no longer kept
+  bed.counters.add("k", 100);
+  bed.run(100);
+  EXPECT_EQ(bed.lane.kept(), 1U);
+  bed.server.data = saved;
+  bed.network.cut(bed.lane, false);
+  bed.server.restart();
+  bed.lane.up(bed.now_ms);
+  bed.counters.add("k", 1'000);
+  bed.run(500);
+  EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 1'105);
+  EXPECT_EQ(bed.lane.counts().lost, 1U) << "one increment";
+}
+
+TEST(Lane, MemoryIsBoundedAndWaitingUpdatesMerge) {
+  LaneBed bed({.ledger = "mc.led.test", .keep_bytes = 4'000});
+  bed.server.replicas = {0};  // that never gets anything
+  bed.lane.up(bed.now_ms);
+  for (int time = 0; time < 1'000; ++time) {
+    for (int key = 0; key < 10; ++key) bed.counters.add("k" + std::to_string(key), 1);
+    bed.run(10);
+  }
+  EXPECT_LT(bed.lane.kept_bytes(), 4'500U);
+  EXPECT_EQ(bed.counters.waiting(), 10U);
+  bed.server.replicas = {INT64_MAX};
+  bed.run(5'000);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+}
+
+/// Everything that can go wrong, at random: cuts at any byte in either direction, bytes that arrive after the
+/// reconnect, a server that comes back without its last seconds, one without memory.
+TEST(Lane, CountersEqualTheTruthWhateverBreaks) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    std::mt19937 random(seed);
+    const auto chance = [&](unsigned in) { return random() % in == 0; };
+    LaneBed bed;
+    std::vector<Database> saves = {bed.server.data};
+    bed.lane.up(bed.now_ms);
+    bool up = true;
+    for (int step = 0; step < 400; ++step) {
+      for (unsigned count = random() % 4; count > 0; --count)
+        bed.counters.add("k" + std::to_string(random() % 20), random() % 100);
+      bed.lane.tick(bed.now_ms += random() % 15);
+      bed.network.move(random() % 1'500, random() % 60);
+      if (up && chance(15)) {
+        bed.network.cut(bed.lane, chance(2));
+        up = false;
+        if (chance(3)) {
+          bed.server.data = saves[saves.size() - 1 - random() % std::min<size_t>(saves.size(), 5)];
+          bed.server.restart();
+          bed.network.drop_late();
+        }
+      } else if (!up && chance(3)) {
+        bed.lane.up(bed.now_ms);
+        up = true;
+      }
+      if (chance(8)) bed.network.deliver_late();
+      if (chance(10)) saves.push_back(bed.server.data);
+      if (chance(40)) bed.server.out_of_memory = !bed.server.out_of_memory;
+    }
+    bed.server.out_of_memory = false;
+    bed.network.deliver_late();
+    if (!up) bed.lane.up(bed.now_ms);
+    bed.run(30'000);
+    ASSERT_EQ(bed.server.data.hashes, bed.counters.truth) << "seed " << seed;
+    ASSERT_TRUE(bed.lane.settled()) << "seed " << seed;
+    ASSERT_EQ(bed.lane.counts().lost, 0U);
+  }
+}
+
+}  // namespace
+}  // namespace microcloud

@@ -1,0 +1,253 @@
+// A server of a few commands and a network that breaks at any byte, for tests of the lane. That real servers behave so
+// is held by the system tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "cloud/lane.h"
+#include "resp/command_decoder.h"
+
+namespace microcloud::cloud_test {
+
+using resp::Value;
+
+inline Value simple(std::string_view text) {
+  Value value;
+  value.type = resp::Type::Simple;
+  value.text = text;
+  return value;
+}
+inline Value bulk(std::string_view text) {
+  Value value = simple(text);
+  value.type = resp::Type::Bulk;
+  return value;
+}
+inline Value number(int64_t integer) {
+  Value value;
+  value.type = resp::Type::Integer;
+  value.integer = integer;
+  return value;
+}
+inline Value array(std::vector<Value> elements) {
+  Value value;
+  value.type = resp::Type::Array;
+  value.elements = std::move(elements);
+  return value;
+}
+
+struct Database {
+  std::map<std::string, std::string> texts;
+  std::map<std::string, std::map<std::string, int64_t>> hashes;
+};
+
+class Server {
+ public:
+  Database data;
+  bool out_of_memory = false;
+  bool no_scripts = false;
+  std::set<std::string> wrong_type;  // keys
+  std::vector<int64_t> replicas;     // what each has acknowledged
+  int64_t offset = 0;
+  std::set<std::string> expires;  // keys given a time to live
+
+  struct Connection {
+    resp::CommandDecoder decoder;
+    bool in_multi = false, failed = false, dirty = false;
+    std::set<std::string> watched;
+    std::vector<std::vector<std::string>> queued;
+  };
+
+  /// What came over a connection; gives the replies.
+  std::vector<Value> take(unsigned connection, std::string_view bytes) {
+    Connection& of = connections_[connection];
+    of.decoder.feed(bytes);
+    std::vector<Value> replies;
+    resp::CommandView view;
+    while (of.decoder.next(view) == resp::Progress::Done) replies.push_back(command(of, {view.begin(), view.end()}));
+    return replies;
+  }
+  void restart() { connections_.clear(); }
+
+ private:
+  using Words = std::vector<std::string>;
+
+  Value command(Connection& of, const Words& words) {
+    const std::string& name = words[0];
+    if (name == "WATCH") {
+      of.watched.insert(words[1]);
+      return simple("OK");
+    }
+    if (name == "MULTI") {
+      of.in_multi = true;
+      return simple("OK");
+    }
+    if (name == "EXEC") return exec(of);
+    const bool denied =
+        (out_of_memory && name != "EVAL" && name != "ROLE" && name != "EXPIRE") || (no_scripts && name == "EVAL");
+    if (denied) {
+      of.failed = of.failed || of.in_multi;
+      return Value::of_error(no_scripts ? "NOPERM no right to EVAL" : "OOM command not allowed");
+    }
+    if (!of.in_multi) return run(words);
+    of.queued.push_back(words);
+    return simple("QUEUED");
+  }
+
+  Value exec(Connection& of) {
+    const bool failed = of.failed, dirty = of.dirty;
+    const std::vector<Words> queued = std::move(of.queued);
+    of.queued.clear();
+    of.in_multi = of.failed = of.dirty = false;
+    of.watched.clear();
+    if (failed) return Value::of_error("EXECABORT Transaction discarded because of previous errors.");
+    if (dirty) return {};
+    std::vector<Value> results;
+    for (const Words& words : queued) results.push_back(run(words));
+    return array(std::move(results));
+  }
+
+  void write(const std::string& key, const std::string& value) {
+    data.texts[key] = value;
+    offset += 10;
+    for (auto& [id, one] : connections_) one.dirty = one.dirty || one.watched.contains(key);
+  }
+
+  Value run(const Words& words) {
+    const std::string& name = words[0];
+    if (name == "ROLE") {
+      std::vector<Value> list;
+      for (const int64_t has : replicas)
+        list.push_back(array({bulk("127.0.0.1"), bulk("1"), bulk(std::to_string(has))}));
+      return array({bulk("master"), number(offset), array(std::move(list))});
+    }
+    if (name == "EVAL") return script(words);
+    if (name == "SET") {
+      const auto old = data.texts.find(words[1]);
+      const Value before = old == data.texts.end() ? Value{} : bulk(old->second);
+      write(words[1], words[2]);
+      return before;
+    }
+    if (wrong_type.contains(words[1]))
+      return Value::of_error("WRONGTYPE Operation against a key holding the wrong kind of value");
+    if (name == "EXPIRE") {
+      expires.insert(words[1]);
+      return number(1);
+    }
+    if (name == "HINCRBY") {
+      offset += 10;
+      return number(data.hashes[words[1]][words[2]] += std::stoll(words[3]));
+    }
+    return Value::of_error("ERR unknown command");
+  }
+
+  Value script(const Words& words) {
+    if (words[1] == "return 1") return number(1);
+    const auto found = data.texts.find(words[3]);
+    std::string value = found == data.texts.end() ? "0" : found->second;
+    const bool is_guard = words.size() == 5;
+    if (is_guard && value != words[4]) write(words[3], value);
+    if (!is_guard && value == words[4]) write(words[3], value = words[5]);
+    return bulk(value);
+  }
+
+  std::map<unsigned, Connection> connections_;
+};
+
+/// A lane's way to the server: bytes wait on it until they are moved.
+class Network final : public LaneLink {
+ public:
+  explicit Network(Server& server) : server_(server) {}
+
+  void send(resp::Commands commands, Done done) override {
+    requests_.push_back({commands.count(), std::move(done), {}});
+    bytes_ += commands.bytes();
+  }
+  void reconnect(const std::string&) override { ++reconnects; }
+
+  /// Moves some bytes to the server, and some replies back.
+  void move(size_t bytes, size_t replies) {
+    const std::string part = bytes_.substr(0, bytes);
+    bytes_.erase(0, bytes);
+    for (Value& reply : server_.take(connection_, part)) replies_.push_back(std::move(reply));
+    for (; replies > 0 && !replies_.empty(); --replies) {
+      Request& request = requests_.front();
+      request.replies.push_back(std::move(replies_.front()));
+      replies_.pop_front();
+      if (request.replies.size() < request.expected) continue;
+      Request done = std::move(request);
+      requests_.pop_front();
+      done.done(resp::Outcome::Ok, std::move(done.replies));
+    }
+  }
+  void move_all() {
+    while (!bytes_.empty() || !replies_.empty()) move(bytes_.size(), SIZE_MAX);
+  }
+  /// Cuts the connection. `hold`: what is on the way arrives later, by deliver_late().
+  void cut(Lane& lane, bool hold) {
+    if (hold) late_.emplace_back(connection_, bytes_);
+    bytes_.clear();
+    replies_.clear();
+    ++connection_;
+    for (std::deque<Request> broken = std::exchange(requests_, {}); Request & request : broken)
+      request.done(resp::Outcome::Indeterminate, std::move(request.replies));
+    lane.down();
+  }
+  void deliver_late() {
+    for (const auto& [connection, bytes] : std::exchange(late_, {})) server_.take(connection, bytes);
+  }
+  /// The server was started anew: what was on the way to the old one arrives nowhere.
+  void drop_late() { late_.clear(); }
+  unsigned reconnects = 0;
+
+ private:
+  struct Request {
+    size_t expected;
+    Done done;
+    std::vector<Value> replies;
+  };
+  Server& server_;
+  unsigned connection_ = 1;
+  std::string bytes_;
+  std::deque<Value> replies_;
+  std::deque<Request> requests_;
+  std::vector<std::pair<unsigned, std::string>> late_;
+};
+
+/// Increments of a few counters, and their truth.
+class Counters final : public PieceSource {
+ public:
+  std::map<std::string, std::map<std::string, int64_t>> truth;
+  uint64_t increments = 0;
+  MergeBuffer buffer{size_t{1} << 20, HashSeed{}};
+  size_t keys_a_piece = 4;
+
+  void add(const std::string& key, uint64_t amount) {
+    buffer.at(key).add("n", amount);
+    truth[key]["n"] += static_cast<int64_t>(amount);
+    ++increments;
+  }
+  size_t waiting() override { return buffer.size(); }
+  std::optional<Piece> cut() override { return cut_piece(buffer, {.keys = keys_a_piece}); }
+};
+
+struct LaneBed {
+  Server server;
+  Network network{server};
+  Counters counters;
+  Lane lane;
+  int64_t now_ms = 1'000;
+
+  explicit LaneBed(LaneSettings settings = {.ledger = "mc.led.test"}) : lane(std::move(settings), counters, network) {}
+  void run(int64_t ms) {
+    for (const int64_t end = now_ms + ms; now_ms < end; now_ms += 5) {
+      lane.tick(now_ms);
+      network.move_all();
+    }
+  }
+};
+
+}  // namespace microcloud::cloud_test

@@ -1,0 +1,109 @@
+#include "cloud/piece.h"
+
+#include "resp/commands.h"
+
+namespace microcloud {
+namespace {
+
+constexpr std::string_view kEarliest =
+    "local v = redis.call('HGET', KEYS[1], ARGV[1])\n"
+    "if not v or tonumber(v) > tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end";
+
+class PieceWriter {
+ public:
+  explicit PieceWriter(const PieceLimits& limits) : limits_(limits) {}
+
+  size_t count() const { return commands_.count(); }
+  size_t keys() const { return keys_; }
+
+  void hash(const KeyUpdate& update) {
+    ++keys_;
+    bool checked = update.refreshes();
+    for (const KeyUpdate::Number& one : update.numbers()) {
+      if (one.op == KeyUpdate::Op::Add && !checked) check(update.key(), one.value);
+      checked = checked || one.op == KeyUpdate::Op::Add;
+      number(update.key(), one);
+    }
+    for (const KeyUpdate::Text& one : update.texts()) commands_.add("HSET", update.key(), one.field, one.value);
+    if (update.refreshes()) commands_.add("EXPIRE", update.key(), limits_.ttl_s);
+  }
+
+  void sorted_set(const KeyUpdate& update, const std::vector<std::pair<std::string, int64_t>>& members) {
+    ++keys_;
+    for (const auto& [member, amount] : members) commands_.add("ZINCRBY", update.key(), amount, member);
+    commands_.add("ZREMRANGEBYRANK", update.key(), 0, -static_cast<int64_t>(limits_.members) - 1);
+    // Born or not cannot be told by a member's reply: a time to live is given where there is none.
+    if (update.refreshes()) {
+      commands_.add("EXPIRE", update.key(), limits_.ttl_s);
+    } else {
+      commands_.add("EXPIRE", update.key(), limits_.ttl_s, "NX");
+    }
+  }
+
+  void count_increments(uint64_t increments) { piece_.increments += increments; }
+
+  Piece finish() {
+    piece_.count = commands_.count();
+    piece_.commands = commands_.take();
+    return std::move(piece_);
+  }
+
+ private:
+  void check(const std::string& key, int64_t amount) {
+    piece_.checks.push_back({static_cast<uint32_t>(commands_.count()), static_cast<uint32_t>(piece_.keys.size()),
+                             static_cast<uint32_t>(key.size()), amount});
+    piece_.keys += key;
+  }
+  void number(const std::string& key, const KeyUpdate::Number& one) {
+    switch (one.op) {
+      case KeyUpdate::Op::Add:
+        commands_.add("HINCRBY", key, one.field, one.value);
+        break;
+      case KeyUpdate::Op::Latest:
+        commands_.add("HSET", key, one.field, one.value);
+        break;
+      case KeyUpdate::Op::IfAbsent:
+        commands_.add("HSETNX", key, one.field, one.value);
+        break;
+      case KeyUpdate::Op::Earliest:
+        commands_.add("EVAL", kEarliest, 1, key, one.field, one.value);
+        break;
+    }
+  }
+
+  const PieceLimits& limits_;
+  resp::Commands commands_;
+  size_t keys_ = 0;
+  Piece piece_;
+};
+
+size_t commands_of(const KeyUpdate& update) {
+  return update.numbers().size() + update.texts().size() + update.members().size() + 2;
+}
+
+}  // namespace
+
+std::optional<Piece> cut_piece(MergeBuffer& buffer, const PieceLimits& limits) {
+  if (buffer.size() == 0) return std::nullopt;
+  PieceWriter writer(limits);
+  while (buffer.size() > 0 && writer.keys() < limits.keys && writer.count() < limits.commands) {
+    const KeyUpdate& update = buffer.front();
+    const size_t room = limits.commands - writer.count();
+    if (writer.count() > 0 && commands_of(update) > room) break;
+    const uint64_t increments = update.increments();
+    if (update.members().empty()) {
+      writer.hash(update);
+    } else {
+      writer.sorted_set(update, buffer.take_members(room));
+    }
+    if (!update.members().empty()) {
+      writer.count_increments(increments - update.increments());
+      break;
+    }
+    writer.count_increments(increments);
+    buffer.pop_front();
+  }
+  return writer.finish();
+}
+
+}  // namespace microcloud
