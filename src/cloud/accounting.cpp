@@ -70,8 +70,10 @@ void Accounting::put(const RecordRef& record, uint32_t now_s) {
 
 void Accounting::add_traffic(const Common& common, const Traffic& traffic) {
   births_.at_time(traffic.end_ms);
-  const Side client{traffic.octets, traffic.reverse_octets, traffic.packets, traffic.reverse_packets, true};
-  const Side server{traffic.reverse_octets, traffic.octets, traffic.reverse_packets, traffic.packets, false};
+  const uint64_t scale = settings_.scale;
+  const Side client{traffic.octets * scale, traffic.reverse_octets * scale, traffic.packets * scale,
+                    traffic.reverse_packets * scale, true};
+  const Side server{client.bytes_rcvd, client.bytes_sent, client.packets_rcvd, client.packets_sent, false};
 
   if (common.vlan) {
     Seen& seen = vlans_[*common.vlan];

@@ -21,6 +21,7 @@ struct AccountingSettings {
   HostChoice hosts = HostChoice::All;
   std::function<bool(const IpAddress&)> is_local;  // of Local and Answered; none: no address is
   BirthLimits births;
+  uint32_t scale = 1;  // of a probe that meters one packet in so many: bytes and packets count so often
 };
 
 /// One thread at a time. Each record is added once; slices of a flow add up. What a host sent and received is told from

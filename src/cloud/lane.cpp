@@ -102,7 +102,10 @@ void Lane::go_on_from(uint64_t ledger) {
   }
   if (ledger < acknowledged_) counts_.rolled_back += acknowledged_ - ledger;
   // What was acknowledged and is gone again is as good as never sent.
-  for (uint64_t number = ledger + 1; number <= acknowledged_; ++number) kept(number).was_acknowledged = false;
+  for (uint64_t number = ledger + 1; number <= acknowledged_; ++number) {
+    kept(number).was_acknowledged = false;
+    counts_.increments -= kept(number).piece.increments;
+  }
   acknowledged_ = std::min(acknowledged_, ledger);
   acknowledge(ledger);
   next_ = ledger + 1;
@@ -113,7 +116,9 @@ void Lane::go_on_from(uint64_t ledger) {
 void Lane::close_gap(uint64_t ledger) {
   const uint64_t oldest = kept_.empty() ? last_number_ + 1 : kept_.front().number;
   for (const Forgotten& batch : forgotten_) {
-    if (batch.number > ledger && batch.number < oldest) counts_.lost += batch.increments;
+    if (batch.number <= ledger || batch.number >= oldest) continue;
+    counts_.lost += batch.increments;
+    counts_.increments -= batch.increments;
   }
   std::erase_if(forgotten_, [ledger](const Forgotten& batch) { return batch.number > ledger; });
   resp::Commands commands;
@@ -202,7 +207,7 @@ void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) 
   next_pause_ms_ = kFirstPauseMs;
   trouble_.clear();
   ++counts_.applied;
-  counts_.increments += piece.increments;
+  counts_.lag_ms = now_ms_ - piece.since_ms;
   for (size_t at = kOwnCount; at < results.size(); ++at) {
     if (!results[at].is_error()) continue;
     ++counts_.refused;
@@ -230,6 +235,7 @@ void Lane::acknowledge(uint64_t number) {
     Kept& batch = kept(++acknowledged_);
     batch.was_acknowledged = true;
     batch.acknowledged_ms = now_ms_;
+    counts_.increments += batch.piece.increments;
   }
 }
 

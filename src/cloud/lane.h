@@ -56,12 +56,13 @@ class PieceSource {
 
 struct LaneCounts {
   uint64_t applied = 0;      // batches
-  uint64_t increments = 0;   // in them
+  uint64_t increments = 0;   // that are in the server, refused ones among them
   uint64_t sent_again = 0;   // batches
   uint64_t refused = 0;      // increments that the server does not take: another type under the key, beyond 64 bits
   uint64_t rolled_back = 0;  // batches that the server had acknowledged, lost, and got again
   uint64_t lost = 0;         // increments in batches that the server lost when they were no longer kept
   uint64_t reborn = 0;       // keys that had gone although this probe believed them alive
+  int64_t lag_ms = 0;        // of the last batch: from its oldest update to the reply
 };
 
 class Lane {

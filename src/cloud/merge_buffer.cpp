@@ -12,7 +12,7 @@ constexpr size_t kBytesOfMember = 64;
 }  // namespace
 
 void KeyUpdate::number(std::string_view field, int64_t value, Op op) {
-  increments_ += op == Op::Add ? 1 : 0;
+  if (op == Op::Add) count_increment();
   for (Number& one : numbers_) {
     // Names are the program's own, so that mostly the same text is at the same place.
     if (one.op != op || (one.field.data() != field.data() && one.field != field)) continue;
@@ -36,7 +36,7 @@ void KeyUpdate::set(std::string_view field, std::string_view value) {
 }
 
 void KeyUpdate::add_member(std::string_view member, uint64_t amount) {
-  ++increments_;
+  count_increment();
   const auto [at, is_new] = members_.try_emplace(std::string(member), 0);
   at->second += static_cast<int64_t>(amount);
   if (is_new) grew(kBytesOfMember + member.size());
@@ -58,14 +58,15 @@ MergeBuffer::MergeBuffer(size_t most_bytes, HashSeed seed)
 
 KeyUpdate& MergeBuffer::at(std::string_view key) {
   if (const auto found = index_.find(key); found != index_.end()) return *found->second;
-  while (bytes_ >= most_bytes_ && !waiting_.empty()) {
-    lost_ += front().increments();
+  while (totals_.bytes >= most_bytes_ && !waiting_.empty()) {
+    totals_.lost += front().increments();
     pop_front();
   }
-  if (spare_.empty()) spare_.push_back(std::make_unique<KeyUpdate>(bytes_, seed_));
+  if (spare_.empty()) spare_.push_back(std::make_unique<KeyUpdate>(totals_, seed_));
   KeyUpdate& update = *waiting_.emplace_back(std::move(spare_.back()));
   spare_.pop_back();
   update.start(key);
+  update.since_ms_ = now_ms_;
   index_.emplace(update.key(), &update);
   return update;
 }
@@ -74,7 +75,7 @@ void MergeBuffer::pop_front() {
   std::unique_ptr<KeyUpdate> update = std::move(waiting_.front());
   waiting_.pop_front();
   index_.erase(update->key());
-  bytes_ -= update->own_bytes_;
+  totals_.bytes -= update->own_bytes_;
   if (spare_.size() < kMostSpare) spare_.push_back(std::move(update));
 }
 
@@ -85,7 +86,7 @@ std::vector<std::pair<std::string, int64_t>> MergeBuffer::take_members(size_t co
     auto node = update.members_.extract(update.members_.begin());
     const size_t bytes = kBytesOfMember + node.key().size();
     update.own_bytes_ -= bytes;
-    bytes_ -= bytes;
+    totals_.bytes -= bytes;
     taken.emplace_back(std::move(node.key()), node.mapped());
   }
   update.increments_ -= std::min<uint64_t>(update.increments_, taken.size());

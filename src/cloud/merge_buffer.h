@@ -20,6 +20,13 @@ struct TextHash {
   size_t operator()(std::string_view text) const { return hash_text(seed, text); }
 };
 
+/// Of a whole buffer.
+struct MergeTotals {
+  size_t bytes = 0;         // that wait
+  uint64_t increments = 0;  // that ever came
+  uint64_t lost = 0;        // of them, given up because the buffer was full
+};
+
 /// What waits for one key, a hash or a sorted set. Names of fields must live as long as the program.
 class KeyUpdate {
  public:
@@ -40,7 +47,7 @@ class KeyUpdate {
   };
   using Members = std::unordered_map<std::string, int64_t, TextHash>;
 
-  KeyUpdate(size_t& bytes, HashSeed seed) : members_(0, TextHash{seed}), bytes_(bytes) {}
+  KeyUpdate(MergeTotals& totals, HashSeed seed) : members_(0, TextHash{seed}), totals_(totals) {}
 
   void add(std::string_view field, uint64_t amount) { number(field, static_cast<int64_t>(amount), Op::Add); }
   void latest(std::string_view field, int64_t value) { number(field, value, Op::Latest); }
@@ -60,6 +67,8 @@ class KeyUpdate {
   bool refreshes() const { return refresh_; }
   /// How many increments were merged into this: what is lost with it.
   uint64_t increments() const { return increments_; }
+  /// When the oldest of them came (MergeBuffer::set_time).
+  int64_t since_ms() const { return since_ms_; }
 
  private:
   friend class MergeBuffer;
@@ -67,7 +76,11 @@ class KeyUpdate {
   void start(std::string_view key);
   void grew(size_t bytes) {
     own_bytes_ += bytes;
-    bytes_ += bytes;
+    totals_.bytes += bytes;
+  }
+  void count_increment() {
+    ++increments_;
+    ++totals_.increments;
   }
 
   std::string key_;
@@ -76,8 +89,9 @@ class KeyUpdate {
   Members members_;
   bool refresh_ = false;
   uint64_t increments_ = 0;
+  int64_t since_ms_ = 0;
   size_t own_bytes_ = 0;
-  size_t& bytes_;  // of the whole buffer
+  MergeTotals& totals_;
 };
 
 /// One thread at a time. The first key to come is the first to go.
@@ -90,22 +104,23 @@ class MergeBuffer {
   KeyUpdate& at(std::string_view key);
 
   size_t size() const { return waiting_.size(); }
-  size_t bytes() const { return bytes_; }
+  size_t bytes() const { return totals_.bytes; }
+  const MergeTotals& totals() const { return totals_; }
+  /// Of what comes from now on.
+  void set_time(int64_t now_ms) { now_ms_ = now_ms; }
   /// The oldest one; the buffer must not be empty.
   KeyUpdate& front() { return *waiting_.front(); }
   void pop_front();
   /// Takes up to `count` members from the oldest one, a sorted set; what is left of it goes on waiting.
   std::vector<std::pair<std::string, int64_t>> take_members(size_t count);
-  /// Increments given up because the buffer was full.
-  uint64_t lost() const { return lost_; }
 
  private:
   static constexpr size_t kMostSpare = 4096;
 
   size_t most_bytes_;
   HashSeed seed_;
-  size_t bytes_ = 0;
-  uint64_t lost_ = 0;
+  MergeTotals totals_;
+  int64_t now_ms_ = 0;
   std::deque<std::unique_ptr<KeyUpdate>> waiting_;
   std::vector<std::unique_ptr<KeyUpdate>> spare_;  // they keep their memory for the next keys
   std::unordered_map<std::string_view, KeyUpdate*, TextHash> index_;

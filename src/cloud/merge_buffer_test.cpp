@@ -64,8 +64,9 @@ TEST(MergeBuffer, FullItGivesUpTheOldestAndCountsThem) {
     update.add("m", 1);
     EXPECT_LT(buffer.bytes(), 21'000U);
   }
-  EXPECT_GT(buffer.lost(), 0U);
-  EXPECT_EQ(buffer.lost(), 2 * (kKeys - buffer.size()));
+  EXPECT_GT(buffer.totals().lost, 0U);
+  EXPECT_EQ(buffer.totals().lost, 2 * (kKeys - buffer.size()));
+  EXPECT_EQ(buffer.totals().increments, 2 * kKeys);
   EXPECT_EQ(buffer.front().key(), "ip." + std::to_string(kKeys - buffer.size()));
 }
 

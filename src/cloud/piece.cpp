@@ -11,7 +11,7 @@ constexpr std::string_view kEarliest =
 
 class PieceWriter {
  public:
-  explicit PieceWriter(const PieceLimits& limits) : limits_(limits) {}
+  PieceWriter(const PieceLimits& limits, int64_t since_ms) : limits_(limits) { piece_.since_ms = since_ms; }
 
   size_t count() const { return commands_.count(); }
   size_t keys() const { return keys_; }
@@ -85,7 +85,7 @@ size_t commands_of(const KeyUpdate& update) {
 
 std::optional<Piece> cut_piece(MergeBuffer& buffer, const PieceLimits& limits) {
   if (buffer.size() == 0) return std::nullopt;
-  PieceWriter writer(limits);
+  PieceWriter writer(limits, buffer.front().since_ms());
   while (buffer.size() > 0 && writer.keys() < limits.keys && writer.count() < limits.commands) {
     const KeyUpdate& update = buffer.front();
     const size_t room = limits.commands - writer.count();

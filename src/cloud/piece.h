@@ -24,6 +24,7 @@ struct Piece {
   std::string commands;  // RESP, without what the transaction adds
   size_t count = 0;
   uint64_t increments = 0;  // that were merged into it
+  int64_t since_ms = 0;     // when the oldest of them came
   /// Increments whose reply tells that the key was born by them, though this probe believed it alive: it has no time to
   /// live then. Keys that the piece refreshes are not among them.
   struct Check {
