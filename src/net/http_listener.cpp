@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "base/counter.h"
+#include "net/bind.h"
 
 namespace microcloud {
 
@@ -130,23 +131,10 @@ struct HttpListener::Server {
 HttpListener::HttpListener(const Settings& settings, Handler handler) : server_(std::make_unique<Server>()) {
   server_->handler = std::move(handler);
   server_->token = settings.token;
-  const asio::ip::address host = asio::ip::make_address(settings.address.host);
-  boost::system::error_code error;
-  for (unsigned step = 0; step < settings.ports_to_try; ++step) {
-    const tcp::endpoint endpoint(host, static_cast<uint16_t>(settings.address.port + step));
-    tcp::acceptor acceptor(server_->context);
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-    if (error) continue;
-    server_->acceptor = std::move(acceptor);
-    const std::string port = std::to_string(server_->acceptor.local_endpoint().port());
-    url_ = "http://" + (host.is_v6() ? "[" + settings.address.host + "]" : settings.address.host) + ":" + port;
-    return;
-  }
-  throw std::runtime_error("cannot listen on " + settings.address.host + " port " +
-                           std::to_string(settings.address.port) + ": " + error.message());
+  server_->acceptor = bind_listener(server_->context, settings.address, settings.ports_to_try);
+  const tcp::endpoint bound = server_->acceptor.local_endpoint();
+  const std::string& host = settings.address.host;
+  url_ = "http://" + (bound.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(bound.port());
 }
 
 HttpListener::~HttpListener() {

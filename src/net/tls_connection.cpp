@@ -9,7 +9,6 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "base/secret.h"
 #include "net/tcp_connection.h"
 
 namespace microcloud {
@@ -200,27 +199,12 @@ class TlsConnection final : public Connection {
 TlsContext::TlsContext(const TlsSettings& settings) : shared_(std::make_unique<Shared>()) {
   SSL_CTX* context = shared_->context;
   if (context == nullptr || shared_->way == nullptr) throw std::runtime_error("cannot set up TLS: " + last_error());
-  const auto hold = [](bool done, const std::string& what) {
-    if (!done) throw std::runtime_error(what + ": " + last_error());
-  };
   BIO_meth_set_write(shared_->way, write_below);
   BIO_meth_set_read(shared_->way, read_below);
   BIO_meth_set_ctrl(shared_->way, control);
   BIO_meth_set_create(shared_->way, make);
   shared_->verify = settings.verify;
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  if (settings.ca_file.empty()) {
-    SSL_CTX_set_default_verify_paths(context);
-  } else {
-    hold(SSL_CTX_load_verify_file(context, settings.ca_file.c_str()) == 1,
-         "cannot read certificates from " + settings.ca_file);
-  }
-  if (settings.certificate_file.empty()) return;
-  hold(SSL_CTX_use_certificate_chain_file(context, settings.certificate_file.c_str()) == 1,
-       "cannot read a certificate from " + settings.certificate_file);
-  (void)read_secret(settings.key_file);  // of its owner alone
-  hold(SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) == 1,
-       "cannot use the key in " + settings.key_file);
+  apply(settings, context);
 }
 
 TlsContext::~TlsContext() = default;

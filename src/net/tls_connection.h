@@ -6,15 +6,9 @@
 
 #include "net/connection.h"
 #include "net/target.h"
+#include "net/tls_settings.h"
 
 namespace microcloud {
-
-struct TlsSettings {
-  std::string ca_file = {};           // PEM: whose certificates are trusted; empty: the system's
-  std::string certificate_file = {};  // PEM: our own, with its chain, where the peer asks for one
-  std::string key_file = {};          // PEM: of our own certificate; of its owner alone (mode 0600)
-  bool verify = true;
-};
 
 /// What the connections of one program share. Used by one thread.
 class TlsContext {
