@@ -5,7 +5,7 @@ set(ROOM_LINKS_base Threads::Threads PkgConfig::CRYPTO PkgConfig::SPDLOG)
 set(ROOM_LINKS_app PkgConfig::CAPNG)
 set(ROOM_LINKS_capture PkgConfig::PCAP)
 set(ROOM_LINKS_inspect PkgConfig::NDPI)
-set(ROOM_LINKS_net PkgConfig::TLS)
+set(ROOM_LINKS_net PkgConfig::TLS ${SCTP_LINK_LIBRARIES})
 
 function(add_rooms)
   set(layers ${PROJECT_SOURCE_DIR}/src/layers.txt)

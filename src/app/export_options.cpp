@@ -4,10 +4,10 @@ namespace microcloud {
 
 void declare_exports(CLI::App& app, ExportOptions& options) {
   constexpr uint32_t kMostSeconds = 86'400;
-  app.add_option(
-         "-n,--collector", options.collectors,
-         "where records are exported to: udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT (IPFIX), file:PATH "
-         "(IPFIX); may be repeated; none: records are made and dropped")
+  app.add_option("-n,--collector", options.collectors,
+                 "where records are exported to: udp://HOST:PORT; tcp://HOST:PORT or tls://HOST:PORT (IPFIX); "
+                 "sctp://HOST:PORT, or sctp://HOST:PORT?udp=9899 in UDP; file:PATH (IPFIX); may be repeated; none: "
+                 "records are made and dropped")
       ->type_name("COLLECTOR");
   app.add_option("-V,--export-version", options.version, "5 or 9: NetFlow, 10: IPFIX")
       ->check(CLI::IsMember({5U, 9U, 10U}))

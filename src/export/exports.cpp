@@ -1,6 +1,7 @@
 #include "export/exports.h"
 
 #include <algorithm>
+#include <charconv>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -8,15 +9,29 @@
 #include "export/file_link.h"
 #include "export/stream_link.h"
 #include "export/udp_link.h"
+#include "net/sctp_connection.h"
 #include "net/tcp_connection.h"
 
 namespace microcloud {
 namespace {
 
 constexpr std::string_view kFile = "file:";
-constexpr const char* kAccepted = "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH, none";
+constexpr const char* kAccepted =
+    "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, sctp://HOST:PORT, sctp://HOST:PORT?udp=9899, file:PATH, none";
 constexpr size_t kStreamMessage = size_t{16} << 10;  // a TLS record holds no more
 constexpr std::chrono::milliseconds kNap{2};
+
+/// The port of SCTP in UDP: `udp=9899`. Nothing: 0, SCTP in IP itself.
+uint16_t encapsulation(const std::string& parameters) {
+  constexpr std::string_view kUdp = "udp=";
+  if (parameters.empty()) return 0;
+  uint16_t port = 0;
+  const char* end = parameters.data() + parameters.size();
+  const char* digits = parameters.data() + kUdp.size();
+  if (!parameters.starts_with(kUdp) || std::from_chars(digits, end, port).ptr != end || port == 0)
+    throw std::invalid_argument("'?" + parameters + "': sctp:// takes ?udp=PORT (9899, by RFC 6951), or nothing");
+  return port;
+}
 
 }  // namespace
 
@@ -38,6 +53,11 @@ std::string check_collector(const std::string& text, ExportProtocol protocol) {
   if (text.find("://") == std::string::npos) refuse(none);
   const Target target = parse_target(text);
   const bool stream = target.scheme == "tcp" || target.scheme == "tls";
+  if (target.scheme == "sctp") {
+    (void)encapsulation(target.parameters);
+    if (protocol == ExportProtocol::NetflowV5) refuse(": NetFlow v5 goes over udp:// alone");
+    return target.scheme;
+  }
   if (target.scheme != "udp" && !stream) refuse(none);
   if (!target.parameters.empty()) refuse(": nothing stands behind the port of " + target.scheme + "://");
   if (stream && !ipfix) refuse(": NetFlow does not tell where a message ends in a stream: -V 10, or udp://");
@@ -57,6 +77,13 @@ std::unique_ptr<Link> Exports::open_link(const std::string& text, const TlsSetti
   if (text.starts_with(kFile)) return std::make_unique<FileLink>(text, text.substr(kFile.size()));
   const Target target = parse_target(text);
   if (target.scheme == "udp") return std::make_unique<UdpLink>(text, target);
+  const BackOff back_off{std::random_device{}()};
+  if (target.scheme == "sctp") {
+    const auto way = std::make_shared<SctpWay>(encapsulation(target.parameters));
+    Dialer dialer(
+        target, SOCK_DGRAM, [way](const SocketAddress& peer) { return way->connect(peer); }, back_off);
+    return std::make_unique<StreamLink>(text, std::move(dialer), SctpWay::kLargestMessage);
+  }
   Dialer::Connect connect = [](const SocketAddress& peer) { return std::make_unique<TcpConnection>(peer); };
   if (target.scheme == "tls") {
     if (!tls_) tls_ = std::make_unique<TlsContext>(tls);
@@ -64,7 +91,6 @@ std::unique_ptr<Link> Exports::open_link(const std::string& text, const TlsSetti
       return context->connect(peer, host);
     };
   }
-  const BackOff back_off{std::random_device{}()};
   return std::make_unique<StreamLink>(text, Dialer(target, SOCK_STREAM, std::move(connect), back_off), kStreamMessage);
 }
 

@@ -35,6 +35,7 @@ void StreamLink::send(MessageBatch& batch) {
   }
   batch.clear();
   if (connection_ == nullptr || octets_ < kWriteAt) return;
+  connection_->poll();  // SCTP makes room as it hears of acknowledgements
   write_held();
   settle();
 }

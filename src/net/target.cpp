@@ -26,6 +26,21 @@ uint16_t parse_port(std::string_view text, std::string_view whole) {
 
 }  // namespace
 
+uint16_t SocketAddress::port() const {
+  const void* at = &bytes;
+  return ntohs(family() == AF_INET6 ? static_cast<const sockaddr_in6*>(at)->sin6_port
+                                    : static_cast<const sockaddr_in*>(at)->sin_port);
+}
+
+void SocketAddress::set_port(uint16_t port) {
+  void* at = &bytes;
+  if (family() == AF_INET6) {
+    static_cast<sockaddr_in6*>(at)->sin6_port = htons(port);
+  } else {
+    static_cast<sockaddr_in*>(at)->sin_port = htons(port);
+  }
+}
+
 Target parse_target(std::string_view text) {
   const size_t colon = text.find("://");
   if (colon == std::string_view::npos || colon == 0) refuse(text);

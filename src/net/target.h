@@ -16,6 +16,8 @@ struct SocketAddress {
   socklen_t size = 0;
   int family() const { return bytes.ss_family; }
   const sockaddr* get() const { return static_cast<const sockaddr*>(static_cast<const void*>(&bytes)); }
+  uint16_t port() const;
+  void set_port(uint16_t port);
 };
 
 /// As the user writes it; IPv6 addresses in brackets: tls://[2001:db8::1]:4740.
