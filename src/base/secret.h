@@ -6,8 +6,8 @@
 
 namespace microcloud {
 
-/// The first line of `file`. Throws std::runtime_error, one sentence: it cannot be read, others may read it, it is
-/// empty or longer than a secret is.
+/// The first line of `file`, which others may read only if it is a systemd credential. Throws std::runtime_error, one
+/// sentence: it cannot be read, others may read it, it is empty or longer than a secret is.
 std::string read_secret(const std::string& file);
 
 /// From `file` when it is named; else from the environment's `variable`; else from `credential` in

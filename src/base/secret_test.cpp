@@ -35,6 +35,13 @@ TEST_F(SecretTest, FirstLine) {
   EXPECT_EQ(read_secret(write("bare", 0400)), "bare");
 }
 
+TEST_F(SecretTest, OthersMayReadASystemdCredential) {
+  const std::string path = write("from systemd", 0644);
+  EXPECT_THROW(read_secret(path), std::runtime_error);
+  setenv("CREDENTIALS_DIRECTORY", folder_.c_str(), 1);
+  EXPECT_EQ(read_secret(path), "from systemd");
+}
+
 TEST_F(SecretTest, RefusedWithTheReason) {
   const auto why = [](const std::string& path) {
     try {

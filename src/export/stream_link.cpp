@@ -170,6 +170,8 @@ void StreamLink::close() {
   const SteadyTime until = std::chrono::steady_clock::now() + kPeerCloses;
   while (connection_->poll() == Connection::State::Open && std::chrono::steady_clock::now() < until)
     std::this_thread::sleep_for(kNap);
+  if (connection_->poll() == Connection::State::Broken && !connection_->closed_in_order())
+    log_warning(name_ + ": at the end: " + connection_->why() + "; what it had not read is lost");
 }
 
 void StreamLink::finish() {

@@ -37,6 +37,7 @@ class FatedConnection final : public Connection {
   void close_writing() override { peer_.breaks = true; }
   void abort() override { peer_.breaks = true; }
   std::string why() const override { return peer_.answers ? "broken by the test" : "refused by the test"; }
+  bool closed_in_order() const override { return true; }
 
  private:
   Peer& peer_;

@@ -43,8 +43,17 @@ void UdpLink::send(MessageBatch& batch) {
   batch.clear();
 }
 
-void UdpLink::progress(SteadyTime) {
-  counters_.refused.add(sender_.take_refusals());
+void UdpLink::progress(SteadyTime now) {
+  constexpr std::chrono::seconds kLongerAgo{10};
+  if (const uint64_t refusals = sender_.take_refusals(); refusals > 0) {
+    counters_.refused.add(refusals);
+    refused_at_ = now;
+    sent_then_ = counters_.messages.get();
+    set_away("nobody listens there");
+  } else if (refused_at_ != SteadyTime{} && now - refused_at_ > kLongerAgo && counters_.messages.get() > sent_then_) {
+    refused_at_ = {};
+    set_away({});
+  }
 }
 
 void UdpLink::finish() {

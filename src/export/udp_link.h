@@ -25,6 +25,8 @@ class UdpLink final : public Link {
   size_t most_;
   std::vector<uint32_t> sizes_;
   std::vector<bool> failed_;  // of the batch at hand
+  SteadyTime refused_at_{};   // {}: not lately
+  uint64_t sent_then_ = 0;
   std::string not_taken_;
 };
 

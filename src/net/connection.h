@@ -38,6 +38,8 @@ class Connection {
   virtual void abort() = 0;
   /// Why it broke: the end of a sentence.
   virtual std::string why() const = 0;
+  /// Broken, but as it should be: the peer has read everything, and closed.
+  virtual bool closed_in_order() const = 0;
 };
 
 }  // namespace microcloud

@@ -25,6 +25,7 @@ class FatedConnection final : public Connection {
   void close_writing() override {}
   void abort() override {}
   std::string why() const override { return "by the test"; }
+  bool closed_in_order() const override { return true; }
 
  private:
   Fate& fate_;

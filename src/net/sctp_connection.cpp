@@ -90,6 +90,7 @@ class SctpConnection final : public Connection {
   void close_writing() override { usrsctp_shutdown(socket_, SHUT_WR); }
   void abort() override { give_up("given up"); }
   std::string why() const override { return why_; }
+  bool closed_in_order() const override { return in_order_; }
 
   void send_packet(const void* bytes, size_t size) const { packets_->send_packet(bytes, size); }
 
@@ -159,6 +160,7 @@ class SctpConnection final : public Connection {
                            void* self) {
     auto& connection = *static_cast<SctpConnection*>(self);
     if (data == nullptr) {
+      connection.in_order_ = connection.state_ == State::Open;
       connection.break_off("the collector closed the connection");
     } else if ((flags & MSG_NOTIFICATION) != 0) {
       connection.heed({static_cast<const char*>(data), size});
@@ -181,6 +183,7 @@ class SctpConnection final : public Connection {
           break_off("the association was lost");
           break;
         case SCTP_SHUTDOWN_COMP:
+          in_order_ = state_ == State::Open;
           break_off("the collector closed the connection");
           break;
         case SCTP_CANT_STR_ASSOC:
@@ -212,6 +215,7 @@ class SctpConnection final : public Connection {
   uint64_t written_ = 0;
   uint64_t acknowledged_ = 0;
   uint64_t departed_ = UINT64_MAX;
+  bool in_order_ = false;
   std::string why_;
 };
 

@@ -97,7 +97,10 @@ size_t TcpConnection::read(char* bytes, size_t size) {
     count = recv(descriptor_, bytes, size, 0);
   } while (count < 0 && errno == EINTR);
   if (count > 0) return static_cast<size_t>(count);
-  if (count == 0) break_off("the collector closed the connection");
+  if (count == 0) {
+    in_order_ = true;
+    break_off("the collector closed the connection");
+  }
   if (count < 0 && errno != EAGAIN) break_off(std::strerror(errno));
   return 0;
 }

@@ -19,6 +19,7 @@ class TcpConnection final : public Connection {
   void close_writing() override;
   void abort() override;
   std::string why() const override { return why_; }
+  bool closed_in_order() const override { return in_order_; }
 
   /// For what stands on it: poll() without reading, and what the peer sent; 0: nothing now, or broken.
   State look();
@@ -31,6 +32,7 @@ class TcpConnection final : public Connection {
   int descriptor_;
   State state_ = State::Opening;
   uint64_t written_ = 0;
+  bool in_order_ = false;
   std::string why_;
 };
 

@@ -69,6 +69,7 @@ TEST(TcpConnection, KnowsWhatThePeersSystemHasTakenAfterAResetToo) {
   EXPECT_LT(connection.way().departed, connection.written());
   close(peer);  // with something unread: a reset
   EXPECT_TRUE(wait_for([&] { return connection.poll() == Connection::State::Broken; }));
+  EXPECT_FALSE(connection.closed_in_order());
   EXPECT_EQ(connection.way().acknowledged, static_cast<uint64_t>(unread));
   EXPECT_LT(connection.way().departed, connection.written());
   EXPECT_EQ(connection.write("x", 1), 0U);
@@ -86,6 +87,7 @@ TEST(TcpConnection, SeesThePeerCloseInOrder) {
   EXPECT_EQ(recv(peer, got.data(), got.size(), 0), 0);
   close(peer);
   EXPECT_TRUE(wait_for([&] { return connection.poll() == Connection::State::Broken; }));
+  EXPECT_TRUE(connection.closed_in_order());
   EXPECT_EQ(connection.why(), "the collector closed the connection");
 }
 

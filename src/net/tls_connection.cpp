@@ -121,6 +121,7 @@ class TlsConnection final : public Connection {
     break_off("given up");
   }
   std::string why() const override { return why_; }
+  bool closed_in_order() const override { return in_order_; }
 
  private:
   static constexpr std::chrono::seconds kLongestJudgement{1};
@@ -172,6 +173,7 @@ class TlsConnection final : public Connection {
   void check(int result) {
     const int error = SSL_get_error(session_, result);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
+    in_order_ = error == SSL_ERROR_ZERO_RETURN || tcp_.closed_in_order();
     if (tcp_.look() == State::Broken) {
       break_off(open_ ? tcp_.why() : "it speaks no TLS there, or refuses us (" + tcp_.why() + ")");
     } else {
@@ -191,6 +193,7 @@ class TlsConnection final : public Connection {
   std::chrono::steady_clock::time_point judgement_until_{};
   bool open_ = false;
   bool broken_ = false;
+  bool in_order_ = false;
   std::string why_;
 };
 

@@ -525,6 +525,16 @@ class Sctp(SctpTest):
         self.assertEqual(self.ladder(metrics), (50_000, 50_000, {}))
         self.assertEqual(self.records("many"), 50_000)
 
+    def test_several(self):
+        records = len(self.all_records(capture("real/http.pcap")))
+        where = []
+        for name in ("one", "two"):
+            udp, port = free_port(), free_tcp_port()
+            self.sink(udp, port, name)
+            where += ["-n", f"sctp://{HOST}:{port}?udp={udp}"]
+        status, said, _ = self.probe(capture("real/http.pcap"), *where, "-a")
+        self.assertEqual((status, self.records("one"), self.records("two")), (0, records, records), said)
+
     def test_netflow_v9(self):
         records = len(self.all_records(capture("real/http.pcap")))
         udp, port = free_port(), free_tcp_port()
