@@ -108,11 +108,24 @@ class SctpConnection final : public Connection {
     init.sinit_max_instreams = 1;
     init.sinit_max_attempts = 4;
     set(IPPROTO_SCTP, SCTP_INITMSG, init);
+    // A peer that is gone without a word is noticed within a minute, whether anything is sent or not.
+    constexpr uint16_t kMostUnanswered = 5;
+    constexpr uint32_t kShortestMs = 250, kFirstMs = 1000, kLongestMs = 5000, kHeartbeatMs = 10'000;
     sctp_paddrparams path{};
     path.spp_address.ss_family = AF_CONN;
-    path.spp_flags = SPP_PMTUD_DISABLE;
+    path.spp_flags = SPP_PMTUD_DISABLE | SPP_HB_ENABLE;
     path.spp_pathmtu = kPathMtu;
+    path.spp_hbinterval = kHeartbeatMs;
+    path.spp_pathmaxrxt = kMostUnanswered;
     set(IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, path);
+    sctp_assocparams association{};
+    association.sasoc_asocmaxrxt = kMostUnanswered;
+    set(IPPROTO_SCTP, SCTP_ASSOCINFO, association);
+    sctp_rtoinfo timeouts{};
+    timeouts.srto_initial = kFirstMs;
+    timeouts.srto_min = kShortestMs;
+    timeouts.srto_max = kLongestMs;
+    set(IPPROTO_SCTP, SCTP_RTOINFO, timeouts);
     for (const uint16_t type : {uint16_t{SCTP_ASSOC_CHANGE}, uint16_t{SCTP_SEND_FAILED_EVENT}}) {
       sctp_event event{};
       event.se_assoc_id = SCTP_FUTURE_ASSOC;
