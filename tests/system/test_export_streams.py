@@ -311,10 +311,10 @@ class Broken(StreamTest):
                 offered, sent, lost = self.ladder(metrics)
                 self.assertEqual(offered, records)
                 received = collector.total("records")
-                # What had left and was not acknowledged may have come: it is never told twice.
-                self.assertLessEqual(received + lost.get("connection_broken", 0) - offered, lost.get("connection_broken", 0))
-                self.assertGreaterEqual(received, sent)
+                # What had left and was not acknowledged may have come, and counts as lost: it is never told twice.
+                self.assertLessEqual(sent, received)
                 self.assertLessEqual(received, offered)
+                self.assertLessEqual(offered, received + lost.get("connection_broken", 0))
                 self.assertEqual(set(lost) - {"connection_broken"}, set(), said)
                 self.assertEqual(status, 1 if lost else 0, said)
 
