@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "app/capture_report.h"
+#include "app/cloud_options.h"
+#include "app/cloud_output.h"
 #include "app/command.h"
 #include "app/command_line.h"
 #include "app/export_options.h"
@@ -48,6 +50,7 @@ struct Options {
   bool no_promiscuous = false;
   ServiceOptions service;
   ExportOptions exports;
+  CloudOptions cloud;
 };
 
 std::string host_name() {
@@ -107,6 +110,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")
       ->type_name("NAME");
   declare_exports(app, options.exports);
+  declare_cloud(app, options.cloud);
   declare_service(app, options.service);
   app.footer(
       "Examples:\n"
@@ -125,6 +129,12 @@ PrefixSet local_networks(const Options& options) {
   return networks;
 }
 
+void check_cloud(const Options& options) {
+  if (options.cloud.hosts == "local" && options.local_networks.empty())
+    throw UsageError("--hosts local: which addresses are local is said by -L NETWORKS");
+  if (!options.cloud.url.empty()) (void)writer_settings(options.cloud, options.probe_id);
+}
+
 void check(const Options& options) {
   check_service(options.service);
   const bool live = !options.interfaces.empty();
@@ -139,6 +149,7 @@ void check(const Options& options) {
   (void)local_networks(options);
   if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
   if (options.exports.exports()) (void)export_plan(options.exports, "", live);
+  check_cloud(options);
 }
 
 std::unique_ptr<Source> file_source(const Options& options) {
@@ -296,6 +307,21 @@ void set_up_exports(Service& service, const ExportOptions& options, const Export
   });
 }
 
+CloudSurroundings cloud_surroundings(const Options& options, const std::string& probe_id,
+                                     const std::atomic<const Probe*>& metering) {
+  return {.probe_id = probe_id,
+          .source = options.interfaces.empty() ? options.file : joined(options.interfaces),
+          .local = local_networks(options),
+          .sampling = options.exports.sampling,
+          .drain = std::chrono::seconds(options.exports.drain_s),
+          .metering = &metering};
+}
+
+void set_up_cloud(Service& service, const CloudOutput& cloud) {
+  service.metrics().add([&cloud](MetricsPage& page) { cloud.tell_metrics(page); });
+  cloud.add_checks(service.readiness());
+}
+
 }  // namespace
 
 int run_probe(int count, char** arguments) {
@@ -311,6 +337,7 @@ int run_probe(int count, char** arguments) {
 
   std::unique_ptr<ExportOutput> exports;
   std::unique_ptr<JsonOutput> json;
+  std::unique_ptr<CloudOutput> cloud;
   std::unique_ptr<SummaryOutput> summary;
   Progress progress;
   std::vector<Output*> outputs;
@@ -331,6 +358,10 @@ int run_probe(int count, char** arguments) {
     outputs.push_back((exports = std::make_unique<ExportOutput>(plan)).get());
   }
   if (!options.json.empty()) outputs.push_back((json = std::make_unique<JsonOutput>(options.json)).get());
+  if (!options.cloud.url.empty()) {
+    cloud = std::make_unique<CloudOutput>(options.cloud, cloud_surroundings(options, settings.probe_id, metering));
+    outputs.push_back(cloud.get());
+  }
   if (outputs.empty() && options.exports.collectors.empty()) {
     const auto when = live && isatty(STDOUT_FILENO) != 0 ? SummaryOutput::When::Live : SummaryOutput::When::AtEnd;
     summary = std::make_unique<SummaryOutput>(live ? joined(options.interfaces) : options.file, when,
@@ -354,6 +385,7 @@ int run_probe(int count, char** arguments) {
   });
   set_up_service(service, options, probe, json.get(), report, summary.get());
   if (exports) set_up_exports(service, options.exports, *exports);
+  if (cloud) set_up_cloud(service, *cloud);
   metering = &probe;
   if (live) log_info("capturing on " + joined(options.interfaces));
   service.listen(live);
@@ -361,9 +393,11 @@ int run_probe(int count, char** arguments) {
   running_probe = &probe;
   catch_stop_signals();
   service.start();
+  if (cloud) cloud->start();
   probe.start();
   std::string error = probe.wait();
   running_probe = nullptr;
+  if (cloud) cloud->stop();
 
   if (!summary) log_info(conservation_text(probe.totals()));
   if (exports) exports->log_losses();

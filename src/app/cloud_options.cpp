@@ -1,0 +1,50 @@
+#include "app/cloud_options.h"
+
+namespace microcloud {
+
+void declare_cloud(CLI::App& app, CloudOptions& options) {
+  constexpr const char* kGroup = "MicroCloud";
+  app.add_option("--cloud", options.url, "update the MicroCloud there: a Redis server, 7.0 or later")
+      ->type_name("redis://[USER@]HOST:PORT")
+      ->group(kGroup);
+  app.add_option("--cloud-secret-file", options.secret_file,
+                 "a file, readable by its owner only, with the password for it (also: the environment's "
+                 "MICROCLOUD_CLOUD_SECRET, or the systemd credential cloud-secret)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--cloud-flush", options.flush_ms, "updates of one key are merged for so long before they are sent")
+      ->check(CLI::Range(1U, 60'000U))
+      ->capture_default_str()
+      ->type_name("MILLISECONDS")
+      ->group(kGroup);
+  app.add_option("--volatile-ttl", options.ttl_s, "a key that is not updated is gone after so long")
+      ->check(CLI::Range(10U, 30 * 86'400U))
+      ->capture_default_str()
+      ->type_name("SECONDS")
+      ->group(kGroup);
+  app.add_option(
+         "--hosts", options.hosts,
+         "which addresses have a key of their own: all, local ones (-L), or answered: local ones and those whose "
+         "flows were answered; the rest adds up in ip.other4 and ip.other6")
+      ->check(CLI::IsMember({"all", "local", "answered"}))
+      ->capture_default_str()
+      ->type_name("WHICH")
+      ->group(kGroup);
+  app.add_option("--max-new-keys", options.new_keys,
+                 "hosts, MAC addresses and ports that may get a new key, per second")
+      ->check(CLI::Range(1U, 10'000'000U))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(kGroup);
+  app.add_option("--max-keys", options.most_keys, "no new ones while the server holds so many keys")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(kGroup);
+  app.add_option("--realm", options.realm,
+                 "of networks whose addresses overlap: this one's keys begin with NAME/ (default: no prefix)")
+      ->type_name("NAME")
+      ->group(kGroup);
+}
+
+}  // namespace microcloud

@@ -1,0 +1,151 @@
+#include "app/cloud_output.h"
+
+#include <fmt/format.h>
+
+#include <random>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "resp/url.h"
+
+namespace microcloud {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Never the same again: a time, and chance for two that start in the same millisecond.
+std::string new_incarnation() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return fmt::format("{:x}-{:x}", std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
+                     std::random_device()());
+}
+
+HostChoice host_choice(const std::string& word) {
+  if (word == "local") return HostChoice::Local;
+  return word == "answered" ? HostChoice::Answered : HostChoice::All;
+}
+
+/// Of the LossStage: increments, as records merge on their way.
+LossStage loss_stage(const WriterStatus& status) {
+  LossStage stage{"cloud", status.increments, status.lane.increments - status.lane.refused, {}};
+  stage.dropped = {
+      {"overflow", status.overflowed}, {"refused", status.lane.refused}, {"server_lost", status.lane.lost}};
+  return stage;
+}
+
+/// What probe.<id> tells of the probe itself.
+std::vector<std::pair<std::string, std::string>> heartbeat(const Probe& probe, const std::string& source) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const ProbeTotals totals = probe.totals();
+  return {{"version", MICROCLOUD_VERSION},
+          {"beat", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())},
+          {"interfaces", source},
+          {"packets", std::to_string(totals.read)},
+          {"drops", std::to_string(totals.kernel_drops + totals.handover_drops + totals.record_drops)},
+          {"flows", std::to_string(totals.open_flows)}};
+}
+
+WriterSettings surrounded(WriterSettings settings, const CloudSurroundings& around) {
+  settings.accounting.is_local = [local = around.local](const IpAddress& address) { return local.contains(address); };
+  settings.accounting.scale = around.sampling;
+  settings.heartbeat = [metering = around.metering, source = around.source] {
+    return heartbeat(*metering->load(), source);
+  };
+  return settings;
+}
+
+}  // namespace
+
+WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id) {
+  WriterSettings settings;
+  try {
+    const resp::Url url = resp::parse_url(options.url, resp::PasswordInUrl::Refused);
+    if (url.kind != resp::Url::Kind::Node || url.tls)
+      throw UsageError("--cloud: " + url.text() + " is not supported; accepted: redis://[USER@]HOST:PORT");
+    settings.node = url.endpoints.front();
+    settings.client.user = url.user;
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string("--cloud: ") + error.what());
+  }
+  try {
+    settings.client.password = find_secret(options.secret_file, "MICROCLOUD_CLOUD_SECRET", "cloud-secret");
+  } catch (const std::runtime_error& error) {
+    throw UsageError(std::string("--cloud-secret-file: ") + error.what());
+  }
+  if (!options.realm.empty() && !is_realm_name(options.realm))
+    throw UsageError("--realm: '" + options.realm + "' is no name of one; accepted: up to 64 letters, digits, - and _");
+  settings.client.name = "microcloud-probe";
+  settings.accounting.realm = options.realm;
+  settings.accounting.hosts = host_choice(options.hosts);
+  settings.accounting.births = {.per_second = options.new_keys, .most_keys = options.most_keys, .ttl_s = options.ttl_s};
+  settings.flush_ms = options.flush_ms;
+  settings.probe_id = probe_id;
+  settings.incarnation = new_incarnation();
+  return settings;
+}
+
+CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& around)
+    : drain_(around.drain),
+      metering_(*around.metering),
+      writer_(surrounded(writer_settings(options, around.probe_id), around)) {
+  where_ = "the MicroCloud at " + writer_.node();
+}
+
+void CloudOutput::finish() {
+  constexpr auto kHurriedDrain = std::chrono::seconds(3);
+  const auto begun = Clock::now();
+  const auto hurried = [this] { return metering_.load()->stopped(); };
+  const auto give_up = [&] {
+    const auto waited = Clock::now() - begun;
+    return waited >= drain_ || (waited >= kHurriedDrain && hurried());
+  };
+  const bool taken = writer_.drain(give_up);
+  const WriterStatus status = writer_.status();
+  const uint64_t held = loss_stage(status).held();
+  if (!taken && status.fatal.empty()) {
+    const std::string sentence = fmt::format("{} has not taken {} increments of counters{}", where_, held,
+                                             status.trouble.empty() ? "" : ": " + status.trouble);
+    if (hurried()) log_warning(sentence);
+    if (!hurried()) not_taken_ = sentence;
+  }
+  if (status.lost() > 0) {
+    log_warning(
+        fmt::format("{}: {} increments of counters lost ({} as too much waited, {} refused, {} lost by the server)",
+                    where_, status.lost(), status.overflowed, status.lane.refused, status.lane.lost));
+  }
+}
+
+std::string CloudOutput::error() const {
+  return not_taken_.empty() ? writer_.status().fatal : not_taken_;
+}
+
+void CloudOutput::tell_metrics(MetricsPage& page) const {
+  const WriterStatus status = writer_.status();
+  page.ladder(loss_stage(status));
+  page.gauge("microcloud_cloud_connected", "1: the server takes updates.", {},
+             status.connected && status.trouble.empty() ? 1 : 0);
+  page.gauge("microcloud_cloud_waiting_keys", "Keys whose updates wait to be sent.", {},
+             static_cast<double>(status.waiting_keys));
+  page.gauge("microcloud_cloud_waiting_bytes", "Memory that they take.", {}, static_cast<double>(status.waiting_bytes));
+  page.gauge("microcloud_cloud_kept_batches", "Batches that may have to be sent again.", {},
+             static_cast<double>(status.kept_batches));
+  page.gauge("microcloud_cloud_kept_bytes", "Memory that they take.", {}, static_cast<double>(status.kept_bytes));
+  page.counter("microcloud_cloud_batches_total", "Batches applied.", {}, status.lane.applied);
+  page.counter("microcloud_cloud_batches_sent_again_total", "Batches that went out more than once.", {},
+               status.lane.sent_again);
+  page.counter("microcloud_cloud_batches_rolled_back_total", "Batches that the server lost after it had them.", {},
+               status.lane.rolled_back);
+  page.counter("microcloud_cloud_keys_refused_total", "Times that a key was not born because of the bounds.", {},
+               status.keys_refused);
+  page.counter("microcloud_cloud_keys_reborn_total", "Keys that had gone from the server before their time.", {},
+               status.lane.reborn);
+}
+
+void CloudOutput::add_checks(Readiness& readiness) const {
+  readiness.add("cloud", [this] {
+    const WriterStatus status = writer_.status();
+    return status.connected ? status.trouble : "not connected" + (status.trouble.empty() ? "" : ": " + status.trouble);
+  });
+}
+
+}  // namespace microcloud

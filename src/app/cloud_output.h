@@ -1,0 +1,66 @@
+// The MicroCloud as an output of the probe, and the options that it has.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <string>
+
+#include "app/command.h"
+#include "app/readiness.h"
+#include "base/metrics.h"
+#include "base/prefix_set.h"
+#include "cloud/writer.h"
+#include "probe/output.h"
+#include "probe/probe.h"
+
+namespace microcloud {
+
+/// As the command line gives them.
+struct CloudOptions {
+  std::string url;  // empty: no MicroCloud
+  std::string secret_file;
+  std::string hosts = "all";
+  std::string realm;
+  uint32_t flush_ms = 10;
+  uint32_t ttl_s = 3'600;
+  uint32_t new_keys = 2'000;
+  uint64_t most_keys = 2'000'000;
+};
+
+/// Checks all that can be checked without connecting. Throws UsageError.
+WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id);
+
+/// What the rest of the probe says about it.
+struct CloudSurroundings {
+  std::string probe_id;
+  std::string source;  // interfaces or file
+  PrefixSet local;     // -L
+  uint32_t sampling = 1;
+  std::chrono::seconds drain{30};  // the end of a run waits so long, one that was told to end a few seconds
+  const std::atomic<const Probe*>* metering = nullptr;  // set before start()
+};
+
+class CloudOutput final : public Output {
+ public:
+  CloudOutput(const CloudOptions& options, const CloudSurroundings& around);
+  /// From here to stop() the heartbeat is asked what it tells.
+  void start() { writer_.start(); }
+  void stop() { writer_.stop(); }
+
+  void put(const RecordRef& record) override { writer_.put(record); }
+  void flush() override { writer_.sweep(); }
+  void finish() override;
+  std::string error() const override;
+  /// Any thread.
+  void tell_metrics(MetricsPage& page) const;
+  void add_checks(Readiness& readiness) const;
+
+ private:
+  std::string where_;
+  std::chrono::seconds drain_;
+  const std::atomic<const Probe*>& metering_;
+  CloudWriter writer_;
+  std::string not_taken_;
+};
+
+}  // namespace microcloud

@@ -1,0 +1,91 @@
+#include "cloud/piece.h"
+
+#include <gtest/gtest.h>
+
+#include "resp/command_decoder.h"
+
+namespace microcloud {
+namespace {
+
+std::vector<std::string> commands_of(const Piece& piece) {
+  resp::CommandDecoder decoder;
+  decoder.feed(piece.commands);
+  std::vector<std::string> lines;
+  resp::CommandView words;
+  while (decoder.next(words) == resp::Progress::Done) {
+    std::string line;
+    for (const std::string_view word : words) line += (line.empty() ? "" : " ") + std::string(word.substr(0, 20));
+    lines.push_back(line);
+  }
+  EXPECT_EQ(lines.size(), piece.count);
+  return lines;
+}
+
+TEST(Piece, HoldsTheCommandsOfEachKey) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.set_time(77);
+  KeyUpdate& host = buffer.at("ip.1");
+  host.add("bytesSent", 5);
+  host.if_absent("firstSeen", 1);
+  host.latest("lastSeen", 9);
+  host.set("mac", "aa");
+  host.refresh();
+  buffer.at("ip.1.peers").add_member("2", 5);
+  const auto piece = cut_piece(buffer, {.ttl_s = 60, .members = 10});
+  ASSERT_TRUE(piece);
+  EXPECT_EQ(commands_of(*piece),
+            (std::vector<std::string>{"HINCRBY ip.1 bytesSent 5", "HSETNX ip.1 firstSeen 1", "HSET ip.1 lastSeen 9",
+                                      "HSET ip.1 mac aa", "EXPIRE ip.1 60", "ZINCRBY ip.1.peers 5 2",
+                                      "ZREMRANGEBYRANK ip.1.peers 0 -11", "EXPIRE ip.1.peers 60 NX"}));
+  EXPECT_TRUE(piece->checks.empty()) << "the key lives anew by the piece itself";
+  EXPECT_EQ(piece->increments, 2U);
+  EXPECT_EQ(piece->since_ms, 77);
+  EXPECT_FALSE(cut_piece(buffer, {}));
+}
+
+TEST(Piece, ChecksTheFirstIncrementOfAKeyThatItDoesNotRefresh) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("a").latest("lastSeen", 9);
+  buffer.at("a").add("n", 3);
+  buffer.at("a").add("m", 4);
+  buffer.at("a").earliest("firstSeen", 2);
+  const auto piece = cut_piece(buffer, {});
+  ASSERT_TRUE(piece);
+  ASSERT_EQ(piece->checks.size(), 1U);
+  EXPECT_EQ(piece->checks[0].command, 1U);
+  EXPECT_EQ(piece->checks[0].amount, 3);
+  EXPECT_EQ(piece->key(piece->checks[0]), "a");
+}
+
+TEST(Piece, TakesNoMoreKeysAndCommandsThanItMay) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (int key = 0; key < 100; ++key) {
+    for (const char* field : {"a", "b", "c"}) buffer.at("k" + std::to_string(key)).add(field, 1);
+  }
+  auto piece = cut_piece(buffer, {.keys = 10});
+  EXPECT_EQ(piece->count, 30U);
+  EXPECT_EQ(buffer.size(), 90U);
+  piece = cut_piece(buffer, {.commands = 32});
+  EXPECT_LE(piece->count, 32U);
+  EXPECT_GE(piece->count, 27U);
+  size_t rest = 0;
+  while ((piece = cut_piece(buffer, {.commands = 1}))) rest += piece->count;
+  EXPECT_GT(rest, 200U) << "a key is never divided, and always goes";
+}
+
+TEST(Piece, DividesALargeSortedSet) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (int member = 0; member < 100; ++member) buffer.at("peers").add_member(std::to_string(member), 1);
+  size_t members = 0;
+  uint64_t increments = 0;
+  while (const auto piece = cut_piece(buffer, {.commands = 30})) {
+    EXPECT_LE(piece->count, 32U);
+    members += piece->count - 2;
+    increments += piece->increments;
+  }
+  EXPECT_EQ(members, 100U);
+  EXPECT_EQ(increments, 100U);
+}
+
+}  // namespace
+}  // namespace microcloud

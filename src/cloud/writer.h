@@ -1,0 +1,108 @@
+// The probe's way to write to the MicroCloud: records in on one thread, batches out to one Redis master on another.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cloud/accounting.h"
+#include "cloud/lane.h"
+#include "net/loop.h"
+#include "resp/client.h"
+
+namespace microcloud {
+
+/// The number of the keys' schema, in the key meta.schema.
+inline constexpr int64_t kCloudSchema = 1;
+
+struct WriterSettings {
+  Endpoint node;
+  resp::ClientSettings client;
+  AccountingSettings accounting;
+  std::string probe_id;
+  std::string incarnation;  // never the same again: the ledger of a life is its own
+  int64_t flush_ms = 10;
+  size_t most_waiting_bytes = size_t{64} << 20;
+  /// What probe.<id> tells each second beside the writer's own; called on the writer's thread.
+  std::function<std::vector<std::pair<std::string, std::string>>()> heartbeat;
+};
+
+struct WriterStatus {
+  bool connected = false;
+  std::string trouble;      // why nothing is applied; empty: all is well
+  std::string fatal;        // why this writer must not go on; empty: it may
+  uint64_t increments = 0;  // of counters that records have made
+  uint64_t overflowed = 0;  // of them: given up because too much waited
+  uint64_t keys_refused = 0;
+  size_t waiting_keys = 0;
+  size_t waiting_bytes = 0;
+  uint64_t batch = 0;  // the last one acknowledged
+  size_t kept_batches = 0;
+  size_t kept_bytes = 0;
+  LaneCounts lane;
+
+  uint64_t lost() const { return overflowed + lane.lost + lane.refused; }
+};
+
+class CloudWriter final : private PieceSource, private LaneLink {
+ public:
+  explicit CloudWriter(WriterSettings settings);
+  ~CloudWriter() override;
+
+  void start();
+  /// Ends the thread; what the server has not taken by now it will not get.
+  void stop();
+  /// One thread: never waits for the server.
+  void put(const RecordRef& record);
+  /// A few times a second, on the same thread.
+  void sweep();
+  /// After the last record: waits until the server has all (and each of its replicas), or `give_up` says true. False:
+  /// it has not.
+  [[nodiscard]] bool drain(const std::function<bool()>& give_up);
+  /// Any thread.
+  WriterStatus status() const;
+  std::string node() const { return settings_.node.text(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  int64_t now_ms() const;
+
+  // On the loop's thread.
+  size_t waiting() override;
+  std::optional<Piece> cut() override;
+  void send(resp::Commands commands, Done done) override;
+  void reconnect(const std::string& why) override;
+  void on_state(resp::ClientEvents::State state, const std::string& why);
+  void on_schema(const resp::Result& result);
+  void tick();
+  void beat(bool last);
+  void publish_status();
+  enum class Reach : uint8_t { Unknown, Takes, Refuses, Away };
+  void tell(Reach reach, const std::string& why);
+
+  const WriterSettings settings_;
+  const Clock::time_point started_;
+  const PieceLimits limits_;
+  KeyNames names_;
+
+  mutable std::mutex mutex_;  // what records go into, and what is told of it
+  MergeBuffer buffer_;
+  Accounting accounting_;
+  WriterStatus status_;
+  bool settled_ = true;
+  bool last_beat_done_ = false;
+
+  Loop loop_;
+  Timer timer_;
+  Lane lane_;
+  std::unique_ptr<resp::Client> client_;
+  int64_t beaten_ms_ = 0;
+  Reach told_ = Reach::Unknown;
+  std::thread thread_;
+};
+
+}  // namespace microcloud
