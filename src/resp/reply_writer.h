@@ -17,6 +17,9 @@ class ReplyWriter {
  public:
   ReplyWriter(std::string& out, Protocol protocol) : out_(out), resp3_(protocol == Protocol::Resp3) {}
 
+  /// The same buffer, another protocol.
+  ReplyWriter with(Protocol protocol) const { return {out_, protocol}; }
+
   void null();
   /// Where RESP2 has `*-1`: a key that is missing where an array would stand.
   void null_array();

@@ -76,7 +76,9 @@ TEST_F(SentinelTest, TheMasterIsFoundBehindSentinelsThatAreGoneAndAfterAFailover
 TEST_F(SentinelTest, AMasterThatStandsStillIsLeftAndItsReturnDoesNotMatter) {
   ASSERT_TRUE(sentinels_know_each_other());
   TestClient client(loop, located(),
-                    {.master_only = true, .connect_patience = std::chrono::milliseconds(500), .silence = std::chrono::milliseconds(500)});
+                    {.master_only = true,
+                     .connect_patience = std::chrono::milliseconds(500),
+                     .silence = std::chrono::milliseconds(500)});
   ASSERT_TRUE(client.wait_ready());
   master.process().signal(SIGSTOP);
   EXPECT_EQ(client

@@ -1,0 +1,227 @@
+// The commands that concern the connection alone.
+#include <algorithm>
+
+#include "resp/session.h"
+
+namespace microcloud::resp {
+namespace {
+
+constexpr size_t kMostSubscriptions = 1024;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_command(std::string_view name, std::string_view upper) {
+  return std::equal(name.begin(), name.end(), upper.begin(), upper.end(), [](char a, char b) {
+    return (a >= 'a' && a <= 'z' ? static_cast<char>(a - ('a' - 'A')) : a) == b;
+  });
+}
+
+void write_unknown_command(ReplyWriter reply, const CommandView& command) {
+  constexpr size_t kShown = 128;
+  std::string words =
+      "ERR unknown command '" + std::string(command[0].substr(0, kShown)) + "', with args beginning with: ";
+  std::string arguments;
+  for (size_t at = 1; at < command.size() && arguments.size() < kShown; ++at)
+    arguments += "'" + std::string(command[at].substr(0, kShown - arguments.size())) + "' ";
+  reply.error(words + arguments);
+}
+
+void write_wrong_arity(ReplyWriter reply, std::string_view name) {
+  reply.error("ERR wrong number of arguments for '" + lower(name) + "' command");
+}
+
+bool Session::allowed_while_subscribed(std::string_view name) const {
+  if (protocol_ == Protocol::Resp3 || channels_.size() + patterns_.size() == 0) return true;
+  for (const char* allowed : {"SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PING", "QUIT", "RESET"}) {
+    if (is_command(name, allowed)) return true;
+  }
+  return false;
+}
+
+bool Session::own_command(const CommandView& command, ReplyWriter reply) {
+  const std::string_view name = command[0];
+  if (is_command(name, "HELLO")) return hello(command, reply), true;
+  if (is_command(name, "AUTH")) return auth(command, reply), true;
+  if (is_command(name, "QUIT")) return ending_ = true, reply.ok(), true;
+  if (is_command(name, "RESET")) return reset(), reply.simple("RESET"), true;
+  // What a browser sends that a page has sent here.
+  if (is_command(name, "POST") || is_command(name, "HOST:"))
+    return ending_ = true, reply.error("ERR this is no HTTP"), true;
+  if (!is_authenticated_) return reply.error("NOAUTH Authentication required."), true;
+  if (!allowed_while_subscribed(name)) {
+    reply.error("ERR Can't execute '" + lower(name) +
+                "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+    return true;
+  }
+  if (is_command(name, "PING")) return ping(command, reply), true;
+  if (is_command(name, "CLIENT")) return client(command, reply), true;
+  if (is_command(name, "SUBSCRIBE")) return subscribe(command, reply, false), true;
+  if (is_command(name, "PSUBSCRIBE")) return subscribe(command, reply, true), true;
+  if (is_command(name, "UNSUBSCRIBE")) return unsubscribe(command, reply, false), true;
+  if (is_command(name, "PUNSUBSCRIBE")) return unsubscribe(command, reply, true), true;
+  if (is_command(name, "ECHO") || is_command(name, "SELECT")) {
+    if (command.size() != 2) return write_wrong_arity(reply, name), true;
+    if (is_command(name, "ECHO")) return reply.bulk(command[1]), true;
+    if (command[1] == "0") return reply.ok(), true;
+    return reply.error(parse_integer(command[1]) ? "ERR DB index is out of range"
+                                                 : "ERR value is not an integer or out of range"),
+           true;
+  }
+  return false;
+}
+
+bool Session::authenticated(std::string_view user, std::string_view password, ReplyWriter reply) {
+  const auto& check = server_->settings.authenticate;
+  if (!check(user, password)) {
+    reply.error("WRONGPASS invalid username-password pair or user is disabled.");
+    return false;
+  }
+  is_authenticated_ = true;
+  user_ = user;
+  decoder_.set_limits(server_->settings.limits);
+  return true;
+}
+
+void Session::auth(const CommandView& command, ReplyWriter reply) {
+  if (command.size() != 2 && command.size() != 3) return write_wrong_arity(reply, command[0]);
+  if (!server_->settings.authenticate)
+    return reply.error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+        "configuration is correct?");
+  if (authenticated(command.size() == 3 ? command[1] : "default", command.back(), reply)) reply.ok();
+}
+
+void Session::hello(const CommandView& command, ReplyWriter reply) {
+  Protocol protocol = protocol_;
+  size_t at = 1;
+  if (command.size() > 1) {
+    const auto number = parse_integer(command[at++]);
+    if (!number) return reply.error("ERR Protocol version is not an integer or out of range");
+    if (*number != 2 && *number != 3) return reply.error("NOPROTO unsupported protocol version");
+    protocol = *number == 3 ? Protocol::Resp3 : Protocol::Resp2;
+  }
+  std::string name = name_;
+  for (; at < command.size(); ++at) {
+    if (is_command(command[at], "AUTH") && at + 2 < command.size()) {
+      if (server_->settings.authenticate && !authenticated(command[at + 1], command[at + 2], reply)) return;
+      at += 2;
+    } else if (is_command(command[at], "SETNAME") && at + 1 < command.size()) {
+      name = command[++at];
+    } else {
+      return reply.error("ERR Syntax error in HELLO option '" + std::string(command[at].substr(0, 64)) + "'");
+    }
+  }
+  if (!is_authenticated_)
+    return reply.error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
+        "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+  name_ = name;
+  protocol_ = protocol;
+  // The reply is in the protocol that it announces.
+  ReplyWriter writer = reply.with(protocol);
+  writer.map(7);
+  writer.bulk("server");
+  writer.bulk("redis");
+  writer.bulk("version");
+  writer.bulk(server_->settings.version);
+  writer.bulk("proto");
+  writer.integer(static_cast<int64_t>(protocol));
+  writer.bulk("id");
+  writer.integer(static_cast<int64_t>(id_));
+  writer.bulk("mode");
+  writer.bulk("standalone");
+  writer.bulk("role");
+  writer.bulk("master");
+  writer.bulk("modules");
+  writer.array(0);
+}
+
+void Session::client(const CommandView& command, ReplyWriter reply) {
+  if (command.size() < 2) return write_wrong_arity(reply, command[0]);
+  const std::string_view what = command[1];
+  if (is_command(what, "ID") && command.size() == 2) return reply.integer(static_cast<int64_t>(id_));
+  if (is_command(what, "GETNAME") && command.size() == 2) return name_.empty() ? reply.null() : reply.bulk(name_);
+  if (is_command(what, "SETINFO") && command.size() == 4) return reply.ok();
+  if (is_command(what, "SETNAME") && command.size() == 3) {
+    if (std::any_of(command[2].begin(), command[2].end(), [](char c) { return c < '!' || c > '~'; }))
+      return reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
+    name_ = std::string(command[2]);
+    return reply.ok();
+  }
+  reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(what.substr(0, 64)) +
+              "'. Try CLIENT HELP.");
+}
+
+void Session::ping(const CommandView& command, ReplyWriter reply) {
+  if (command.size() > 2) return write_wrong_arity(reply, command[0]);
+  const std::string_view text = command.size() == 2 ? command[1] : std::string_view();
+  if (protocol_ == Protocol::Resp2 && channels_.size() + patterns_.size() > 0) {
+    reply.array(2);
+    reply.bulk("pong");
+    return reply.bulk(text);
+  }
+  return command.size() == 2 ? reply.bulk(text) : reply.simple("PONG");
+}
+
+void Session::confirm(ReplyWriter reply, std::string_view kind, std::string_view channel) {
+  reply.push(3);
+  reply.bulk(kind);
+  reply.bulk(channel);
+  reply.integer(static_cast<int64_t>(channels_.size() + patterns_.size()));
+}
+
+void Session::subscribe(const CommandView& command, ReplyWriter reply, bool patterns) {
+  if (command.size() < 2) return write_wrong_arity(reply, command[0]);
+  const auto& may = server_->settings.may_subscribe;
+  for (size_t at = 1; may && at < command.size(); ++at) {
+    if (!may(user_, command[at]))
+      return reply.error("NOPERM this user has no permissions to access one of the channels used as arguments");
+  }
+  if (channels_.size() + patterns_.size() + command.size() > kMostSubscriptions)
+    return reply.error("ERR too many subscriptions");
+  for (size_t at = 1; at < command.size(); ++at) {
+    const std::string channel(command[at]);
+    (patterns ? patterns_ : channels_).insert(channel);
+    (patterns ? server_->patterns : server_->channels)[channel].insert(this);
+    confirm(reply, patterns ? "psubscribe" : "subscribe", channel);
+  }
+}
+
+void Session::unsubscribe(const CommandView& command, ReplyWriter reply, bool patterns) {
+  auto& mine = patterns ? patterns_ : channels_;
+  const char* kind = patterns ? "punsubscribe" : "unsubscribe";
+  std::vector<std::string> leaving(command.begin() + 1, command.end());
+  if (leaving.empty()) leaving.assign(mine.begin(), mine.end());
+  if (leaving.empty()) {
+    reply.push(3);
+    reply.bulk(kind);
+    reply.null();
+    return reply.integer(static_cast<int64_t>(channels_.size() + patterns_.size()));
+  }
+  for (const std::string& channel : leaving) {
+    std::set<std::string, std::less<>> one;
+    if (mine.erase(channel) > 0) one.insert(channel);
+    forget(patterns ? server_->patterns : server_->channels, one);
+    confirm(reply, kind, channel);
+  }
+}
+
+void Session::reset() {
+  forget(server_->channels, channels_);
+  forget(server_->patterns, patterns_);
+  name_.clear();
+  protocol_ = Protocol::Resp2;
+  user_ = "default";
+  is_authenticated_ = !server_->settings.authenticate;
+  if (!is_authenticated_) decoder_.set_limits(CommandLimits::of_strangers());
+}
+
+}  // namespace microcloud::resp
