@@ -12,6 +12,9 @@ Inspector::Inspector(const InspectSettings& settings, RecordSink& sink)
     : settings_(settings), sink_(sink), reassembly_(settings.seed) {
   std::ranges::copy_if(settings_.protocols, std::back_inserter(takers_),
                        [](const Protocol* protocol) { return protocol->takes_over != nullptr; });
+  for (const Protocol* protocol : settings_.protocols) {
+    if (protocol->prepare != nullptr) protocol->prepare();
+  }
   if (settings_.applications) ndpi_ = std::make_unique<Ndpi>(Ndpi::Settings{settings_.ndpi_protocols});
 }
 
@@ -42,10 +45,35 @@ uint32_t Inspector::take_state() {
   return handle;
 }
 
+std::unique_ptr<Inspector::Session> Inspector::take_session(uint32_t handle) {
+  std::unique_ptr<Session> session;
+  if (spare_.empty()) {
+    session = std::make_unique<Session>();
+  } else {
+    session = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  session->handle = handle;
+  return session;
+}
+
+/// Flows come and go: a few sessions are kept for the next ones.
+void Inspector::free_session(std::unique_ptr<Session>& session) {
+  constexpr size_t kMostSpare = 256;
+  if (!session) return;
+  stop_listening(*session);
+  if (spare_.size() < kMostSpare) {
+    std::destroy_at(session.get());
+    std::construct_at(session.get());
+    spare_.push_back(std::move(session));
+  }
+  session.reset();
+}
+
 void Inspector::free_state(uint32_t handle) {
   State& freed = state(handle);
   if (freed.dpi != nullptr) ndpi_->close(freed.dpi);
-  if (freed.session) stop_listening(*freed.session);
+  free_session(freed.session);
   freed = State{};
   freed.next_free = free_;
   free_ = handle;
@@ -62,7 +90,7 @@ FlowObserver::Watch Inspector::opened(const FlowView& flow) {
     if (opened.dpi == nullptr) counters_.no_memory.add();
   }
   if (mask != 0) {
-    opened.session = std::make_unique<Session>();
+    opened.session = take_session(handle);
     opened.session->candidates = mask;
     if (transport == ip_protocol::kTcp) opened.looks_left = looks_after(nullptr);
   }
@@ -78,21 +106,21 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
     const Bytes ip(packet.frame + packet.ip_at, packet.ip_captured);
     if (ndpi_->show(*seen.dpi, ip, packet.time_us, from_initiator)) conclude(seen);
   }
-  if (seen.looks_left != 0 && packet.payload_octets != 0) look(seen, packet, flow);
+  if (seen.looks_left != 0 && packet.payload_octets != 0) look(handle, packet, flow);
   if (seen.session && seen.session->reading) {
     Session& session = *seen.session;
-    if (!session.parser) session.common = flow.common();
-    Packet joined;
-    if (packet.fragment == FragmentPart::Whole) {
+    const bool whole = packet.fragment == FragmentPart::Whole;
+    if (!session.parser && (packet.payload_octets != 0 || !whole)) session.common = flow.common();
+    if (whole) {
       read(session, packet, from_initiator);
     } else {
       const size_t ip_end = packet.ip_at == kNoIp ? 0 : size_t{packet.ip_at} + packet.ip_captured;
       const Bytes frame(packet.frame, std::max(size_t{packet.payload_at} + packet.payload_captured, ip_end));
+      Packet joined;
       if (reassembly_.add(packet, frame, joined)) read(session, joined, joined.from_low == flow.initiator_is_low());
     }
-    if (!session.reading && session.protocol != nullptr && packet.has_tcp) {
-      seen.looks_left = looks_after(session.protocol);
-    }
+    if (session.reading) return {handle, true};
+    if (seen.reader != nullptr && packet.has_tcp) seen.looks_left = looks_after(seen.reader);
   }
   return settle(handle);
 }
@@ -101,9 +129,9 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
 FlowObserver::Watch Inspector::settle(uint32_t handle) {
   State& settled = state(handle);
   const bool reading = settled.session && settled.session->reading;
-  if (settled.session && !reading && settled.session->protocol == nullptr) settled.session.reset();
+  if (settled.session && !reading && !settled.session->parser) free_session(settled.session);
   const bool watched = settled.dpi != nullptr || reading || settled.looks_left != 0;
-  if (watched || settled.session) return {handle, watched};
+  if (watched || settled.session || settled.reader != nullptr) return {handle, watched};
   if (!settings_.applications || settled.application.name.empty()) {
     free_state(handle);
     return {};
@@ -174,7 +202,7 @@ void Inspector::describe(uint32_t handle, EndReason, FlowRecord& record) {
   State& told = state(handle);
   // A slice of a flow that is not decided yet may be all that is ever told of it.
   put(told.dpi != nullptr ? ndpi_->so_far(*told.dpi) : told.application, record);
-  if (told.session && told.session->protocol != nullptr) record.transactions = std::exchange(told.session->told, 0);
+  if (told.reader != nullptr) record.transactions = std::exchange(told.told, 0);
 }
 
 void Inspector::closed(uint32_t handle) {
@@ -192,9 +220,14 @@ void Inspector::on_time(int64_t now_us, uint32_t tick_ms) {
   told_time_us_ = now_us_;
   for (size_t count = 0; count < due && !listening_.empty(); ++count) {
     if (next_listener_ >= listening_.size()) next_listener_ = 0;
-    Session& session = *listening_[next_listener_++];
+    Session& session = *listening_[next_listener_];
     Talk talk(*this, session);
     session.parser->on_time(now_us_, talk);
+    if (session.parser->waits()) {
+      ++next_listener_;
+    } else {
+      stop_listening(session);  // another one stands here now
+    }
   }
 }
 

@@ -64,6 +64,9 @@ class Inspector final : public FlowObserver {
     Ndpi::Flow* dpi = nullptr;
     Application application;
     std::unique_ptr<Session> session;
+    const Protocol* reader = nullptr;  // whose parser reads it, or read it last
+    uint32_t transactions = 0;         // of the flow; the last one's index
+    uint32_t told = 0;                 // of the slice
     uint32_t next_free = 0;
     uint8_t looks_left = 0;  // segments in which another protocol may yet take over
   };
@@ -74,6 +77,8 @@ class Inspector final : public FlowObserver {
 
   State& state(uint32_t handle) { return states_[handle - 1]; }
   uint32_t take_state();
+  std::unique_ptr<Session> take_session(uint32_t handle);
+  void free_session(std::unique_ptr<Session>& session);
   void free_state(uint32_t handle);
   void conclude(State& state);
   Watch settle(uint32_t handle);
@@ -82,8 +87,8 @@ class Inspector final : public FlowObserver {
 
   uint64_t candidates(uint8_t transport) const;
   uint8_t looks_after(const Protocol* reader) const;
-  void look(State& state, const Packet& packet, const FlowView& flow);
-  void take_over(State& state, const Protocol& protocol, const Packet& packet, const FlowView& flow);
+  void look(uint32_t handle, const Packet& packet, const FlowView& flow);
+  void take_over(uint32_t handle, const Protocol& protocol, const Packet& packet, const FlowView& flow);
   void read(Session& session, const Packet& packet, bool from_initiator);
   void read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator);
   void feed(Session& session, const Segment& segment);
@@ -92,6 +97,7 @@ class Inspector final : public FlowObserver {
   void keep_early(Session& session, const Segment& segment);
   void start(Session& session, const Protocol& protocol);
   void give(Session& session, const Segment& segment);
+  void listen(Session& session);
   void stop_listening(Session& session);
 
   InspectSettings settings_;
@@ -104,7 +110,8 @@ class Inspector final : public FlowObserver {
   using Key = std::tuple<std::string_view, std::string_view, uint8_t, uint64_t, uint16_t>;
   std::map<Key, uint32_t> verdict_numbers_;
   std::vector<Application> verdicts_;
-  std::vector<Session*> listening_;  // whose parsers hear of the time
+  std::vector<std::unique_ptr<Session>> spare_;  // sessions for the next flows
+  std::vector<Session*> listening_;              // whose parsers hear of the time
   size_t next_listener_ = 0;
   int64_t now_us_ = 0;
   int64_t told_time_us_ = 0;

@@ -114,6 +114,32 @@ TEST_F(InspectorTest, ParsersHearOfTheTime) {
   EXPECT_EQ(heard(), "time");
 }
 
+TEST_F(InspectorTest, OnlyThoseThatWaitHearOfTheTime) {
+  frame(udp("HELLO QUIET"));
+  pass(100);
+  heard();
+  pass(2'000'000);
+  EXPECT_EQ(heard(), "");
+  frame(udp("a question", false), 2'000'000);
+  heard();
+  pass(3'100'000);
+  EXPECT_EQ(heard(), "time");
+  frame(udp("QUIET"), 3'200'000);
+  heard();
+  pass(5'000'000);
+  EXPECT_EQ(finish(), "run over");
+}
+
+TEST_F(InspectorTest, WhoStopsWaitingMakesNobodyMissHisTurn) {
+  for (uint16_t port = 7001; port <= 7005; ++port) frame(udp("HELLO ONCE", true, port));
+  frame(udp("HELLO", true, 7006));
+  heard();
+  pass(100);
+  EXPECT_EQ(heard(), "time time time time time time");
+  pass(2'000'000);
+  EXPECT_EQ(heard(), "time");
+}
+
 TEST_F(InspectorTest, IdleFlowsEnd) {
   frame(udp("HELLO"));
   frame(udp("other", true, 9), 60'000'000);

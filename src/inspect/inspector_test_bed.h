@@ -39,15 +39,23 @@ class Listener final : public Parser {
     text.append(segment.bytes.begin(), segment.bytes.end());
     if (segment.octets != segment.bytes.size()) text += "(of " + std::to_string(segment.octets) + ")";
     say(text, dialogue, segment.from_initiator);
+    quiet_ = text.find("QUIET") != std::string::npos;
+    once_ = text.find("ONCE") != std::string::npos;
     if (text.find("STOP") != std::string::npos) return Status::Done;
     return text.find("WRONG") != std::string::npos ? Status::Malformed : Status::More;
   }
-  void on_time(int64_t, Dialogue& dialogue) override { say("time", dialogue); }
+  bool waits() const override { return !quiet_; }
+  void on_time(int64_t, Dialogue& dialogue) override {
+    say("time", dialogue);
+    quiet_ = once_;
+  }
   void on_end(FlowOver why, int64_t, Dialogue& dialogue) override {
     say(why == FlowOver::Ended ? "ended" : why == FlowOver::RunOver ? "run over" : "evicted", dialogue);
   }
 
  private:
+  bool quiet_ = false;  // nothing is pending
+  bool once_ = false;   // until it hears of the time
   static void say(const std::string& text, Dialogue& dialogue, bool from_initiator = true) {
     Heard heard;
     text.copy(heard.text.data(), heard.text.size() - 1);

@@ -53,6 +53,9 @@ class Parser {
  public:
   virtual ~Parser() = default;
   virtual Status on_data(const Segment& segment, Dialogue& dialogue) = 0;
+  /// Is anything pending that may time out? Asked after each segment: on_time() is called as long as it is so, and open
+  /// flows in which nothing is pending cost nothing.
+  virtual bool waits() const { return true; }
   /// About once a second of packet time while the flow is open: for what timed out.
   virtual void on_time(int64_t now_us, Dialogue& dialogue) {
     static_cast<void>(now_us);
@@ -81,6 +84,8 @@ struct Protocol {
   /// Then this is asked with segments of a flow that no parser reads, as they arrived, a few (kMostLooks) at most. True
   /// only when these bytes alone prove it: a port, or what comes later, is no help.
   bool (*takes_over)(Bytes segment) = nullptr;
+  /// Called before the first packet: for what takes long the first time (a library that reads its configuration).
+  void (*prepare)() = nullptr;
 };
 
 }  // namespace microcloud

@@ -2,11 +2,12 @@
 #include "inspect/session.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace microcloud {
 
 void Inspector::Talk::tell(const RecordType& type, const void* body, bool source_is_initiator) {
-  ++session_.told;
+  ++inspector_.state(session_.handle).told;
   inspector_.counters_.transactions.add();
   if (source_is_initiator) {
     inspector_.sink_.put({&type, &session_.common, body});
@@ -77,14 +78,16 @@ void Inspector::recognise(Session& session, const Segment& segment) {
   const Common& flow = session.common;
   std::vector<uint8_t> room;
   const Segment shown = session.early.empty() ? segment : beginning(session, segment, room);
-  const auto usual = [&](const Protocol& protocol) {
-    return std::ranges::any_of(
-        protocol.ports, [&](uint16_t port) { return port == flow.source_port || port == flow.destination_port; });
-  };
-  for (const bool usual_ones : {true, false}) {
-    for (size_t at = 0; at < settings_.protocols.size(); ++at) {
+  uint64_t usual = 0;
+  for (uint64_t rest = session.candidates; rest != 0; rest &= rest - 1) {
+    const std::span<const uint16_t> ports = settings_.protocols[static_cast<size_t>(std::countr_zero(rest))]->ports;
+    const auto is_its = [&](uint16_t port) { return port == flow.source_port || port == flow.destination_port; };
+    if (std::ranges::any_of(ports, is_its)) usual |= rest & (0 - rest);
+  }
+  for (const uint64_t asked : {usual, session.candidates & ~usual}) {
+    for (uint64_t rest = asked; rest != 0; rest &= rest - 1) {
+      const auto at = static_cast<size_t>(std::countr_zero(rest));
       const Protocol& protocol = *settings_.protocols[at];
-      if ((session.candidates >> at & 1) == 0 || usual(protocol) != usual_ones) continue;
       switch (protocol.recognise(shown, flow)) {
         case Verdict::Mine:
           start(session, protocol);
@@ -119,23 +122,24 @@ uint8_t Inspector::looks_after(const Protocol* reader) const {
 }
 
 /// Does a protocol begin with this segment, in a connection that nobody reads?
-void Inspector::look(State& state, const Packet& packet, const FlowView& flow) {
+void Inspector::look(uint32_t handle, const Packet& packet, const FlowView& flow) {
+  State& state = this->state(handle);
   if (!packet.has_tcp || packet.fragment != FragmentPart::Whole) return;
   if (state.session && state.session->is_taken()) return;
   --state.looks_left;
-  const Protocol* const reader = state.session ? state.session->protocol : nullptr;
   const Bytes bytes(packet.frame + packet.payload_at, packet.payload_captured);
   for (const Protocol* const taker : takers_) {
-    if (taker == reader || !taker->takes_over(bytes)) continue;
-    take_over(state, *taker, packet, flow);
+    if (taker == state.reader || !taker->takes_over(bytes)) continue;
+    take_over(handle, *taker, packet, flow);
     return;
   }
 }
 
 /// This packet is the first that the protocol's parser gets; of the other direction, what comes from now on.
-void Inspector::take_over(State& state, const Protocol& protocol, const Packet& packet, const FlowView& flow) {
-  if (!state.session) state.session = std::make_unique<Session>();
-  Session& session = *state.session;
+void Inspector::take_over(uint32_t handle, const Protocol& protocol, const Packet& packet, const FlowView& flow) {
+  std::unique_ptr<Session>& kept = state(handle).session;
+  if (!kept) kept = take_session(handle);
+  Session& session = *kept;
   if (session.parser) {  // it was shown no more, and its end has come
     Talk talk(*this, session);
     session.parser->on_end(FlowOver::Ended, now_us_, talk);
@@ -157,11 +161,9 @@ void Inspector::take_over(State& state, const Protocol& protocol, const Packet& 
 }
 
 void Inspector::start(Session& session, const Protocol& protocol) {
-  session.protocol = &protocol;
+  state(session.handle).reader = &protocol;
   session.parser = protocol.make_parser();
   counters_.recognised.add();
-  session.listener = listening_.size();
-  listening_.push_back(&session);
   const std::vector<EarlySegment> early = std::move(session.early);
   session.early.clear();
   for (const EarlySegment& earlier : early) {
@@ -175,6 +177,13 @@ void Inspector::give(Session& session, const Segment& segment) {
   if (!session.reading) return;
   Talk talk(*this, session);
   const Status status = session.parser->on_data(segment, talk);
+  if (status != Status::Done) {
+    if (session.parser->waits()) {
+      listen(session);
+    } else {
+      stop_listening(session);
+    }
+  }
   if (status == Status::More) return;
   session.reading = false;
   if (status == Status::Malformed) {
@@ -185,12 +194,19 @@ void Inspector::give(Session& session, const Segment& segment) {
   session.parser.reset();
 }
 
+void Inspector::listen(Session& session) {
+  if (session.listener != Session::kNotListening) return;
+  session.listener = listening_.size();
+  listening_.push_back(&session);
+}
+
 void Inspector::stop_listening(Session& session) {
-  if (!session.parser) return;
+  if (session.listener == Session::kNotListening) return;
   Session* const last = listening_.back();
-  listening_[session.listener] = last;
   last->listener = session.listener;
+  listening_[session.listener] = last;
   listening_.pop_back();
+  session.listener = Session::kNotListening;
 }
 
 }  // namespace microcloud

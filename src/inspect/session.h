@@ -1,4 +1,4 @@
-// What the inspector keeps of a flow that a parser reads, or may read yet.
+// What the inspector keeps of a flow while a parser reads it, or may read it yet.
 #pragma once
 
 #include <optional>
@@ -16,15 +16,14 @@ struct EarlySegment {
 struct Inspector::Session {
   static constexpr size_t kMostEarly = 32;           // segments, and
   static constexpr size_t kMostEarlyBytes = 16'384;  // bytes of them, until nobody's is the verdict
+  static constexpr size_t kNotListening = SIZE_MAX;
 
   Common common;  // source is the initiator
   uint64_t candidates = 0;
-  const Protocol* protocol = nullptr;  // once recognised
-  std::unique_ptr<Parser> parser;      // until it is done
-  bool reading = true;                 // wants more
-  uint32_t transactions = 0;           // of the flow; the last one's index
-  uint32_t told = 0;                   // of the slice
-  size_t listener = 0;                 // the parser's place in listening_
+  std::unique_ptr<Parser> parser;   // once recognised, until it is done
+  bool reading = true;              // wants more
+  uint32_t handle = 0;              // of its flow
+  size_t listener = kNotListening;  // the parser's place in listening_
   std::optional<TcpStream> from_initiator, from_responder;
   std::vector<EarlySegment> early;
   size_t early_bytes = 0;
@@ -38,7 +37,7 @@ class Inspector::Talk final : public Dialogue {
  public:
   Talk(Inspector& inspector, Session& session) : inspector_(inspector), session_(session) {}
   const Common& flow() const override { return session_.common; }
-  uint32_t next_transaction() override { return ++session_.transactions; }
+  uint32_t next_transaction() override { return ++inspector_.state(session_.handle).transactions; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override;
 
  private:

@@ -14,10 +14,12 @@ int32_t ahead(uint32_t sequence, uint32_t of) {
 /// False when it brings nothing.
 bool TcpStream::place(const Arrived& segment) {
   const uint32_t start = segment.sequence + (segment.syn ? 1 : 0);
-  if (!known_ || (segment.syn && held_.empty() && ahead(start, next_) > 0)) {
+  const bool anew = segment.syn && began_ && start != first_ && held_.empty();
+  if (!known_ || anew || (segment.syn && held_.empty() && ahead(start, next_) > 0)) {
     known_ = true;
+    began_ = segment.syn;
+    first_ = next_ = start;
     in_middle_ = !segment.syn;
-    next_ = start;
   }
   if (segment.octets == 0) return !held_.empty();  // time may have come for what waits
   if (ahead(start + segment.octets, next_) <= 0) {

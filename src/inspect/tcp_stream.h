@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/counter.h"
@@ -58,6 +59,12 @@ class TcpStream {
   /// `give(const Piece&)` is called for each piece that is in order now.
   template <typename Give>
   void add(const Arrived& segment, const Give& give) {
+    if (known_ && held_.empty() && !segment.syn && segment.sequence == next_) {  // nearly always
+      if (segment.octets == 0) return;
+      next_ += segment.octets;
+      give(Piece{segment.bytes, segment.octets, 0, std::exchange(in_middle_, false), segment.time_us});
+      return;
+    }
     if (!place(segment)) return;
     take_ready(segment.time_us, false, give);
   }
@@ -97,7 +104,9 @@ class TcpStream {
   StreamCounters& counters_;
   std::vector<Held> held_;  // by sequence; what overlaps is cut when its turn comes
   size_t held_bytes_ = 0;   // of the copies
+  uint32_t first_ = 0;      // behind the SYN, when it was seen: another SYN begins another connection of the same ends
   uint32_t next_ = 0;
+  bool began_ = false;
   bool known_ = false;
   bool in_middle_ = false;
 };

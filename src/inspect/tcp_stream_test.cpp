@@ -43,6 +43,27 @@ TEST_F(TcpStreamTest, DataInTheSynIsGiven) {
   EXPECT_EQ(seen_, "abcd");
 }
 
+TEST_F(TcpStreamTest, AnotherSynBeginsAnotherConnection) {
+  add(5000, "", 0, true);
+  add(5001, "abc");
+  add(99, "", 0, true);  // of the same ends, with a smaller number
+  add(100, "def");
+  add(99, "", 0, true);  // once more
+  add(100, "def");
+  add(7000, "", 0, true);
+  add(7001, "g");
+  EXPECT_EQ(seen_, "abcdefg");
+  EXPECT_EQ(counters_.repeated.get(), 3U);
+}
+
+TEST_F(TcpStreamTest, AStreamMayBeginAtAPlace) {
+  stream_.begin_at(103);
+  add(100, "abcd");
+  add(104, "e");
+  EXPECT_EQ(seen_, "de");
+  EXPECT_EQ(counters_.gaps.get(), 0U);
+}
+
 TEST_F(TcpStreamTest, AStreamMayBeSeenFromItsMiddle) {
   add(5000, "abc");
   EXPECT_EQ(seen_, "<abc");

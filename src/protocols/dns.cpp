@@ -222,6 +222,8 @@ class Pairing {
     });
   }
 
+  bool waits() const { return early_ || !waiting_.empty(); }
+
   void end(FlowOver why, Dialogue& dialogue) {
     if (early_) give_up_early(dialogue);
     for (const Query& query : waiting_) {
@@ -332,6 +334,7 @@ class DnsParser final : public Parser {
     }
     return broken_ < kMaxBroken ? Status::More : Status::Malformed;
   }
+  bool waits() const override { return pairing_.waits(); }
   void on_time(int64_t now_us, Dialogue& dialogue) override { pairing_.end_overdue(now_us, dialogue); }
   void on_end(FlowOver why, int64_t now_us, Dialogue& dialogue) override {
     pairing_.end_overdue(now_us, dialogue);

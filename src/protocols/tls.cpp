@@ -74,10 +74,9 @@ void tell_client_hello(TlsHandshake& told, const ClientHello& hello) {
     told.partial.add("client hello cut");
     return;
   }
-  const auto ja3 = ja3_hash(ja3_text(hello));
-  const auto ja4 = ja4_of(hello);
-  assign(told.ja3, {ja3.data(), ja3.size()});
-  assign(told.ja4, {ja4.data(), ja4.size()});
+  const ClientFingerprints prints = fingerprints_of(hello);
+  assign(told.ja3, {prints.ja3.data(), prints.ja3.size()});
+  assign(told.ja4, {prints.ja4.data(), prints.ja4.size()});
 }
 
 void tell_server_hello(TlsHandshake& told, const ServerHello& hello) {
@@ -87,7 +86,7 @@ void tell_server_hello(TlsHandshake& told, const ServerHello& hello) {
     return;
   }
   told.version = hello.version;
-  const auto ja3s = ja3_hash(ja3s_text(hello));
+  const auto ja3s = ja3s_of(hello);
   assign(told.ja3s, {ja3s.data(), ja3s.size()});
 }
 
@@ -229,6 +228,7 @@ class TlsParser final : public Parser {
     return Status::Malformed;
   }
 
+  bool waits() const override { return false; }
   void on_end(FlowOver, int64_t, Dialogue& dialogue) override {
     if (!watch_) return;
     watch_->end();
@@ -267,7 +267,8 @@ const Protocol tls{.name = "tls",
                    .ports = kPorts,
                    .recognise = recognise,
                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<TlsParser>()); },
-                   .takes_over = begins_with_client_hello};
+                   .takes_over = begins_with_client_hello,
+                   .prepare = prepare_fingerprints};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -33,6 +33,7 @@ class TextList {
 
   /// In the order of their bytes, each once.
   void sort_unique() {
+    if (count_ < 2) return;
     std::array<std::string_view, Count> texts;
     for (size_t at = 0; at < count_; ++at) texts[at] = (*this)[at];
     std::sort(texts.begin(), texts.begin() + count_);

@@ -7,6 +7,8 @@
 #include <new>
 #include <vector>
 
+#include "protocols/wire/recent.h"
+
 namespace microcloud {
 namespace {
 
@@ -41,20 +43,30 @@ void write_hex(Bytes octets, char* out) {
   }
 }
 
-std::vector<uint16_t> without_grease(Bytes list) {
-  std::vector<uint16_t> values;
+template <typename Take>
+void for_each_value(Bytes list, const Take& take) {
   for (Cursor in(list); in.has(2);) {
     const uint16_t value = in.u16();
-    if (!is_grease(value)) values.push_back(value);
+    if (!is_grease(value)) take(value);
   }
+}
+
+template <typename Take>
+void for_each_type(Bytes extensions, const Take& take) {
+  for_each_extension(extensions, [&](uint16_t type, Bytes) {
+    if (!is_grease(type)) take(type);
+  });
+}
+
+std::vector<uint16_t> without_grease(Bytes list) {
+  std::vector<uint16_t> values;
+  for_each_value(list, [&](uint16_t value) { values.push_back(value); });
   return values;
 }
 
 std::vector<uint16_t> extension_types(Bytes extensions) {
   std::vector<uint16_t> types;
-  for_each_extension(extensions, [&](uint16_t type, Bytes) {
-    if (!is_grease(type)) types.push_back(type);
-  });
+  for_each_type(extensions, [&](uint16_t type) { types.push_back(type); });
   return types;
 }
 
@@ -107,14 +119,19 @@ bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/// First and last character of the first protocol, or of its hexadecimal form.
-void append_alpn(std::string& out, Bytes alpn) {
+std::string_view first_alpn(Bytes alpn) {
   std::string_view name;
   bool first = true;
   for_each_alpn(alpn, [&](std::string_view one) {
     if (first) name = one;
     first = false;
   });
+  return name;
+}
+
+/// First and last character of the first protocol, or of its hexadecimal form.
+void append_alpn(std::string& out, Bytes alpn) {
+  const std::string_view name = first_alpn(alpn);
   if (name.empty()) {
     out += "00";
   } else if (is_alphanumeric(name.front()) && is_alphanumeric(name.back())) {
@@ -153,7 +170,66 @@ Ja4Parts ja4_parts(const ClientHello& hello) {
   return parts;
 }
 
+/// The lists of a hello are 16-bit words; GREASE is not in any fingerprint.
+void add_values(RecentKey& key, Bytes list) {
+  key.add_list([&](RecentKey& into) { for_each_value(list, [&](uint16_t value) { into.add(value); }); });
+}
+
+void add_types(RecentKey& key, Bytes extensions) {
+  key.add_list([&](RecentKey& into) { for_each_type(extensions, [&](uint16_t type) { into.add(type); }); });
+}
+
+/// All that JA3 and JA4 read.
+RecentKey key_of(const ClientHello& hello) {
+  RecentKey key;
+  key.add(hello.version);
+  for (const Bytes list : {hello.ciphers, hello.groups, hello.signature_algorithms, hello.versions}) {
+    add_values(key, list);
+  }
+  add_types(key, hello.extensions);
+  key.add_list([&](RecentKey& into) {
+    for (const uint8_t format : hello.point_formats) into.add(format);
+  });
+  const std::string_view alpn = first_alpn(hello.alpn);
+  const std::array<char, 2> ends{alpn.empty() ? '\0' : alpn.front(), alpn.empty() ? '\0' : alpn.back()};
+  key.add_text(std::string_view(ends.data(), alpn.empty() ? 0 : ends.size()));
+  key.add(hello.has_server_name ? 1 : 0);
+  return key;
+}
+
+/// SHA-256, as much of it as JA4 shows. Its lists are sorted, so that they are known also of a client that shuffles its
+/// extensions.
+std::array<char, kJa4HashCharacters> ja4_hash(const std::string& list) {
+  static thread_local Digest sha256(EVP_sha256());
+  static thread_local Recent<std::array<char, kJa4HashCharacters>> recent;
+  RecentKey key;
+  key.add_text(list);
+  return recent.get(key, [&] {
+    std::array<char, kJa4HashCharacters> text;
+    write_hex(Bytes(sha256.of(list)).first(kJa4HashCharacters / 2), text.data());
+    return text;
+  });
+}
+
 }  // namespace
+
+void prepare_fingerprints() {
+  static_cast<void>(Digest(EVP_md5()).of({}));
+}
+
+ClientFingerprints fingerprints_of(const ClientHello& hello) {
+  static thread_local Recent<ClientFingerprints> recent;
+  return recent.get(key_of(hello), [&] { return ClientFingerprints{ja3_hash(ja3_text(hello)), ja4_of(hello)}; });
+}
+
+std::array<char, kJa3Size> ja3s_of(const ServerHello& hello) {
+  static thread_local Recent<std::array<char, kJa3Size>> recent;
+  RecentKey key;
+  key.add(hello.legacy_version);
+  key.add(hello.cipher);
+  add_types(key, hello.extensions);
+  return recent.get(key, [&] { return ja3_hash(ja3s_text(hello)); });
+}
 
 std::string ja3_text(const ClientHello& hello) {
   std::string out = std::to_string(hello.version) + ",";
@@ -181,7 +257,6 @@ std::array<char, kJa3Size> ja3_hash(std::string_view text) {
 }
 
 std::array<char, kJa4Size> ja4_of(const ClientHello& hello) {
-  static thread_local Digest sha256(EVP_sha256());
   const Ja4Parts parts = ja4_parts(hello);
   std::array<char, kJa4Size> out;
   char* at = std::copy(parts.head.begin(), parts.head.end(), out.begin());
@@ -190,8 +265,8 @@ std::array<char, kJa4Size> ja4_of(const ClientHello& hello) {
     if (list.empty()) {
       at = std::copy(kNoValues.begin(), kNoValues.end(), at);
     } else {
-      write_hex(Bytes(sha256.of(list)).first(kJa4HashCharacters / 2), at);
-      at += kJa4HashCharacters;
+      const auto hash = ja4_hash(list);
+      at = std::copy(hash.begin(), hash.end(), at);
     }
   }
   return out;

@@ -25,4 +25,16 @@ std::array<char, kJa4Size> ja4_of(const ClientHello& hello);
 /// The same before hashing (JA4_r): its lists in full.
 std::string ja4_text(const ClientHello& hello);
 
+/// OpenSSL reads its configuration before its first hash: a millisecond that no packet should wait for.
+void prepare_fingerprints();
+
+struct ClientFingerprints {
+  std::array<char, kJa3Size> ja3;
+  std::array<char, kJa4Size> ja4;
+};
+/// Both of a hello. Those of the programs seen of late by this thread are known: a hash costs more than all the rest.
+ClientFingerprints fingerprints_of(const ClientHello& hello);
+/// JA3S, in the same way.
+std::array<char, kJa3Size> ja3s_of(const ServerHello& hello);
+
 }  // namespace microcloud

@@ -52,6 +52,33 @@ TEST(Ja3, LeavesOutGrease) {
   EXPECT_FALSE(is_grease(0x0b0b));
 }
 
+TEST(Fingerprints, AreTheSameWhetherKnownOrNot) {
+  HelloBytes shuffled({0x1301, 0xc02f});
+  shuffled.groups({29}).server_name("a.test").alpn({"h2"}).algorithms({0x0403}).versions({0x0304});
+  HelloBytes other({0x1301, 0xc02f});
+  other.server_name("a.test").groups({29}).alpn({"h2"}).algorithms({0x0403}).versions({0x0304});
+  HelloBytes longest(std::vector<uint16_t>(300, 0x1301));  // too long to be kept
+  longest.server_name("a.test");
+  HelloBytes no_name({0x1301, 0xc02f}), other_alpn({0x1301, 0xc02f}), odd({0x1301, 0xc02f});
+  no_name.groups({29}).alpn({"h2"});
+  other_alpn.groups({29}).alpn({"h3"});
+  odd.groups({29}).alpn({std::string_view("\0\0", 2)});
+  for (int round = 0; round < 2; ++round) {
+    for (const HelloBytes* bytes : {&shuffled, &other, &longest, &no_name, &other_alpn, &odd}) {
+      const Read read(*bytes);
+      const ClientFingerprints prints = fingerprints_of(read.hello);
+      EXPECT_EQ(text_of(prints.ja3), text_of(ja3_hash(ja3_text(read.hello))));
+      EXPECT_EQ(text_of(prints.ja4), text_of(ja4_of(read.hello)));
+      const Octets8 body = bytes->server();
+      ServerHello answer;
+      ASSERT_TRUE(read_server_hello(body, answer));
+      EXPECT_EQ(text_of(ja3s_of(answer)), text_of(ja3_hash(ja3s_text(answer))));
+    }
+  }
+  EXPECT_EQ(text_of(fingerprints_of(Read(shuffled).hello).ja4), text_of(fingerprints_of(Read(other).hello).ja4));
+  EXPECT_NE(text_of(fingerprints_of(Read(shuffled).hello).ja3), text_of(fingerprints_of(Read(other).hello).ja3));
+}
+
 // A real server's, as tshark 4.0 reads it.
 TEST(Ja3s, IsThatOfTheExample) {
   HelloBytes bytes({49200});

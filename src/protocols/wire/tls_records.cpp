@@ -47,11 +47,24 @@ bool TlsRecords::read_head(Bytes& bytes) {
   return true;
 }
 
+/// The octets of a message that begins here and is whole in this record and in `bytes`, so that it need not be put
+/// together; 0: there is none.
+size_t TlsRecords::whole_message(Bytes bytes) const {
+  if (!message_.empty() || skip_ != 0 || bytes.size() < kMessageHeadOctets) return 0;
+  const size_t all = kMessageHeadOctets + message_octets(bytes);
+  return all <= std::min<size_t>({bytes.size(), record_left_, kMaxMessage}) ? all : 0;
+}
+
 /// Handshake octets of the record at hand, until a message is there.
 TlsRecords::Item TlsRecords::collect(Bytes& bytes) {
   if (given_) {
     message_.clear();
     given_ = false;
+  }
+  if (const size_t whole = whole_message(bytes); whole != 0) {
+    const Bytes message = take(bytes, whole);
+    record_left_ = static_cast<uint16_t>(record_left_ - whole);
+    return {Item::Kind::Message, message[0], message.subspan(kMessageHeadOctets), true};
   }
   while (record_left_ != 0 && !bytes.empty()) {
     if (skip_ != 0) {

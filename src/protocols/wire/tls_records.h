@@ -31,8 +31,9 @@ class TlsRecords {
   struct Item {
     enum class Kind : uint8_t { More, Message, Other, Broken };
     Kind kind = Kind::More;
-    uint8_t type = 0;   // of the handshake message, or of the record's content (Other)
-    Bytes body;         // of the message, behind its four octets of head; valid until the next call
+    uint8_t type = 0;  // of the handshake message, or of the record's content (Other)
+    Bytes body;  // of the message, behind its four octets of head; valid until the next call, and as long as the bytes
+                 // given
     bool whole = true;  // false: the message is longer than what is kept, or (rest()) than what came
   };
 
@@ -44,6 +45,7 @@ class TlsRecords {
 
  private:
   Item collect(Bytes& bytes);
+  size_t whole_message(Bytes bytes) const;
   bool read_head(Bytes& bytes);
 
   std::array<uint8_t, 5> head_{};
