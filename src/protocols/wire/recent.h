@@ -6,8 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "base/hash.h"
 
@@ -77,19 +77,21 @@ class Recent {
   template <typename Compute>
   Result get(const RecentKey& key, const Compute& compute) {
     if (!key.fits()) return compute();
-    if (places_.empty()) places_.resize(kPlaces);
-    Place& place = places_[key.hash() % kPlaces];
-    if (!place.used || !(place.key == key)) place = {true, key, compute()};
-    return place.result;
+    std::unique_ptr<Place>& place = places_[key.hash() % kPlaces];
+    if (place == nullptr) {
+      place = std::make_unique<Place>(Place{key, compute()});
+    } else if (!(place->key == key)) {
+      *place = {key, compute()};
+    }
+    return place->result;
   }
 
  private:
   struct Place {
-    bool used = false;
     RecentKey key;
-    Result result{};
+    Result result;
   };
-  std::vector<Place> places_;
+  std::array<std::unique_ptr<Place>, kPlaces> places_;  // memory as it is needed
 };
 
 }  // namespace microcloud
