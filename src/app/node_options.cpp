@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "app/command.h"
@@ -138,6 +139,10 @@ void check(NodeOptions& options) {
                      (node.cluster() ? " (a cluster's also listen 10000 above their own)" : ""));
   }
   if (node.directory.empty()) node.directory = usual_directory();
+  // Servers run in folders of their own.
+  for (std::string* path : {&node.directory, &node.tls.certificate, &node.tls.key, &node.tls.authorities}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path);
+  }
   if (node.memory_bytes == 0) node.memory_bytes = half_of_memory();
   const bool replicated = node.cluster() && node.replicas > 0;
   node.replicas_to_write =

@@ -180,6 +180,11 @@ class OneServer(NodeTest):
             self.assertRegex(node.said().splitlines()[-1], f"^microcloud node: server {port} ended before it was ready: .*")
             self.assertRegex(node.said(), "Address already in use")
 
+    def test_a_directory_named_from_where_one_is(self):
+        folder = tempfile.mkdtemp(prefix="microcloud-node-")
+        node = self.node(directory=os.path.relpath(folder)).ready()
+        self.assertEqual(node.cli("ping"), "PONG")
+
     def test_two_nodes_in_one_directory(self):
         node = self.node().ready()
         second = self.node(directory=node.folder)
