@@ -40,13 +40,6 @@ Slot slot_of(const Field& field, const Numbering& numbering) {
   return slot;
 }
 
-/// A text or list behind its length (RFC 7011, 7).
-char* put_length(char* out, size_t length) {
-  if (length < 255) return put_number(out, static_cast<uint8_t>(length));
-  out = put_number(out, uint8_t{255});
-  return put_number(out, static_cast<uint16_t>(length));
-}
-
 char* put_element(char* out, const WireElement& element) {
   if (element.pen == 0) return put_number(out, element.id);
   return put_number(out, static_cast<uint16_t>(element.id | kEnterpriseBit));
@@ -123,7 +116,6 @@ RecordPlan::RecordPlan(const RecordType& type, const Template& columns, const Nu
     : type_(&type), every_column_(columns.fixed) {
   for (const Column& column : columns.columns) {
     Slot slot = slot_of(*column.field, numbering);
-    needs_uptime_ |= column.part == Part::Derived && column.field->name.ends_with("SysUpTime");
     two_directions_ |= column.field->element.pen == pen::kReverse;
     const bool flags = column.field->role == Role::Flags && slot.length == 2;
     add(column, slot, flags ? Twin::Wide : Twin::None, numbering);

@@ -45,14 +45,9 @@ class RecordPlan {
                 char* out) const;
   size_t largest(size_t longest) const { return fixed_size_ + variable_ * (longest + 3); }
 
-  const RecordType& type() const { return *type_; }
-  const std::vector<Slot>& slots() const { return slots_; }
-  bool needs_uptime() const { return needs_uptime_; }
-  bool two_directions() const { return two_directions_; }
-
- private:
   /// TCP flags stand twice in a plan: in one octet, as most collectors read them, and in two where the bits need them.
   enum class Twin : uint8_t { None, Narrow, Wide };
+  /// How a column is written in one direction.
   struct Cell {
     Field::Writer write;  // null: by way of a Value
     const Field* field;
@@ -62,13 +57,21 @@ class RecordPlan {
     Twin twin;
     WireElement item;
   };
+  /// One a slot.
+  const std::vector<Cell>& cells(Direction direction) const { return cells_[static_cast<size_t>(direction)]; }
+
+  const RecordType& type() const { return *type_; }
+  const std::vector<Slot>& slots() const { return slots_; }
+  bool every_column() const { return every_column_; }
+  bool two_directions() const { return two_directions_; }
+
+ private:
   void add(const Column& column, const Slot& slot, Twin twin, const Numbering& numbering);
   Cell cell(const Column& column, Direction direction, const Slot& slot, const Numbering& numbering) const;
   char* write_slowly(const Cell& cell, const void* from, size_t longest, char* out, bool& shortened) const;
 
   const RecordType* type_;
   bool every_column_;
-  bool needs_uptime_ = false;
   bool two_directions_ = false;
   size_t fixed_size_ = 0;
   size_t variable_ = 0;

@@ -1,7 +1,7 @@
 #include "export/template_exporter.h"
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
 
 #include "export/options.h"
 #include "export/sets.h"
@@ -19,11 +19,6 @@ constexpr size_t kBatchOctets = size_t{60} << 10;
 constexpr size_t kLongestText = 0xffff - 64;
 constexpr size_t kShortestText = 24;
 
-size_t slot_of(const ColumnSet& columns) {
-  const uint64_t mixed = (columns.words[0] ^ std::rotl(columns.words[1], 31)) * 0x9e3779b97f4a7c15U;
-  return mixed >> 58;
-}
-
 }  // namespace
 
 TemplateExporter::TemplateExporter(const ExportSettings& settings, Link& link)
@@ -34,6 +29,22 @@ TemplateExporter::TemplateExporter(const ExportSettings& settings, Link& link)
       most_(link.largest_message()),
       room_(std::max(most_, kBatchOctets)),
       next_id_(kFirstRecordTemplate) {}
+
+TemplateExporter::Kind::Kind(const RecordType& type, const Template& columns, const Numbering& numbering)
+    : plan(type, columns, numbering), image(type), copier(plan, image) {
+  const auto place = [&](std::string_view name) -> std::optional<RecordImage::Place> {
+    const auto column = find_column(type, name);
+    return column ? image.place(*column->field, column->part) : std::nullopt;
+  };
+  packets = place("packetDeltaCount");
+  octets = place("octetDeltaCount");
+  reverse_packets = place("reversePacketDeltaCount");
+  reverse_octets = place("reverseOctetDeltaCount");
+  start = place("flowStartMilliseconds");
+  if (!start) start = place("observationTimeMilliseconds");
+  end = place("flowEndMilliseconds");
+  if (!end) end = start;
+}
 
 TemplateExporter::Kind& TemplateExporter::kind(const RecordType& type) {
   for (Kind& known : kinds_) {
@@ -46,27 +57,29 @@ TemplateExporter::Kind& TemplateExporter::kind(const RecordType& type) {
   // Of a probe that samples nothing it would be 0 in records that have a column for everything.
   if (!columns.fixed && settings_.sampling <= 1)
     std::erase_if(columns.columns, [](const Column& column) { return column.field->name == "samplingInterval"; });
-  Kind& made = kinds_.emplace_back(Kind{RecordPlan(type, columns, settings_.numbering), FlowNumbers(type), {}, {}});
-  return made;
+  return kinds_.emplace_back(type, columns, settings_.numbering);
 }
 
 void TemplateExporter::put(const RecordRef& record) {
   Kind& of = kind(*record.type);
   link_.counters().offered.add();
-  Derived derived;
-  derived.ip_version = record.common->source.version;
-  const int64_t start_ms = of.view.start_ms(record);
-  const int64_t end_ms = of.view.end_ms(record);
+  of.image.read(record, of.plan.every_column());
+  const auto start_ms = static_cast<int64_t>(of.image.number(of.start));
+  const auto end_ms = static_cast<int64_t>(of.image.number(of.end));
   if (clock_.note(start_ms, end_ms)) {
     send_everything();
     clock_.restart(start_ms, end_ms);
   }
+  Derived derived;
+  derived.ip_version = record.common->source.version;
   derived.start_uptime_ms = static_cast<uint32_t>(start_ms - clock_.boot_ms());
   derived.end_uptime_ms = static_cast<uint32_t>(end_ms - clock_.boot_ms());
   derived.duration_ms = static_cast<uint32_t>(std::clamp<int64_t>(end_ms - start_ms, 0, UINT32_MAX));
 
-  const Told told = of.view.told(record);
-  if (!of.view.is_flow() || of.view.reverse_packets(record) == 0) {
+  const uint64_t back = of.image.number(of.reverse_packets);
+  const Told told{1, of.image.number(of.packets) + back,
+                  of.image.number(of.octets) + of.image.number(of.reverse_octets)};
+  if (back == 0) {
     put(of, record, derived, Direction::Forward, told);
   } else if (of.plan.two_directions()) {
     put(of, record, derived, Direction::Both, told);
@@ -77,8 +90,41 @@ void TemplateExporter::put(const RecordRef& record) {
   }
 }
 
-void TemplateExporter::put(Kind& of, const RecordRef& record, const Derived& derived, Direction direction,
-                           const Told& told) {
+void TemplateExporter::put(Kind& of, const RecordRef& record, Derived& derived, Direction direction, const Told& told) {
+  of.image.read(derived);
+  if (!put_quickly(of, record, derived, direction, told)) put_slowly(of, record, derived, direction, told);
+}
+
+bool TemplateExporter::put_quickly(Kind& of, const RecordRef& record, const Derived& derived, Direction direction,
+                                   const Told& told) {
+  if (layouts_ >= kMostLayouts) return false;
+  const auto key = of.copier.look(record, derived, direction);
+  if (!key) return false;
+  const auto*& recent = of.recent[key->hash() >> 58];
+  if (recent == nullptr || !(recent->first == *key)) {
+    const auto known = of.routes.find(*key);
+    recent = known != of.routes.end() ? &*known : &learn(of, *key, record, derived, direction);
+  }
+  const Route& route = recent->second;
+  const size_t size = of.copier.size(route.steps);
+  if (size + kPadding > longest_record()) return false;
+  char* const out = room(*route.layout, size, told);
+  if (!of.copier.copy(route.steps, out)) link_.counters().shortened.add();
+  return true;
+}
+
+/// The columns of the first record of a key are those of all that follow.
+const TemplateExporter::Routes::value_type& TemplateExporter::learn(Kind& of, const RecordCopier::Key& key,
+                                                                    const RecordRef& record, const Derived& derived,
+                                                                    Direction direction) {
+  const size_t longest = longest_record();
+  scratch_.resize(std::max(scratch_.size(), of.plan.largest(longest)));
+  const ColumnSet columns = of.plan.write(record, derived, direction, longest, false, scratch_.data()).columns;
+  return *of.routes.emplace(key, Route{of.copier.steps(columns, direction), &layout(of, columns)}).first;
+}
+
+void TemplateExporter::put_slowly(Kind& of, const RecordRef& record, const Derived& derived, Direction direction,
+                                  const Told& told) {
   const bool every = layouts_ >= kMostLayouts;
   RecordPlan::Written written;
   for (size_t longest = kLongestText;; longest /= 2) {
@@ -92,9 +138,7 @@ void TemplateExporter::put(Kind& of, const RecordRef& record, const Derived& der
     }
   }
   if (written.shortened) link_.counters().shortened.add();
-  Layout*& recent = of.recent[slot_of(written.columns)];
-  if (recent == nullptr || !(recent->columns == written.columns)) recent = &layout(of, written.columns);
-  append(*recent, {scratch_.data(), written.size}, told);
+  std::memcpy(room(layout(of, written.columns), written.size, told), scratch_.data(), written.size);
 }
 
 TemplateExporter::Layout& TemplateExporter::layout(Kind& of, const ColumnSet& columns) {
@@ -128,23 +172,24 @@ std::string TemplateExporter::define(const Kind& of, const ColumnSet& columns, u
   return bytes.take();
 }
 
-void TemplateExporter::append(Layout& to, std::string_view record, const Told& told) {
-  const size_t used = to.batch.bytes.size() - to.message_at;
-  if (to.open.size != 0 && used + record.size() + kPadding > most_) close_message(to);
+/// Where the next record of `size` octets stands in the open message.
+char* TemplateExporter::room(Layout& to, size_t size, const Told& told) {
+  if (to.open.size != 0 && to.end - to.message_at + size + kPadding > most_) close_message(to);
   if (to.open.size == 0) open_message(to);
-  const size_t at = to.batch.bytes.size();
-  to.batch.bytes.resize(at + record.size());
-  std::memcpy(to.batch.bytes.data() + at, record.data(), record.size());
+  char* const at = to.batch.bytes.data() + to.end;
+  to.end += size;
   ++to.open.count;
   to.open.told += told;
+  return at;
 }
 
 void TemplateExporter::open_message(Layout& to) {
   if (to.batch.bytes.size() + most_ > room_) release(to);
-  if (to.batch.bytes.capacity() < room_) to.batch.bytes.reserve(room_);
+  if (to.batch.bytes.capacity() < room_ + RecordCopier::kSlack) to.batch.bytes.reserve(room_ + RecordCopier::kSlack);
   to.message_at = to.batch.bytes.size();
-  to.batch.bytes.resize(to.message_at + header_size(protocol_) + kSetHeader);
-  put_number(to.batch.bytes.data() + to.batch.bytes.size() - kSetHeader, to.id);
+  to.batch.bytes.resize(to.message_at + most_ + RecordCopier::kSlack);
+  to.end = to.message_at + header_size(protocol_) + kSetHeader;
+  put_number(to.batch.bytes.data() + to.end - kSetHeader, to.id);
   to.open = {};
   to.open.size = 1;
 }
@@ -152,10 +197,12 @@ void TemplateExporter::open_message(Layout& to) {
 void TemplateExporter::close_message(Layout& to) {
   if (to.open.size == 0) return;
   const size_t set_at = to.message_at + header_size(protocol_);
-  if (protocol_ == ExportProtocol::NetflowV9)
-    to.batch.bytes.resize(set_at + ((to.batch.bytes.size() - set_at + 3) & ~size_t{3}));
-  put_number(to.batch.bytes.data() + set_at + 2, static_cast<uint16_t>(to.batch.bytes.size() - set_at));
-  to.open.size = static_cast<uint32_t>(to.batch.bytes.size() - to.message_at);
+  if (protocol_ == ExportProtocol::NetflowV9) {
+    while ((to.end - set_at) % 4 != 0) to.batch.bytes[to.end++] = '\0';
+  }
+  to.batch.bytes.resize(to.end);
+  put_number(to.batch.bytes.data() + set_at + 2, static_cast<uint16_t>(to.end - set_at));
+  to.open.size = static_cast<uint32_t>(to.end - to.message_at);
   to.open.data_records = to.open.count;
   to.open.flows = true;
   to.batch.messages.push_back(to.open);

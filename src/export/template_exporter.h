@@ -1,10 +1,13 @@
 // NetFlow v9 (RFC 3954) and IPFIX (RFC 7011): messages of records by templates.
 #pragma once
 
+#include <array>
 #include <deque>
-#include <span>
+#include <unordered_map>
 
 #include "export/exporter.h"
+#include "export/record_copier.h"
+#include "export/record_image.h"
 #include "export/record_plan.h"
 
 namespace microcloud {
@@ -26,21 +29,39 @@ class TemplateExporter final : public Exporter {
     uint16_t id = 0;
     std::string definition;  // its template record
     MessageBatch batch;
-    size_t message_at = 0;  // where the open message begins
+    size_t message_at = 0;  // where the open message begins,
+    size_t end = 0;         // and where it ends so far: the batch holds more
     MessageInfo open;       // size 0: none
   };
+  /// How records of one key are copied, and whereto.
+  struct Route {
+    RecordCopier::Steps steps;
+    Layout* layout;
+  };
+  struct KeyHash {
+    size_t operator()(const RecordCopier::Key& key) const { return key.hash(); }
+  };
+  using Routes = std::unordered_map<RecordCopier::Key, Route, KeyHash>;
   struct Kind {  // of records
+    Kind(const RecordType& type, const Template& columns, const Numbering& numbering);
     RecordPlan plan;
-    FlowNumbers view;
+    RecordImage image;
+    RecordCopier copier;
+    std::optional<RecordImage::Place> packets, octets, reverse_packets, reverse_octets, start, end;
     std::deque<Layout> layouts;
-    std::array<Layout*, 64> recent{};  // by a hash of the columns
+    Routes routes;
+    std::array<const Routes::value_type*, 64> recent{};  // by the key's hash
   };
 
   Kind& kind(const RecordType& type);
-  void put(Kind& kind, const RecordRef& record, const Derived& derived, Direction direction, const Told& told);
+  void put(Kind& kind, const RecordRef& record, Derived& derived, Direction direction, const Told& told);
+  bool put_quickly(Kind& kind, const RecordRef& record, const Derived& derived, Direction direction, const Told& told);
+  void put_slowly(Kind& kind, const RecordRef& record, const Derived& derived, Direction direction, const Told& told);
+  const Routes::value_type& learn(Kind& kind, const RecordCopier::Key& key, const RecordRef& record,
+                                  const Derived& derived, Direction direction);
   Layout& layout(Kind& kind, const ColumnSet& columns);
   std::string define(const Kind& kind, const ColumnSet& columns, uint16_t id) const;
-  void append(Layout& layout, std::string_view record, const Told& told);
+  char* room(Layout& layout, size_t size, const Told& told);
   void open_message(Layout& layout);
   void close_message(Layout& layout);
   void release(Layout& layout);

@@ -112,7 +112,12 @@ Traffic traffic(const void* body) {
 
 }  // namespace
 
-const RecordType kFlowRecordType{
-    "flow", "flow that ended, or slice of one at the active timeout", kFields, sizeof(FlowRecord), {}, traffic};
+const RecordType kFlowRecordType{"flow",
+                                 "flow that ended, or slice of one at the active timeout",
+                                 kFields,
+                                 sizeof(FlowRecord),
+                                 {},
+                                 traffic,
+                                 fixed_writer<kFields>()};
 
 }  // namespace microcloud

@@ -68,4 +68,8 @@ std::span<const Field> common_fields() {
   return kFields;
 }
 
+uint64_t put_common_fixed(const Common& common, char* out) {
+  return fixed_writer<kFields>()(&common, out);
+}
+
 }  // namespace microcloud

@@ -24,4 +24,8 @@ std::span<const Field> derived_fields() {
   return kFields;
 }
 
+uint64_t put_derived_fixed(const Derived& derived, char* out) {
+  return fixed_writer<kFields>()(&derived, out);
+}
+
 }  // namespace microcloud

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "record/cloud_rule.h"
 #include "record/field.h"
+#include "record/fixed_fields.h"
 
 namespace microcloud {
 
@@ -35,6 +36,7 @@ struct RecordType {
   size_t body_size;
   std::span<const CloudRule> cloud = {};           // what grows in the MicroCloud with each record
   Traffic (*traffic)(const void* body) = nullptr;  // null: records of the type tell of no traffic
+  FixedWriter put_fixed = nullptr;  // fixed_writer<> of `fields`, where there are many such records; else none
 };
 
 /// A record on its way: valid while the one who gave it says so.
@@ -46,6 +48,7 @@ struct RecordRef {
 
 /// The rows of Common.
 std::span<const Field> common_fields();
+uint64_t put_common_fixed(const Common& common, char* out);
 
 /// Where records go: an output, or the ring to the outputs. Called on one thread.
 class RecordSink {

@@ -44,6 +44,7 @@ struct Derived {
   uint8_t biflow_direction = 1;  // 1: from the initiator, 2: its reverse
 };
 std::span<const Field> derived_fields();
+uint64_t put_derived_fixed(const Derived& derived, char* out);
 
 /// Where a column's value stands.
 enum class Part : uint8_t { Common, Body, Derived, kCount };

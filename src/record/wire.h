@@ -30,6 +30,13 @@ inline char* put_bytes(char* out, const void* from, size_t size) {
   return out + size;
 }
 
+/// A text's or list's length before it (RFC 7011, 7).
+inline char* put_length(char* out, size_t length) {
+  if (length < 255) return put_number(out, static_cast<uint8_t>(length));
+  out = put_number(out, uint8_t{255});
+  return put_number(out, static_cast<uint16_t>(length));
+}
+
 /// A type's size on the wire, and put(): writes at `out` and returns the end; `out` itself where there is no value.
 template <typename T>
 struct WireOf {
