@@ -4,6 +4,7 @@
 #include <array>
 
 #include "record/json.h"
+#include "record/template.h"
 
 namespace microcloud {
 namespace {
@@ -49,6 +50,7 @@ class TextTable {
  public:
   explicit TextTable(RecordTypes types) {
     widen(common_fields());
+    widen(derived_fields());
     for (const RecordType* type : types) widen(type->fields);
   }
   void append(std::string& out, std::span<const Field> fields) const {
@@ -190,6 +192,8 @@ std::string catalogue_text(RecordTypes types) {
     table.append(out, type->fields);
     out += counters_text(*type);
   }
+  out += "\nOnly in exports of flows\n";
+  table.append(out, derived_fields());
   return out;
 }
 
@@ -200,7 +204,7 @@ std::string catalogue_json(RecordTypes types) {
     out += "\n{\"record\":" + quoted(type->name) + ",\"one per\":" + quoted(type->meaning) + ",\"elements\":[" +
            joined(type->fields, json_row) + "]" + counters_json(*type) + "}";
   }
-  return out + "]}\n";
+  return out + "],\n\"exports\":[" + joined(derived_fields(), json_row) + "]}\n";
 }
 
 std::string catalogue_markdown(RecordTypes types) {
@@ -227,6 +231,7 @@ std::string catalogue_markdown(RecordTypes types) {
     out += "\n## `" + std::string(type->name) + "`\n\nOne record per " + std::string(type->meaning) + ".\n\n" +
            table(type->fields) + counters_markdown(*type);
   }
+  out += "\n## Only in exports of flows\n\nWhat no JSON line has.\n\n" + table(derived_fields());
   return out;
 }
 

@@ -10,6 +10,7 @@ namespace microcloud {
 
 using RecordTypes = std::span<const RecordType* const>;
 
+/// These three also have what only exports tell (derived_fields()).
 std::string catalogue_text(RecordTypes types);
 std::string catalogue_json(RecordTypes types);
 std::string catalogue_markdown(RecordTypes types);

@@ -1,4 +1,4 @@
-"""What is exported, as collectors of others read it: tshark, nfcapd, nfacctd. Sums are those of the JSON records."""
+"""What is exported, as collectors of others read it: tshark, nfcapd, nfacctd, ipfixDump. Sums are those of the JSON records."""
 import json
 import os
 import re
@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
+import frames
 import harness
 from harness import CAPTURES, ProbeTest, run, run_probe
 
@@ -176,6 +178,73 @@ class Tshark(ExportTest):
                         self.assertEqual(counted, octets)
                         self.assertEqual(len(re.findall(r"(?m)^ +Octets: ", done.stdout)), ways)
                     self.assertGreater(packets, 0)
+
+
+    def received(self, path, *args):
+        """What a UDP collector got, in a capture file."""
+        datagrams = []
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+            sink.bind(("127.0.0.1", 0))
+            sink.settimeout(0.1)
+            over = threading.Event()
+
+            def receive():
+                while True:
+                    try:
+                        datagrams.append(sink.recv(65536))
+                    except TimeoutError:
+                        if over.is_set():
+                            return
+            thread = threading.Thread(target=receive)
+            thread.start()
+            try:
+                self.export(path, "-n", f"udp://127.0.0.1:{sink.getsockname()[1]}", *args)
+            finally:
+                over.set()
+                thread.join()
+        capture_path = os.path.join(self.folder, "received.pcap")
+        with open(capture_path, "wb") as file:
+            file.write(frames.pcap([(at / 1000, frames.udp("127.0.0.1", 40000, "127.0.0.1", 2055, datagram))
+                                    for at, datagram in enumerate(datagrams)]))
+        return capture_path
+
+    def test_streams_over_udp_without_a_warning(self):
+        for version in ("5", "9", "10"):
+            for name in ("real/http.pcap", "made/qinq.pcap", "made/tcp.pcap"):
+                with self.subTest(version=version, capture=name):
+                    flows = self.flow_records(capture(name))
+                    if version == "5":
+                        flows = [flow for flow in flows if "sourceIPv4Address" in flow]
+                    packets, octets, ways = one_way_sums(flows)
+                    path = self.received(capture(name), "-V", version, "--plugins", "none", "--uniflow")
+                    done = subprocess.run(["tshark", "-r", path, "-d", "udp.port==2055,cflow", "-V"], capture_output=True, text=True,
+                                          timeout=harness.TIMEOUT, check=True)
+                    self.assertNotRegex(done.stdout, r"(?i)malformed|expert info|no template found|unexpected flow sequence")
+                    told = [[int(number) for number in re.findall(rf"(?m)^ +{what}: (\d+)", done.stdout)]
+                            for what in ("Octets", "Packets")]
+                    self.assertEqual((len(told[0]), sum(told[0]), sum(told[1])), (ways, octets, packets))
+
+
+class Libfixbuf(ExportTest):
+    """The reader of CERT's tools (YAF, SiLK), by its ipfixDump."""
+
+    def dump(self, name, *args):
+        path = os.path.join(self.folder, "export.ipfix")
+        self.export(capture(name), "-n", f"file:{path}", *args)
+        done = subprocess.run(["ipfixDump", "--in", path], capture_output=True, text=True, timeout=harness.TIMEOUT,
+                              check=True)
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def test_sums_of_both_directions(self):
+        for name in CAPTURE_NAMES:
+            with self.subTest(capture=name):
+                packets, octets, _ = one_way_sums(self.flow_records(capture(name)))
+                text = self.dump(name)
+                for element, sum_of_all in (("packetDeltaCount", packets), ("octetDeltaCount", octets)):
+                    reverse = "reverse" + element[0].upper() + element[1:]
+                    told = [int(number) for number in re.findall(rf"(?m)\b(?:{element}|{reverse}) : (\d+)", text)]
+                    self.assertEqual(sum(told), sum_of_all)
 
 
 class Usage(ExportTest):

@@ -68,6 +68,16 @@ class Fragments(ProbeTest):
         self.assertEqual([record["dnsState"] for record in done.records if record["record"] == "dns"], ["pending"])
 
 
+class Partial(ProbeTest):
+    def test_what_was_missing_is_told(self):
+        capture = timed([frames.udp(*CLIENT, *SERVER, question()), frames.udp(*SERVER, *CLIENT, answer()[:-50])])
+        with scratch_file(capture) as path:
+            done = run_probe("-r", path)
+        self.assert_done(done)
+        found, = [record for record in done.records if record["record"] == "dns"]
+        self.assertEqual(found["partial"], ["message cut"])
+
+
 @harness.pipeline
 class Streams(ProbeTest):
     def test_tcp_byte_by_byte(self):
