@@ -1,4 +1,4 @@
-# Completion of microcloud for bash; zsh takes it too, after `autoload -U bashcompinit && bashcompinit`.
+# Completion of microcloud for bash; zsh has _microcloud.
 # Commands and options are asked of the program itself, so this file knows none. Install it as
 # /usr/share/bash-completion/completions/microcloud, or source it.
 

@@ -1,8 +1,11 @@
 """--config, --check-config, --print-config, --log-*, --stats, and what the program tells of its own options."""
 import json
 import os
+import pty
 import re
+import select
 import subprocess
+import time
 
 import frames
 import harness
@@ -157,3 +160,44 @@ class OwnWords(Files):
         self.write(b"", "trace.pcap")
         self.assertEqual(self.complete("probe", "-r", "tra"), ["trace.pcap"])
         self.assertIn("--json-schema", self.complete("fields", "--"))
+
+    def complete_in_zsh(self, line):
+        """What becomes of a line when Tab is pressed behind it: zsh completes on a terminal alone."""
+        os.symlink(harness.PROGRAM, os.path.join(self.folder, "microcloud"))
+        leader, follower = pty.openpty()
+        shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=follower, stdout=follower, stderr=follower, cwd=self.folder,
+                                 start_new_session=True,
+                                 env={**os.environ, "TERM": "dumb", "PATH": self.folder + ":" + os.environ["PATH"]})
+        os.close(follower)
+        said = b""
+
+        def wait_for(pattern):
+            nonlocal said
+            deadline = time.monotonic() + harness.TIMEOUT
+            while time.monotonic() < deadline:
+                if found := re.search(pattern, said):
+                    return found
+                if select.select([leader], [], [], 0.1)[0]:
+                    said += os.read(leader, 65536)
+            raise AssertionError(said)
+        try:
+            functions = os.path.join(harness.TOP, "deploy", "completion")
+            os.write(leader, f"PS1=; fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D; "
+                             "show() { print -r -- \"<$BUFFER>\" }; zle -N show; bindkey '^G' show; print rea''dy\n".encode())
+            wait_for(b"ready")
+            said = b""
+            os.write(leader, line.encode() + b"\t\x07")
+            return wait_for(rb"<(.*?)>")[1].decode()
+        finally:
+            shell.kill()
+            shell.wait()
+            os.close(leader)
+            os.unlink(os.path.join(self.folder, "microcloud"))
+
+    def test_completion_in_zsh(self):
+        self.write(b"", "trace.pcap")
+        for begun, whole in (("pro", "probe"), ("probe --check-c", "probe --check-config"), ("fields --markd", "fields --markdown"),
+                             ("probe --log-format j", "probe --log-format json"), ("probe -r tra", "probe -r trace.pcap"),
+                             ("probe -i l", "probe -i lo")):
+            with self.subTest(begun=begun):
+                self.assertEqual(self.complete_in_zsh(f"microcloud {begun}"), f"microcloud {whole} ")
