@@ -84,8 +84,10 @@ constexpr const char* kConfiguration =
     "comes from.";
 constexpr const char* kSignals =
     ".TP\n\\fBSIGINT\\fR, \\fBSIGTERM\\fR\nRead no more, give every output what is open, end with 0; a second one ends "
-    "at once.\n.TP\n\\fBSIGHUP\\fR\nOpen log and JSON files anew and read the configuration again: what can change on "
-    "the way does;\nwhat is broken keeps its old state, with a line and a metric that say so.";
+    "at once.\n.TP\n\\fBSIGHUP\\fR\nOpen log and JSON files anew, read the files that options name and the "
+    "configuration "
+    "again: what can change on the way does;\nwhat is broken keeps its old state, with a line and a metric that say "
+    "so.";
 constexpr const char* kStatus =
     ".TP\n\\fB0\\fR\nDone.\n.TP\n\\fB1\\fR\nFailed while running; the last line on standard error says why.\n.TP\n"
     "\\fB2\\fR\nBad usage or configuration; one line names what is wrong and what is accepted.";

@@ -383,6 +383,16 @@ int run_probe(int count, char** arguments) {
   service.on_reload("configuration", [count, arguments, before = fixed_configuration(app)] {
     return read_again(count, arguments, before);
   });
+  if (!options.inspect.ndpi_protocols.empty()) {
+    service.on_reload("ndpi-protocols", [&probe] {
+      try {
+        probe.reload_applications();
+      } catch (const std::runtime_error& error) {
+        return std::string(error.what());
+      }
+      return std::string();
+    });
+  }
   set_up_service(service, options, probe, json.get(), report, summary.get());
   if (exports) set_up_exports(service, options.exports, *exports);
   if (cloud) set_up_cloud(service, *cloud);

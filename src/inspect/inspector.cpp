@@ -22,6 +22,7 @@ Inspector::~Inspector() {
   for (State& state : states_) {
     if (state.dpi != nullptr) ndpi_->close(state.dpi);
   }
+  delete offered_.load();
 }
 
 uint64_t Inspector::candidates(uint8_t transport) const {
@@ -73,6 +74,7 @@ void Inspector::free_session(std::unique_ptr<Session>& session) {
 void Inspector::free_state(uint32_t handle) {
   State& freed = state(handle);
   if (freed.dpi != nullptr) ndpi_->close(freed.dpi);
+  if (freed.session) drop_early(*freed.session);
   free_session(freed.session);
   freed = State{};
   freed.next_free = free_;
@@ -160,6 +162,12 @@ void Inspector::conclude(State& state) {
   ndpi_->close(std::exchange(state.dpi, nullptr));
 }
 
+void Inspector::adopt(std::unique_ptr<Ndpi> ndpi) {
+  for (State& state : states_) conclude(state);
+  ndpi_->retire();
+  retired_.push_back(std::exchange(ndpi_, std::move(ndpi)));
+}
+
 void Inspector::over(uint32_t handle, EndReason why, const FlowView& flow) {
   if ((handle & kDecided) != 0) return;
   State& ended = state(handle);
@@ -212,6 +220,7 @@ void Inspector::closed(uint32_t handle) {
 /// Of many parsers as many as keep each one's turn about a second long.
 void Inspector::on_time(int64_t now_us, uint32_t tick_ms) {
   constexpr int64_t kTurnUs = 1'000'000;
+  if (offered_.load(std::memory_order_relaxed) != nullptr) adopt(std::unique_ptr<Ndpi>(offered_.exchange(nullptr)));
   reassembly_.expire(tick_ms);
   now_us_ = std::max(now_us_, now_us);
   const int64_t passed = std::min(now_us_ - told_time_us_, kTurnUs);

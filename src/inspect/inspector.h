@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,6 +32,9 @@ struct InspectCounters {
   Counter shown;         // packets given to nDPI
   Counter recognised;    // flows whose protocol has a parser; once more where another one took over
   Counter malformed;     // flows given up by their parser
+  Counter pieces;        // datagrams and parts of streams that somebody was to read: read, refused, or kept yet
+  Counter read;          // by a parser, or found to be nobody's
+  Counter refused;       // not understood by their parser, or behind what it did not
   Counter transactions;  // records of parsers
   Counter no_memory;     // flows that nDPI had no room for
   StreamCounters streams;
@@ -50,6 +54,8 @@ class Inspector final : public FlowObserver {
 
   /// Once a burst: parsers hear of the time, each about once a second.
   void on_time(int64_t now_us, uint32_t tick_ms);
+  /// Any thread: names flows by this nDPI from the next burst on; those that are open get the name they have by then.
+  void offer(std::unique_ptr<Ndpi> ndpi) { delete offered_.exchange(ndpi.release()); }
   /// No packet follows: fragments that still wait are given up.
   void finish() { reassembly_.finish(); }
 
@@ -81,6 +87,7 @@ class Inspector final : public FlowObserver {
   void free_session(std::unique_ptr<Session>& session);
   void free_state(uint32_t handle);
   void conclude(State& state);
+  void adopt(std::unique_ptr<Ndpi> ndpi);
   Watch settle(uint32_t handle);
   uint32_t intern(const Application& application);
   static void put(const Application& application, FlowRecord& record);
@@ -95,6 +102,7 @@ class Inspector final : public FlowObserver {
   static Segment beginning(const Session& session, const Segment& segment, std::vector<uint8_t>& bytes);
   void recognise(Session& session, const Segment& segment);
   void keep_early(Session& session, const Segment& segment);
+  void drop_early(Session& session);
   void start(Session& session, const Protocol& protocol);
   void give(Session& session, const Segment& segment);
   void listen(Session& session);
@@ -104,6 +112,8 @@ class Inspector final : public FlowObserver {
   std::vector<const Protocol*> takers_;  // of the protocols, those that may take over
   RecordSink& sink_;
   std::unique_ptr<Ndpi> ndpi_;
+  std::atomic<Ndpi*> offered_{nullptr};
+  std::vector<std::unique_ptr<Ndpi>> retired_;  // one a reload: their names
   IpReassembly reassembly_;
   std::vector<State> states_;
   uint32_t free_ = 0;  // the first free state's handle, 0: none

@@ -100,6 +100,29 @@ TEST_F(InspectorTest, MalformedIsCounted) {
   frame(udp("more"));
   EXPECT_EQ(finish(), ">HELLO WRONG run over");
   EXPECT_EQ(inspector.counters().malformed.get(), 1U);
+  EXPECT_EQ(inspector.counters().refused.get(), 1U);
+}
+
+TEST_F(InspectorTest, PiecesAreReadOrRefusedOrKept) {
+  const InspectCounters& of = inspector.counters();
+  const auto counted = [&of] { return std::array{of.pieces.get(), of.read.get(), of.refused.get()}; };
+  handshake();
+  send({.text = "HEL"});
+  EXPECT_EQ(counted(), (std::array<uint64_t, 3>{1, 0, 0})) << "kept until it is known whose it is";
+  send({.text = "LO WRONG", .seq = 1004});
+  EXPECT_EQ(counted(), (std::array<uint64_t, 3>{2, 1, 1}));
+  send({.text = "more", .seq = 1012});
+  EXPECT_EQ(counted(), (std::array<uint64_t, 3>{2, 1, 1})) << "nobody reads it";
+  frame(udp("GOODBYE"));
+  EXPECT_EQ(counted(), (std::array<uint64_t, 3>{3, 2, 1})) << "nobody's";
+  finish();
+}
+
+TEST_F(InspectorTest, EndOfAFlowThatNobodyKnew) {
+  handshake();
+  send({.text = "HEL"});
+  EXPECT_EQ(finish(), "");
+  EXPECT_EQ(inspector.counters().read.get(), 1U);
 }
 
 TEST_F(InspectorTest, ParsersHearOfTheTime) {

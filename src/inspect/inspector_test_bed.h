@@ -165,6 +165,8 @@ class InspectorTest : public testing::Test {
   }
   std::string finish() {
     table.finish(clock_.tick_ms());
+    const InspectCounters& of = inspector.counters();
+    EXPECT_EQ(of.pieces.get(), of.read.get() + of.refused.get()) << "nothing is kept any more";
     return heard();
   }
   /// All calls since the last time, one behind the other.

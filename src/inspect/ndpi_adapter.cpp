@@ -210,6 +210,15 @@ Ndpi::Ndpi(const Settings& settings) {
 }
 
 Ndpi::~Ndpi() {
+  free_flows();
+}
+
+void Ndpi::retire() {
+  free_flows();
+  module_.reset();
+}
+
+void Ndpi::free_flows() {
   while (free_ != nullptr) {
     Flow* flow = free_;
     free_ = flow->next_free;

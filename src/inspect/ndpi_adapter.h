@@ -58,6 +58,9 @@ class Ndpi {
   /// Takes the flow's memory back for the next one.
   void close(Flow* flow);
 
+  /// No flow is open and none will be: gives the memory back, but for the names, which records may still point to.
+  void retire();
+
   /// Bytes that one open flow takes, without what nDPI allocates for some protocols (names, certificates).
   static size_t flow_size();
 
@@ -66,6 +69,7 @@ class Ndpi {
     void operator()(ndpi_detection_module_struct* module) const;
   };
 
+  void free_flows();
   void decide(Flow& flow);
   std::string_view name_of(const Flow& flow);
 

@@ -43,6 +43,7 @@ void Inspector::read_tcp(Session& session, const Packet& packet, Bytes bytes, bo
 
 void Inspector::feed(Session& session, const Segment& segment) {
   if (!session.reading) return;
+  counters_.pieces.add();
   if (session.parser) {
     give(session, segment);
   } else {
@@ -110,10 +111,17 @@ void Inspector::keep_early(Session& session, const Segment& segment) {
   if (session.candidates == 0 || session.early.size() == Session::kMostEarly ||
       session.early_bytes > Session::kMostEarlyBytes) {
     session.reading = false;
-    session.early.clear();
+    counters_.read.add();
+    drop_early(session);
     return;
   }
   session.early.push_back({segment, {segment.bytes.begin(), segment.bytes.end()}});
+}
+
+/// Nobody's.
+void Inspector::drop_early(Session& session) {
+  counters_.read.add(session.early.size());
+  session.early.clear();
 }
 
 /// How many segments are searched for another protocol when this one reads no more (nullptr: none has read any).
@@ -146,7 +154,7 @@ void Inspector::take_over(uint32_t handle, const Protocol& protocol, const Packe
     stop_listening(session);
   }
   session.common = flow.common();
-  session.early.clear();
+  drop_early(session);
   session.reading = true;
   const bool from_initiator = packet.from_low == flow.initiator_is_low();
   (from_initiator ? session.from_initiator : session.from_responder)
@@ -174,9 +182,14 @@ void Inspector::start(Session& session, const Protocol& protocol) {
 }
 
 void Inspector::give(Session& session, const Segment& segment) {
-  if (!session.reading) return;
+  if (!session
+           .reading) {  // of what was kept until the protocol was known; the parser of a malformed flow is still there
+    (session.parser ? counters_.refused : counters_.read).add();
+    return;
+  }
   Talk talk(*this, session);
   const Status status = session.parser->on_data(segment, talk);
+  (status == Status::Malformed ? counters_.refused : counters_.read).add();
   if (status != Status::Done) {
     if (session.parser->waits()) {
       listen(session);

@@ -28,8 +28,7 @@ void tell_packets(const Probe& probe, const ProbeTotals& totals, MetricsPage& pa
 
 /// What was looked into, and what parsers did not get to see or could not read.
 void tell_inspection(const Probe& probe, MetricsPage& page) {
-  uint64_t shown = 0, recognised = 0, transactions = 0, malformed = 0, gaps = 0, missing = 0, no_memory = 0, joined = 0;
-  std::array<uint64_t, static_cast<size_t>(NotJoined::kCount)> not_joined{};
+  uint64_t shown = 0, recognised = 0, transactions = 0, malformed = 0, missing = 0, no_memory = 0, joined = 0;
   for (const auto& worker : probe.workers()) {
     const Inspector* inspector = worker->inspector();
     if (inspector == nullptr) continue;
@@ -39,11 +38,8 @@ void tell_inspection(const Probe& probe, MetricsPage& page) {
     transactions += of.transactions.get();
     malformed += of.malformed.get();
     no_memory += of.no_memory.get();
-    gaps += of.streams.gaps.get();
     missing += of.streams.missing.get();
     joined += inspector->reassembly().joined.get();
-    for (size_t at = 0; at < not_joined.size(); ++at)
-      not_joined[at] += inspector->reassembly().lost.get(static_cast<NotJoined>(at));
   }
   page.counter("microcloud_probe_shown_packets_total", "Packets shown to nDPI.", {}, shown);
   page.counter("microcloud_probe_recognised_flows_total", "Flows whose protocol has a parser.", {}, recognised);
@@ -51,13 +47,20 @@ void tell_inspection(const Probe& probe, MetricsPage& page) {
   page.counter("microcloud_probe_malformed_flows_total", "Flows that their parser gave up.", {}, malformed);
   page.counter("microcloud_probe_unnamed_flows_total", "Flows that there was no memory to name the application of.", {},
                no_memory);
-  page.counter("microcloud_probe_tcp_gaps_total", "Holes in TCP streams that parsers read.", {}, gaps);
-  page.counter("microcloud_probe_tcp_missing_octets_total", "Octets in those holes.", {}, missing);
+  page.counter("microcloud_probe_tcp_missing_octets_total", "Octets in the holes of TCP streams that parsers read.", {},
+               missing);
   page.counter("microcloud_probe_joined_datagrams_total", "IP fragments put together for parsers.", {}, joined);
-  for (size_t at = 0; at < not_joined.size(); ++at) {
-    page.counter("microcloud_probe_not_joined_datagrams_total", "Fragmented datagrams that parsers did not get.",
-                 {{"reason", not_joined_name(static_cast<NotJoined>(at))}}, not_joined[at]);
+}
+
+/// A hole, and a datagram that lacks a fragment, come in as one piece that is dropped.
+LossStage parser_stage(const ProbeTotals& totals) {
+  LossStage stage{"parser", totals.pieces + totals.tcp_gaps, totals.pieces_read, {}};
+  stage.dropped = {{"not_understood", totals.pieces_refused}, {"tcp_gap", totals.tcp_gaps}};
+  for (size_t at = 0; at < std::size(totals.not_joined); ++at) {
+    stage.in += totals.not_joined[at];
+    stage.dropped.emplace_back(not_joined_name(static_cast<NotJoined>(at)), totals.not_joined[at]);
   }
+  return stage;
 }
 
 }  // namespace
@@ -86,7 +89,7 @@ std::vector<LossStage> loss_ladder(const ProbeTotals& totals, bool live) {
                         {{ignored_name(Ignored::LostFragment), ignored(totals, Ignored::LostFragment)},
                          {"handover_full", totals.handover_drops}}};
   const LossStage queue{"queue", totals.records_put, totals.records_taken, {{"record_ring_full", totals.record_drops}}};
-  return {ring, decode, table, queue};
+  return {ring, decode, table, parser_stage(totals), queue};
 }
 
 void tell_metrics(const Probe& probe, MetricsPage& page) {

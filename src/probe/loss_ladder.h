@@ -9,6 +9,7 @@
 namespace microcloud {
 
 /// Packets: ring (the kernel's, or a file), decode, table (from the headers to the flow records that tell of them).
+/// Datagrams and parts of streams: parser, from reassembly to what a parser understood.
 /// Records: queue (from the workers to the outputs). What a stage holds at the end of a run is 0.
 std::vector<LossStage> loss_ladder(const ProbeTotals& totals, bool live);
 

@@ -90,6 +90,15 @@ std::string Probe::wait() {
   return {};
 }
 
+void Probe::reload_applications() {
+  std::vector<std::pair<Inspector*, std::unique_ptr<Ndpi>>> fresh;
+  for (const auto& worker : workers_) {
+    if (Inspector* inspector = worker->inspector(); inspector != nullptr)
+      fresh.emplace_back(inspector, std::make_unique<Ndpi>(Ndpi::Settings{settings_.inspect.ndpi_protocols}));
+  }
+  for (auto& [inspector, ndpi] : fresh) inspector->offer(std::move(ndpi));
+}
+
 bool Probe::drain_records() {
   constexpr size_t kAtOnce = 256;
   bool any = false;
@@ -149,6 +158,20 @@ uint64_t Probe::decoded(const ProbeTotals& totals) const {
   return std::max(before, now);
 }
 
+void Probe::add_parsers(ProbeTotals& totals) const {
+  for (const auto& worker : workers_) {
+    const Inspector* inspector = worker->inspector();
+    if (inspector == nullptr) continue;
+    const InspectCounters& of = inspector->counters();
+    totals.pieces_read += of.read.get();
+    totals.pieces_refused += of.refused.get();
+    totals.pieces += of.pieces.get();
+    totals.tcp_gaps += of.streams.gaps.get();
+    for (size_t at = 0; at < std::size(totals.not_joined); ++at)
+      totals.not_joined[at] += inspector->reassembly().lost.get(static_cast<NotJoined>(at));
+  }
+}
+
 ProbeTotals Probe::totals() const {
   ProbeTotals totals;
   totals.size = size_;
@@ -159,6 +182,7 @@ ProbeTotals Probe::totals() const {
     totals.records_put += worker->records().put_count();
     totals.packets_told += worker->records().packets_told();
   }
+  add_parsers(totals);
   for (const auto& worker : workers_) totals.handover_drops += worker->handover_dropped().get();
   for (const auto& worker : workers_) {
     const IntakeCounters& intake = worker->intake();

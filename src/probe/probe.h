@@ -48,6 +48,11 @@ struct ProbeTotals {
   uint64_t records_taken = 0;  // given to every output
   uint64_t packets_told = 0;   // that flow records tell of
   uint64_t evicted = 0;
+  uint64_t pieces = 0;  // datagrams and parts of streams for parsers: see InspectCounters
+  uint64_t pieces_read = 0;
+  uint64_t pieces_refused = 0;
+  uint64_t tcp_gaps = 0;
+  uint64_t not_joined[static_cast<size_t>(NotJoined::kCount)] = {};
   int64_t first_us = 0;
   int64_t last_us = 0;
   uint64_t position = 0;  // of a file
@@ -73,6 +78,10 @@ class Probe {
   /// Waits for the end. Returns the first error of an input or output, or an empty text.
   std::string wait();
 
+  /// Any thread, one at a time: reads the file of --ndpi-protocols again. Throws std::runtime_error, and changes
+  /// nothing, when something is wrong with it.
+  void reload_applications();
+
   /// Any thread. What stands later on a packet's way is read first, so that no stage seems to give more than it got.
   ProbeTotals totals() const;
   bool live() const { return settings_.live; }
@@ -82,6 +91,7 @@ class Probe {
   void serve_outputs();
   bool drain_records();
   uint64_t decoded(const ProbeTotals& totals) const;
+  void add_parsers(ProbeTotals& totals) const;
 
   ProbeSettings settings_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -51,6 +51,7 @@ class Worker {
   RecordRing& records() { return records_; }
   const IntakeCounters& intake() const { return intake_.counters(); }
   const Inspector* inspector() const { return inspector_.get(); }  // null: nothing is looked into
+  Inspector* inspector() { return inspector_.get(); }
   const FlowCounters* flows() const { return table_ ? &table_->counters() : nullptr; }
   const std::vector<Input>& inputs() const { return inputs_; }
   /// Any thread: bytes of the input read, and what its sources dropped, as of the last burst; packets handed to others;

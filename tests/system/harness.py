@@ -161,8 +161,8 @@ def run_probe(*args, stdin=b"", timeout=TIMEOUT):
 
 def start_probe(*args, prefix=(), **options):
     """A probe in the background, to be ended by end_probe()."""
-    return subprocess.Popen([*prefix, *command(["probe", *args])], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, **options)
+    return subprocess.Popen([*prefix, *command(["probe", *args])],
+                            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
 
 
 def end_probe(process, with_signal=signal.SIGINT, timeout=TIMEOUT):

@@ -68,6 +68,34 @@ class Fragments(ProbeTest):
         self.assertEqual([record["dnsState"] for record in done.records if record["record"] == "dns"], ["pending"])
 
 
+class Ladder(ProbeTest):
+    """What parsers did not get is in the ladder of losses, which closes (harness.check_ladder)."""
+
+    def parser_stage(self, many):
+        with scratch_file(timed(many)) as path, scratch_file(b"", ".prom") as metrics:
+            self.assert_done(run_probe("-r", path, "--metrics-file", metrics))
+            with open(metrics, encoding="utf-8") as file:
+                came, went, dropped, held = harness.stages(harness.parse_metrics(file.read()))["parser"]
+        self.assertEqual(held, 0)
+        return came, went, {reason: count for reason, count in dropped.items() if count}
+
+    def test_all_is_read(self):
+        self.assertEqual(self.parser_stage([frames.udp(*CLIENT, *SERVER, question()), frames.udp(*SERVER, *CLIENT, answer())]),
+                         (2, 2, {}))
+
+    def test_a_fragment_is_missing(self):
+        pieces = fragments(frames.udp(*SERVER, *CLIENT, answer()), 88)
+        came, went, dropped = self.parser_stage([frames.udp(*CLIENT, *SERVER, question()), pieces[0], pieces[2]])
+        self.assertEqual((came, went, dropped), (2, 1, {"timed_out": 1}))
+
+    def test_a_hole_in_a_stream(self):
+        message = struct.pack("!H", len(question())) + question()
+        many = [frames.tcp(*CLIENT, *SERVER, frames.SYN, 100), frames.tcp(*SERVER, *CLIENT, frames.SYN | frames.ACK, 500, 101)]
+        many += [frames.tcp(*CLIENT, *SERVER, frames.ACK, seq, 501, message) for seq in (101, 101 + 3 * len(message))]
+        came, went, dropped = self.parser_stage(many)
+        self.assertEqual((came, went, dropped), (3, 2, {"tcp_gap": 1}))
+
+
 class Partial(ProbeTest):
     def test_what_was_missing_is_told(self):
         capture = timed([frames.udp(*CLIENT, *SERVER, question()), frames.udp(*SERVER, *CLIENT, answer()[:-50])])

@@ -150,6 +150,46 @@ class Reload(Running):
             self.assertEqual(len(lines.readlines()), 2)
         self.assertEqual(os.path.getsize(target + ".1"), 0)
 
+    def test_custom_protocols_are_read_again(self):
+        rules = self.write(b"udp:4567@First\n", "rules")
+        metrics = os.path.join(self.folder, "out.prom")
+        self.log = os.path.join(self.folder, "log")
+        process = harness.start_probe("-r", "-", "--json", "-", "--ndpi-protocols", rules, "--log-file", self.log, "--metrics-file",
+                                      metrics, stdin=subprocess.PIPE)
+        self.addCleanup(lambda: process.poll() is not None or process.kill())
+        capture = frames.pcap([(at, frames.udp(f"10.0.0.{at + 1}", 4000, "10.0.1.1", 4567, b"x")) for at in range(5)])
+        head, size = 24, (len(capture) - 24) // 5
+
+        def give(packet):
+            process.stdin.write(capture[head + packet * size:head + (packet + 1) * size])
+            process.stdin.flush()
+            time.sleep(0.5)  # until it is metered
+
+        process.stdin.write(capture[:head])
+        process.stdin.flush()
+        wait_for(lambda: os.path.exists(metrics))
+        give(0)
+        self.write(b"udp:4567@Second\n", "rules")
+        self.reload(process, "info reloaded\n")
+        give(1)  # it is taken in between packets
+        give(2)
+        self.write(b"udp:4567:8@Third\n", "rules")
+        self.reload(process, rf"error reload: {re.escape(rules)}:1: .*; the old state is kept\n")
+        give(3)
+        give(4)
+        process.stdin.close()
+        names = {}
+        for line in process.stdout.read().decode().splitlines():
+            record = harness.parse_record(line)
+            names[record["sourceIPv4Address"]] = record["applicationName"]
+        process.stdout.close()
+        process.stderr.close()
+        self.assertEqual(process.wait(harness.TIMEOUT), 0)
+        self.assertEqual([names[f"10.0.0.{at}"] for at in (1, 3, 4, 5)], ["First", "Second", "Second", "Second"])
+        with open(metrics, encoding="utf-8") as file:
+            samples = harness.parse_metrics(file.read())
+        self.assertEqual(samples[("microcloud_reload_failures_total", frozenset({("what", "ndpi-protocols")}))], 1)
+
     def test_broken_configuration_keeps_the_old_state(self):
         config = self.write(b'log-level = "warning"\n', "probe.toml")
         metrics = os.path.join(self.folder, "out.prom")
