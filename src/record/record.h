@@ -36,7 +36,7 @@ struct RecordType {
   size_t body_size;
   std::span<const CloudRule> cloud = {};           // what grows in the MicroCloud with each record
   Traffic (*traffic)(const void* body) = nullptr;  // null: records of the type tell of no traffic
-  FixedWriter put_fixed = nullptr;  // fixed_writer<> of `fields`, where there are many such records; else none
+  FixedWriter put_fixed = nullptr;                 // fixed_writer<> of `fields`, where there are many such records
 };
 
 /// A record on its way: valid while the one who gave it says so.
