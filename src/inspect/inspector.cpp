@@ -63,6 +63,7 @@ void Inspector::free_session(std::unique_ptr<Session>& session) {
   constexpr size_t kMostSpare = 256;
   if (!session) return;
   stop_listening(*session);
+  drop_early(*session);
   if (spare_.size() < kMostSpare) {
     std::destroy_at(session.get());
     std::construct_at(session.get());
@@ -74,7 +75,6 @@ void Inspector::free_session(std::unique_ptr<Session>& session) {
 void Inspector::free_state(uint32_t handle) {
   State& freed = state(handle);
   if (freed.dpi != nullptr) ndpi_->close(freed.dpi);
-  if (freed.session) drop_early(*freed.session);
   free_session(freed.session);
   freed = State{};
   freed.next_free = free_;

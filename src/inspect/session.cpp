@@ -182,8 +182,8 @@ void Inspector::start(Session& session, const Protocol& protocol) {
 }
 
 void Inspector::give(Session& session, const Segment& segment) {
-  if (!session
-           .reading) {  // of what was kept until the protocol was known; the parser of a malformed flow is still there
+  // Of what was kept until the protocol was known; the parser of a malformed flow is still there.
+  if (!session.reading) {
     (session.parser ? counters_.refused : counters_.read).add();
     return;
   }
