@@ -4,7 +4,9 @@ namespace microcloud {
 
 void declare_cloud(CLI::App& app, CloudOptions& options) {
   constexpr const char* kGroup = "MicroCloud";
-  app.add_option("--cloud", options.url, "update the MicroCloud there: a Redis server, 7.0 or later")
+  app.add_option("--cloud", options.url,
+                 "update the MicroCloud there: a Redis server, 7.0 or later, or the master that sentinels name: "
+                 "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME")
       ->type_name("redis://[USER@]HOST:PORT")
       ->group(kGroup);
   app.add_option("--cloud-secret-file", options.secret_file,

@@ -60,9 +60,10 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
   WriterSettings settings;
   try {
     const resp::Url url = resp::parse_url(options.url, resp::PasswordInUrl::Refused);
-    if (url.kind != resp::Url::Kind::Node || url.tls)
-      throw UsageError("--cloud: " + url.text() + " is not supported; accepted: redis://[USER@]HOST:PORT");
-    settings.node = url.endpoints.front();
+    if (url.kind == resp::Url::Kind::Cluster || url.tls)
+      throw UsageError("--cloud: " + url.text() + " is not supported; accepted: redis://[USER@]HOST:PORT, " +
+                       "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME");
+    settings.url = url;
     settings.client.user = url.user;
   } catch (const std::invalid_argument& error) {
     throw UsageError(std::string("--cloud: ") + error.what());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "resp/sentinel.h"
 
 namespace microcloud {
 namespace {
@@ -52,8 +53,11 @@ void CloudWriter::start() {
   events.state = [this](resp::ClientEvents::State state, const std::string& why) { on_state(state, why); };
   resp::ClientSettings client = settings_.client;
   client.master_only = true;
-  client_ =
-      std::make_unique<resp::Client>(loop_, resp::located_at(settings_.node), std::move(client), std::move(events));
+  const resp::Url& url = settings_.url;
+  resp::Locator locator = url.kind == resp::Url::Kind::Sentinel
+                              ? resp::located_by_sentinels(loop_, url.endpoints, url.master_name, {})
+                              : resp::located_at(url.endpoints.front());
+  client_ = std::make_unique<resp::Client>(loop_, std::move(locator), std::move(client), std::move(events));
   client_->start();
   tick();
   thread_ = std::thread([this] { loop_.run(); });
@@ -146,7 +150,7 @@ void CloudWriter::on_schema(const Result& result) {
   const auto schema = result.replies.back().as_integer();
   if (schema && *schema > kCloudSchema + 1) {
     const std::lock_guard lock(mutex_);
-    status_.fatal = "the MicroCloud at " + settings_.node.text() + " has keys of schema " + std::to_string(*schema) +
+    status_.fatal = "the MicroCloud at " + settings_.url.text() + " has keys of schema " + std::to_string(*schema) +
                     "; this probe knows " + std::to_string(kCloudSchema);
     return;
   }
@@ -217,7 +221,7 @@ void CloudWriter::tell(Reach reach, const std::string& why) {
   }
   if (reach == told_) return;
   told_ = reach;
-  const std::string where = "the MicroCloud at " + settings_.node.text();
+  const std::string where = "the MicroCloud at " + settings_.url.text();
   if (reach == Reach::Takes) {
     log_info(where + " takes updates");
   } else {

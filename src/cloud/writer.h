@@ -13,6 +13,7 @@
 #include "cloud/lane.h"
 #include "net/loop.h"
 #include "resp/client.h"
+#include "resp/url.h"
 
 namespace microcloud {
 
@@ -20,7 +21,7 @@ namespace microcloud {
 inline constexpr int64_t kCloudSchema = 1;
 
 struct WriterSettings {
-  Endpoint node;
+  resp::Url url;  // a node, or the sentinels that know it
   resp::ClientSettings client;
   AccountingSettings accounting;
   std::string probe_id;
@@ -65,7 +66,7 @@ class CloudWriter final : private PieceSource, private LaneLink {
   [[nodiscard]] bool drain(const std::function<bool()>& give_up);
   /// Any thread.
   WriterStatus status() const;
-  std::string node() const { return settings_.node.text(); }
+  std::string node() const { return settings_.url.text(); }
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -186,7 +186,7 @@ class Relay:
             for key, _ in selector.select(0.02):
                 source, target = key.fileobj, key.data
                 try:
-                    data = source.recv(16_384)
+                    data = source.recv(1 << 20)  # whole batches: held back, they could be applied
                     if not data:
                         return False
                     if len(data) > budget[source]:

@@ -12,7 +12,7 @@ import time
 import frames
 import harness
 from harness import CAPTURES, ProbeTest, end_probe, run, start_probe
-from redis_node import Node, Relay
+from redis_node import Node, Relay, free_port
 
 TRANSPORTS = {6: "tcp", 17: "udp"}
 TIMES = ("firstSeen", "lastSeen")
@@ -136,9 +136,10 @@ class CloudTest(ProbeTest):
         process.stdin.close()
 
     def start_fed(self, port, *args, name="records"):
+        url = f"redis://127.0.0.1:{port}" if isinstance(port, int) else f"redis+sentinel://{port}/cloud"
         process = subprocess.Popen(
             harness.command(["probe", "-r", "-", "-d", "5", "--json", self.json_path(name), "--cloud",
-                             f"redis://127.0.0.1:{port}", "--cloud-flush", "3", "--probe-id", name, *args]),
+                             url, "--cloud-flush", "3", "--probe-id", name, *args]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.stdin.close)
         self.addCleanup(process.stdout.close)
@@ -252,6 +253,7 @@ class Plain(CloudTest):
 
 class Faults(CloudTest):
     def test_connections_cut_at_any_byte_and_bytes_that_arrive_late(self):
+        late = 0
         for seed in (1, 2, 3):
             with self.subTest(seed=seed):
                 node = self.node()
@@ -262,7 +264,9 @@ class Faults(CloudTest):
                 said = self.end(process)
                 self.check(node, lines(self.json_path()))
                 self.assertGreater(relay.cuts, 5, said)
+                late += relay.late
                 node.close()
+        self.assertGreater(late, 2)
 
     def test_node_killed_and_restarted(self):
         node = self.node("--appendonly", "yes")
@@ -344,6 +348,37 @@ class Faults(CloudTest):
                    "--drain", "1")
         self.assertEqual(done.status, 1)
         self.assertIn("has not taken", done.stderr.splitlines()[-1])
+
+
+class Sentinels(CloudTest):
+    def sentinel(self, master_port):
+        port = free_port()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "sentinel.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"port {port}\nbind 127.0.0.1\ndir {folder.name}\nsentinel monitor cloud 127.0.0.1 {master_port} 2\n"
+                       "sentinel down-after-milliseconds cloud 700\nsentinel failover-timeout cloud 3000\n")
+        process = subprocess.Popen(["redis-server", path, "--sentinel"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return port
+
+    def test_master_killed(self):
+        """The replica takes over without the last batches that the master had acknowledged: they are sent again."""
+        master = self.node()
+        replica = self.node("--replicaof", "127.0.0.1", str(master.port))
+        ports = [self.sentinel(master.port) for _ in range(3)]
+        time.sleep(3)  # until the sentinels know each other and the replica
+        process = self.start_fed(",".join(f"127.0.0.1:{port}" for port in ports))
+        feed = threading.Thread(target=self.feed, args=(process, 9, 500, 0.015))
+        feed.start()
+        time.sleep(2)
+        master.kill()
+        feed.join()
+        said = self.end(process)
+        self.check(replica, lines(self.json_path()))
+        self.assertIn("is away", said)
 
 
 class Usage(CloudTest):
