@@ -80,7 +80,7 @@ class Pages(unittest.TestCase):
             self.assertEqual(run("probe", "--config", path, "--check-config").status, 0)
 
     def test_links_lead_somewhere(self):
-        for name in (*PAGES, "deploy/README.md", "docs/architecture.md"):
+        for name in (*PAGES, "docs/architecture.md", "docs/keys.md", "docs/apps.md"):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page(name)):
                 path = os.path.join(harness.TOP, os.path.dirname(name), target)
                 self.assertTrue(os.path.exists(path), f"{name} links to {target}")
