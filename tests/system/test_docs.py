@@ -63,7 +63,8 @@ class Pages(unittest.TestCase):
             token = os.path.join(folder, "token")
             with open(os.open(token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
                 file.write("of-the-test\n")
-            here = {"/etc/microcloud/probe.toml": config, "/etc/microcloud/node.toml": os.devnull, "/etc/microcloud/metrics-token": token}
+            here = {"/etc/microcloud/probe.toml": config, "/etc/microcloud/node.toml": os.devnull, "/etc/microcloud/metrics-token": token,
+                    "node/secrets/probe": token}
             count = 0
             for name in PAGES:
                 for command, words in examples(name):
