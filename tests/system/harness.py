@@ -26,6 +26,8 @@ TIMEOUT = 60  # seconds; a sanitizer's build takes some
 
 Run = collections.namedtuple("Run", "status records stdout stderr")
 
+# What LeakSanitizer may say of itself at the end, when a thread was just ending too.
+SANITIZER_NOTE = re.compile(r"(?m)^==\d+==Running thread \d+ was not suspended\. False leaks are possible\.\n")
 STARTING = re.compile(r"\S+Z info (capturing on|metrics on|goes on as) ")
 
 # Where the probes of this run write their metrics when they end. Whoever a probe goes on as may write there.
@@ -150,7 +152,7 @@ def run(*args, stdin=b"", timeout=TIMEOUT):
     done = subprocess.run(words, input=stdin, capture_output=True, timeout=timeout, check=False)
     if done.returncode == 0 and "--metrics-file" in words:
         check_ladder(words)
-    return Run(done.returncode, [], done.stdout.decode(), done.stderr.decode())
+    return Run(done.returncode, [], done.stdout.decode(), SANITIZER_NOTE.sub("", done.stderr.decode()))
 
 
 def run_probe(*args, stdin=b"", timeout=TIMEOUT):
@@ -173,7 +175,7 @@ def end_probe(process, with_signal=signal.SIGINT, timeout=TIMEOUT):
         check_ladder(process.args)
     lines = stdout.decode().splitlines()
     records = [parse_record(line) for line in lines] if lines and lines[0].startswith("{") else []
-    return Run(process.returncode, records, stdout.decode(), stderr.decode())
+    return Run(process.returncode, records, stdout.decode(), SANITIZER_NOTE.sub("", stderr.decode()))
 
 
 @contextlib.contextmanager
