@@ -58,9 +58,7 @@ void read_user(std::string_view& rest, PasswordInUrl allowed, Url& url) {
   const size_t colon = who.find(':');
   if (colon != std::string_view::npos && allowed == PasswordInUrl::Refused)
     throw std::invalid_argument(
-        "a password in a URL on the command line can be seen by everyone on this machine: give it in a secret file, "
-        "the environment "
-        "or a configuration file of mode 0600");
+        "a password in a URL can be seen by everyone on this machine: give it in a secret file or the environment");
   const auto user = decoded(who.substr(0, colon));
   const auto password = colon == std::string_view::npos ? std::string() : decoded(who.substr(colon + 1));
   if (!user || !password) refuse("user or password of the URL have a % that two hexadecimal digits do not follow");
