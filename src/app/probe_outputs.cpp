@@ -1,0 +1,113 @@
+#include "app/probe_outputs.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "probe/loss_ladder.h"
+
+namespace microcloud {
+namespace {
+
+void tell_json(const JsonOutput& json, MetricsPage& page) {
+  const JsonOutput::Counts& counts = json.counts();
+  const uint64_t written = counts.written.get(), lost = counts.lost.get();
+  page.ladder({"store", counts.put.get(), written, {{"write_error", lost}}});
+  page.counter("microcloud_reload_failures_total", "What could not be loaded or opened anew, and kept its state.",
+               {{"what", "json"}}, counts.reopen_failures.get());
+}
+
+/// A sentence at the start, and again each hour.
+void say_hourly(Service& service, const std::string& sentence) {
+  log_warning(sentence);
+  service.each_second([sentence, seconds = 0U]() mutable {
+    constexpr unsigned kHour = 3600;
+    if (++seconds % kHour == 0) log_warning(sentence);
+  });
+}
+
+}  // namespace
+
+ProbeOutputs::ProbeOutputs(const ProbeOptions& options, const std::string& probe_id) {
+  if (!options.live() && isatty(STDERR_FILENO) != 0) all_.push_back(&progress_);
+  if (options.exports.exports()) add_exports(options, probe_id);
+  if (!options.json.empty()) all_.push_back((json_ = std::make_unique<JsonOutput>(options.json)).get());
+  if (!options.cloud.url.empty()) add_cloud(options, probe_id);
+  const bool chosen = exports_ || json_ || cloud_ || !options.exports.collectors.empty();
+  if (!chosen) add_summary(options);
+}
+
+void ProbeOutputs::add_exports(const ProbeOptions& options, const std::string& probe_id) {
+  ExportPlan plan = export_plan(options.exports, probe_id, options.live());
+  plan.settings.ignored_packets = [this] {
+    const Probe* probe = metering_.load();
+    return probe == nullptr ? uint64_t{0} : probe->totals().ignored_in_all();
+  };
+  plan.drain.hurried = [this] {
+    const Probe* probe = metering_.load();
+    return probe != nullptr && probe->stopped();
+  };
+  if (const std::string text = left_out_text(plan); !text.empty()) log_info(text);
+  insecure_ = insecure_text(options.exports);
+  all_.push_back((exports_ = std::make_unique<ExportOutput>(plan)).get());
+}
+
+void ProbeOutputs::add_cloud(const ProbeOptions& options, const std::string& probe_id) {
+  const CloudSurroundings around = {.probe_id = probe_id,
+                                    .source = options.source(),
+                                    .local = local_networks(options),
+                                    .sampling = options.exports.sampling,
+                                    .drain = std::chrono::seconds(options.exports.drain_s),
+                                    .metering = &metering_};
+  all_.push_back((cloud_ = std::make_unique<CloudOutput>(options.cloud, around)).get());
+}
+
+void ProbeOutputs::add_summary(const ProbeOptions& options) {
+  const auto when =
+      options.live() && isatty(STDOUT_FILENO) != 0 ? SummaryOutput::When::Live : SummaryOutput::When::AtEnd;
+  summary_ = std::make_unique<SummaryOutput>(options.source(), when, local_networks(options));
+  all_.push_back(summary_.get());
+}
+
+void ProbeOutputs::watch(const Probe& probe) {
+  metering_ = &probe;
+  progress_.watch(probe);
+  if (summary_) summary_->watch(probe);
+}
+
+void ProbeOutputs::set_up(Service& service) const {
+  if (json_) {
+    service.metrics().add([json = json_.get()](MetricsPage& page) { tell_json(*json, page); });
+    service.on_reload("json", [json = json_.get()] {
+      json->reopen();
+      return std::string();
+    });
+  }
+  if (exports_) {
+    service.metrics().add([exports = exports_.get()](MetricsPage& page) { exports->tell_metrics(page); });
+    exports_->add_checks(service.readiness());
+    if (!insecure_.empty()) say_hourly(service, insecure_);
+  }
+  if (cloud_) {
+    service.metrics().add([cloud = cloud_.get()](MetricsPage& page) { cloud->tell_metrics(page); });
+    cloud_->add_checks(service.readiness());
+  }
+}
+
+void ProbeOutputs::notice(const std::string& sentence) const {
+  if (summary_) summary_->notice(sentence);
+}
+
+void ProbeOutputs::start() {
+  if (cloud_) cloud_->start();
+}
+
+void ProbeOutputs::stop() {
+  if (cloud_) cloud_->stop();
+}
+
+void ProbeOutputs::log_end(const Probe& probe) const {
+  if (!summary_) log_info(conservation_text(probe.totals()));
+  if (exports_) exports_->log_losses();
+}
+
+}  // namespace microcloud
