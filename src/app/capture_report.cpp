@@ -25,16 +25,22 @@ void CaptureReport::tell(const Probe& probe, MetricsPage& page) const {
                  {{"interface", "file"}, {"worker", std::to_string(worker)}},
                  probe.workers()[worker]->intake().read.get());
   }
-  for (const Place& place : interfaces_) {
-    const InterfaceCounts now = interface_counts(place.interface.name);
-    const uint64_t received = now.received - std::min(now.received, place.at_start.received);
-    const uint64_t dropped = now.dropped - std::min(now.dropped, place.at_start.dropped);
-    page.ladder({"nic", received + dropped, received, {{"interface", dropped}}});
-  }
+  for (const LossStage& stage : stages()) page.ladder(stage);
   for (size_t at = 0; at < Traps::kinds().size(); ++at) {
     page.gauge("microcloud_probe_trap", "1: the capture's set-up makes figures wrong; the log says how to mend it.",
                {{"trap", Traps::kinds()[at]}}, found_[at].load(std::memory_order_relaxed) ? 1 : 0);
   }
+}
+
+std::vector<LossStage> CaptureReport::stages() const {
+  std::vector<LossStage> stages;
+  for (const Place& place : interfaces_) {
+    const InterfaceCounts now = interface_counts(place.interface.name);
+    const uint64_t received = now.received - std::min(now.received, place.at_start.received);
+    const uint64_t dropped = now.dropped - std::min(now.dropped, place.at_start.dropped);
+    stages.push_back({"nic", received + dropped, received, {{"interface", dropped}}});
+  }
+  return stages;
 }
 
 void CaptureReport::look(const Probe& probe, uint32_t snap_length, bool every_checksum,

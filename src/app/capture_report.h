@@ -23,6 +23,8 @@ class CaptureReport {
 
   /// Until the probe ends, as it owns the sources. Any thread.
   void tell(const Probe& probe, MetricsPage& page) const;
+  /// Stage `nic`, one of each interface. Any thread.
+  std::vector<LossStage> stages() const;
   /// Each second, on one thread: says what it finds to the log and to `notice`.
   void look(const Probe& probe, uint32_t snap_length, bool every_checksum,
             const std::function<void(const std::string&)>& notice);

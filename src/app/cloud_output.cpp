@@ -33,8 +33,21 @@ LossStage loss_stage(const WriterStatus& status) {
   return stage;
 }
 
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+void add_ladder(const LossLadder& ladder, Fields& fields) {
+  for (const LossStage& stage : ladder.stages()) {
+    const std::string name(stage.stage);
+    fields.emplace_back(name + ".in", std::to_string(stage.in));
+    fields.emplace_back(name + ".out", std::to_string(stage.out));
+    fields.emplace_back(name + ".held", std::to_string(stage.held()));
+    for (const auto& [reason, count] : stage.dropped)
+      fields.emplace_back(fmt::format("{}.dropped.{}", name, reason), std::to_string(count));
+  }
+}
+
 /// What probe.<id> tells of the probe itself.
-std::vector<std::pair<std::string, std::string>> heartbeat(const Probe& probe, const std::string& source) {
+Fields heartbeat(const Probe& probe, const std::string& source) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const ProbeTotals totals = probe.totals();
   return {{"version", MICROCLOUD_VERSION},
@@ -48,8 +61,10 @@ std::vector<std::pair<std::string, std::string>> heartbeat(const Probe& probe, c
 WriterSettings surrounded(WriterSettings settings, const CloudSurroundings& around) {
   settings.accounting.is_local = [local = around.local](const IpAddress& address) { return local.contains(address); };
   settings.accounting.scale = around.sampling;
-  settings.heartbeat = [metering = around.metering, source = around.source] {
-    return heartbeat(*metering->load(), source);
+  settings.heartbeat = [metering = around.metering, source = around.source, ladder = around.ladder] {
+    Fields fields = heartbeat(*metering->load(), source);
+    if (ladder) add_ladder(ladder(), fields);
+    return fields;
   };
   return settings;
 }
@@ -118,6 +133,10 @@ void CloudOutput::finish() {
 
 std::string CloudOutput::error() const {
   return not_taken_.empty() ? writer_.status().fatal : not_taken_;
+}
+
+LossStage CloudOutput::stage() const {
+  return loss_stage(writer_.status());
 }
 
 void CloudOutput::tell_metrics(MetricsPage& page) const {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "app/command.h"
@@ -38,6 +39,8 @@ struct CloudSurroundings {
   uint32_t sampling = 1;
   std::chrono::seconds drain{30};  // the end of a run waits so long, one that was told to end a few seconds
   const std::atomic<const Probe*>* metering = nullptr;  // set before start()
+  /// The ladder of losses of all but the cloud itself, as probe.<id> tells it; any thread from start() to stop().
+  std::function<LossLadder()> ladder = {};
 };
 
 class CloudOutput final : public Output {
@@ -52,6 +55,7 @@ class CloudOutput final : public Output {
   void finish() override;
   std::string error() const override;
   /// Any thread.
+  LossStage stage() const;
   void tell_metrics(MetricsPage& page) const;
   void add_checks(Readiness& readiness) const;
 

@@ -158,7 +158,8 @@ std::string left_out_text(const ExportPlan& plan) {
              : "not exported, as they have a number only under --pen N: " + list;
 }
 
-void ExportOutput::tell_metrics(MetricsPage& page) const {
+std::vector<LossStage> ExportOutput::stages() const {
+  std::vector<LossStage> stages;
   for (size_t at = 0; at < exports_.size(); ++at) {
     const ExportCounters& of = exports_.counters(at);
     // What left first, so that nothing seems to have left that did not come.
@@ -168,7 +169,15 @@ void ExportOutput::tell_metrics(MetricsPage& page) const {
       stage.dropped.emplace_back(to_text(why), of.lost.get(why));
     }
     stage.in = of.offered.get();
-    page.ladder(stage);
+    stages.push_back(std::move(stage));
+  }
+  return stages;
+}
+
+void ExportOutput::tell_metrics(MetricsPage& page) const {
+  for (const LossStage& stage : stages()) page.ladder(stage);
+  for (size_t at = 0; at < exports_.size(); ++at) {
+    const ExportCounters& of = exports_.counters(at);
     page.gauge("microcloud_export_collectors_up", "Collectors that a session is open with.", {},
                static_cast<double>(of.up.get()));
     page.counter("microcloud_export_messages_total", "Messages sent to collectors.", {}, of.messages.get());

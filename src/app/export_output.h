@@ -49,7 +49,8 @@ class ExportOutput final : public Output {
   void flush() override { exports_.flush(); }
   void finish() override { exports_.finish(); }
   std::string error() const override { return exports_.error(); }
-  /// Any thread.
+  /// Any thread. Stage `export` of each collector.
+  std::vector<LossStage> stages() const;
   void tell_metrics(MetricsPage& page) const;
   /// A line a collector that did not get everything.
   void log_losses() const;

@@ -171,7 +171,7 @@ int run_probe(int count, char** arguments) {
     settings.interfaces.push_back(static_cast<uint32_t>(find_interface(name).index));
 
   Probe probe(std::move(settings), std::move(inputs), outputs.all());
-  outputs.watch(probe);
+  outputs.watch(probe, report);
   Service service(options.service);
   service.on_reload("configuration", [count, arguments, before = fixed_configuration(app)] {
     return read_again(count, arguments, before);

@@ -8,12 +8,16 @@
 namespace microcloud {
 namespace {
 
-void tell_json(const JsonOutput& json, MetricsPage& page) {
+LossStage json_stage(const JsonOutput& json) {
   const JsonOutput::Counts& counts = json.counts();
   const uint64_t written = counts.written.get(), lost = counts.lost.get();
-  page.ladder({"store", counts.put.get(), written, {{"write_error", lost}}});
+  return {"store", counts.put.get(), written, {{"write_error", lost}}};
+}
+
+void tell_json(const JsonOutput& json, MetricsPage& page) {
+  page.ladder(json_stage(json));
   page.counter("microcloud_reload_failures_total", "What could not be loaded or opened anew, and kept its state.",
-               {{"what", "json"}}, counts.reopen_failures.get());
+               {{"what", "json"}}, json.counts().reopen_failures.get());
 }
 
 /// A sentence at the start, and again each hour.
@@ -57,7 +61,8 @@ void ProbeOutputs::add_cloud(const ProbeOptions& options, const std::string& pro
                                     .local = local_networks(options),
                                     .sampling = options.exports.sampling,
                                     .drain = std::chrono::seconds(options.exports.drain_s),
-                                    .metering = &metering_};
+                                    .metering = &metering_,
+                                    .ladder = [this] { return ladder(); }};
   all_.push_back((cloud_ = std::make_unique<CloudOutput>(options.cloud, around)).get());
 }
 
@@ -68,10 +73,26 @@ void ProbeOutputs::add_summary(const ProbeOptions& options) {
   all_.push_back(summary_.get());
 }
 
-void ProbeOutputs::watch(const Probe& probe) {
+void ProbeOutputs::watch(const Probe& probe, const CaptureReport& report) {
   metering_ = &probe;
+  report_ = &report;
   progress_.watch(probe);
   if (summary_) summary_->watch(probe);
+}
+
+/// What stands later on the way is read first, so that no stage seems to give more than it got.
+LossLadder ProbeOutputs::ladder() const {
+  const std::optional<LossStage> store = json_ ? std::optional(json_stage(*json_)) : std::nullopt;
+  const std::optional<LossStage> cloud = cloud_ ? std::optional(cloud_->stage()) : std::nullopt;
+  const std::vector<LossStage> collectors = exports_ ? exports_->stages() : std::vector<LossStage>();
+  const Probe& probe = *metering_.load();
+  LossLadder ladder;
+  for (const LossStage& stage : report_->stages()) ladder.add(stage);
+  for (const LossStage& stage : loss_ladder(probe.totals(), probe.live())) ladder.add(stage);
+  for (const LossStage& stage : collectors) ladder.add(stage);
+  if (cloud) ladder.add(*cloud);
+  if (store) ladder.add(*store);
+  return ladder;
 }
 
 void ProbeOutputs::set_up(Service& service) const {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "app/capture_report.h"
 #include "app/cloud_output.h"
 #include "app/export_output.h"
 #include "app/probe_options.h"
@@ -22,8 +23,8 @@ class ProbeOutputs {
   ProbeOutputs(const ProbeOptions& options, const std::string& probe_id);
 
   const std::vector<Output*>& all() const { return all_; }
-  /// Of `probe` they tell from now on.
-  void watch(const Probe& probe);
+  /// Of `probe` and its capture they tell from now on.
+  void watch(const Probe& probe, const CaptureReport& report);
   /// Metrics, readiness, reloads.
   void set_up(Service& service) const;
   /// Something happened that whoever looks at a live summary should know.
@@ -39,7 +40,10 @@ class ProbeOutputs {
   void add_cloud(const ProbeOptions& options, const std::string& probe_id);
   void add_summary(const ProbeOptions& options);
 
+  LossLadder ladder() const;
+
   std::atomic<const Probe*> metering_{nullptr};
+  const CaptureReport* report_ = nullptr;
   std::string insecure_;
   std::unique_ptr<ExportOutput> exports_;
   std::unique_ptr<JsonOutput> json_;

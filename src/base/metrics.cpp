@@ -36,6 +36,26 @@ uint64_t LossStage::held() const {
   return in > gone ? in - gone : 0;  // counters are read one after the other while others count on
 }
 
+void LossLadder::add(const LossStage& stage) {
+  const auto same =
+      std::find_if(stages_.begin(), stages_.end(), [&stage](const LossStage& one) { return one.stage == stage.stage; });
+  if (same == stages_.end()) {
+    stages_.push_back(stage);
+    return;
+  }
+  same->in += stage.in;
+  same->out += stage.out;
+  for (const auto& [reason, count] : stage.dropped) {
+    const auto known = std::find_if(same->dropped.begin(), same->dropped.end(),
+                                    [reason = reason](const auto& one) { return one.first == reason; });
+    if (known == same->dropped.end()) {
+      same->dropped.emplace_back(reason, count);
+    } else {
+      known->second += count;
+    }
+  }
+}
+
 MetricsPage::Sample& MetricsPage::sample(std::string_view name, std::string_view help, bool counter, Labels labels) {
   auto family =
       std::find_if(families_.begin(), families_.end(), [name](const Family& one) { return one.name == name; });

@@ -23,6 +23,16 @@ struct LossStage {
   uint64_t held() const;                                       // what came in and is still here
 };
 
+/// The stages of a run, in the order of the way; the same stage again (a second collector): the counts add up.
+class LossLadder {
+ public:
+  void add(const LossStage& stage);
+  const std::vector<LossStage>& stages() const { return stages_; }
+
+ private:
+  std::vector<LossStage> stages_;
+};
+
 /// One reading of all counters. Names are microcloud_<what>_<unit>[_total], in base units; labels are few and fixed:
 /// never an address, a user or a name from the traffic.
 class MetricsPage {

@@ -35,6 +35,20 @@ TEST(MetricsPage, StagesOfOneNameAddUp) {
   EXPECT_NE(text.find("microcloud_dropped_total{stage=\"export\",reason=\"away\"} 2\n"), std::string::npos);
 }
 
+TEST(LossLadder, StagesKeepTheirOrderAndAddUp) {
+  LossLadder ladder;
+  ladder.add({"queue", 9, 9, {}});
+  ladder.add({"export", 10, 7, {{"away", 2}}});
+  ladder.add({"export", 5, 2, {{"full", 1}, {"away", 1}}});
+  ASSERT_EQ(ladder.stages().size(), 2U);
+  const LossStage& sum = ladder.stages()[1];
+  EXPECT_EQ(sum.stage, "export");
+  EXPECT_EQ(sum.in, 15U);
+  EXPECT_EQ(sum.out, 9U);
+  EXPECT_EQ(sum.dropped, (std::vector<std::pair<std::string_view, uint64_t>>{{"away", 3}, {"full", 1}}));
+  EXPECT_EQ(sum.held(), 2U);
+}
+
 TEST(LossStage, HeldIsTheRestAndNeverNegative) {
   EXPECT_EQ((LossStage{"ring", 10, 4, {{"full", 3}, {"filter", 1}}}.held()), 2U);
   EXPECT_EQ((LossStage{"ring", 10, 12, {}}.held()), 0U);

@@ -185,6 +185,7 @@ void CloudWriter::beat(bool last) {
   add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, lane_.counts().lag_ms)));
   const std::string key(names_.probe(settings_.probe_id));
   resp::Commands commands;
+  if (!std::exchange(has_beaten_, true)) commands.add("DEL", key);  // what an earlier life told there
   commands.start(2 + 2 * fields.size());
   commands.argument("HSET");
   commands.argument(key);

@@ -102,6 +102,7 @@ class CloudWriter final : private PieceSource, private LaneLink {
   Lane lane_;
   std::unique_ptr<resp::Client> client_;
   int64_t beaten_ms_ = 0;
+  bool has_beaten_ = false;
   Reach told_ = Reach::Unknown;
   std::thread thread_;
 };

@@ -184,10 +184,34 @@ class Plain(CloudTest):
                 self.assertEqual(beat["cloudLost"], "0")
                 self.assertEqual(beat["keysRefused"], "0")
                 self.assertGreater(int(beat["batch"]), 0)
+                self.assert_ladder(beat, len(lines(self.json_path())))
                 client = node.client()
                 self.assertEqual(client("GET", "meta.schema"), "1")
                 client.close()
                 node.close()
+
+    def assert_ladder(self, beat, records):
+        """At the end of a run nothing is held, and what came in left or was dropped by name."""
+        dropped = collections.Counter()
+        for field, value in beat.items():
+            stage, _, reason = field.partition(".dropped.")
+            dropped[stage] += int(value) if reason else 0
+        stages = [field[:-3] for field in beat if field.endswith(".in")]
+        self.assertEqual(sorted(stages), ["cloud", "decode", "parser", "queue", "ring", "store", "table"])
+        for stage in stages:
+            came, left = int(beat[stage + ".in"]), int(beat[stage + ".out"])
+            self.assertEqual((came, beat[stage + ".held"]), (left + dropped[stage], "0"), stage)
+        self.assertEqual((beat["ring.in"], beat["store.out"]), (beat["packets"], str(records)))
+        self.assertGreater(int(beat["cloud.in"]), 0)
+
+    def test_an_earlier_life_tells_nothing(self):
+        node = self.node()
+        client = node.client()
+        client("HSET", "probe.berlin", "export.in", 7)
+        client.close()
+        done = run("probe", "-r", capture("real/dns.pcap"), "--cloud", f"redis://127.0.0.1:{node.port}", "--probe-id", "berlin")
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertNotIn("export.in", node.contents()[0]["probe.berlin"])
 
     def test_two_probes_at_once(self):
         node = self.node()
