@@ -1,27 +1,22 @@
-"""Runs the system tests: tests/system [--pipeline] [--workers N] [NAME...]. Closes with the sum of what passed and failed.
+"""Runs the system tests: tests/system [--pipeline] [--workers N] [--jobs N] [NAME...]. Closes with the sum of what passed
+and failed.
 
-NAME: module, class or method, as for unittest (test_cli, test_cli.Usage.test_help).
+NAME: module, class or method, as for unittest (test_cli, test_cli.Usage.test_help). With --jobs, classes run side by
+side, each in one process; those that harness.alone marks run after the others, one at a time.
 """
 import argparse
 import collections
+import concurrent.futures
+import multiprocessing
 import os
 import sys
 import time
 import unittest
 
 import harness
+import one_class
 
-
-class Result(unittest.TextTestResult):
-    """Counts what passed too, and prints one line a class."""
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.passed = 0
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self.passed += 1
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def tests_of(suite):
@@ -32,48 +27,80 @@ def tests_of(suite):
             yield test
 
 
-def report_skips(result):
-    reasons = collections.Counter(reason for _, reason in result.skipped)
+def side_by_side(classes, jobs):
+    """Yields (class, outcome) as each is done; big ones begin first."""
+    todo = sorted(classes.items(), key=lambda one: -len(one[1]))
+    # Each process imports the harness anew: counters and folders of its own.
+    with concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(one_class.run, names): kind for kind, names in todo}
+        for future in concurrent.futures.as_completed(running):
+            yield running[future], future.result()
+
+
+def outcomes(classes, jobs):
+    together = {kind: names for kind, names in classes.items() if jobs > 1 and not getattr(kind, "alone", False)}
+    if together:
+        yield from side_by_side(together, jobs)
+    for kind, names in classes.items():
+        if kind not in together:
+            yield kind, one_class.run(names)
+
+
+def report_skips(outcomes_):
+    reasons = collections.Counter(reason for outcome in outcomes_ for reason in outcome.skipped)
     for reason, count in reasons.items():
         print(f"skipped {count}: {reason}")
 
 
-def report_unseen():
+def report_unseen(outcomes_):
+    harness.seen_elements.update(*(outcome.seen for outcome in outcomes_))
     unseen = harness.unseen_elements()
     print(f"{len(unseen)} elements of the catalogue came in no record of these tests" + (":" if unseen else ""))
     for record_type, name in unseen:
         print(f"  {record_type}: {name}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--pipeline", action="store_true", help="only what exercises the threads of the pipeline")
     parser.add_argument("--workers", metavar="N", help="give --workers N to every probe")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="run so many classes side by side")
     parser.add_argument("names", nargs="*", metavar="NAME")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
     if not os.access(harness.PROGRAM, os.X_OK):
         sys.exit(f"{harness.PROGRAM} is not there: build it first (cmake --build --preset release)")
     if options.workers:
         os.environ["MICROCLOUD_TEST_WORKERS"] = options.workers
-
     loader = unittest.defaultTestLoader
-    here = os.path.dirname(os.path.abspath(__file__))
-    found = loader.loadTestsFromNames(options.names) if options.names else loader.discover(here, top_level_dir=here)
-    chosen = unittest.TestSuite(test for test in tests_of(found)
-                                if not options.pipeline or getattr(type(test), "pipeline", False))
+    found = loader.loadTestsFromNames(options.names) if options.names else loader.discover(HERE, top_level_dir=HERE)
+    if loader.errors:
+        sys.exit("\n".join(loader.errors))
+    classes = collections.defaultdict(list)
+    for test in tests_of(found):
+        if not options.pipeline or getattr(type(test), "pipeline", False):
+            classes[type(test)].append(test.id())
+
     started = time.monotonic()
-    result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=2).run(chosen)
+    done = []
+    for kind, outcome in outcomes(classes, options.jobs):
+        print(f"{kind.__module__}.{kind.__qualname__}: {outcome.seconds:.1f} s\n{outcome.text}", flush=True)
+        done.append(outcome)
     print(f"{time.monotonic() - started:.1f} s")
-    report_skips(result)
+    report_skips(done)
     if not options.pipeline and not options.names:
-        report_unseen()
-    for test, _ in result.failures + result.errors:
-        print(f"failed: {test.id()}")
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    if not chosen.countTestCases():
+        report_unseen(done)
+    failed = [name for outcome in done for name in outcome.failed]
+    for name in failed:
+        print(f"failed: {name}")
+    if not done:
         print("no test was chosen")
-    print(f"{result.passed} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 0 if result.passed and not failed else 1
+    passed = sum(outcome.passed for outcome in done)
+    print(f"{passed} passed, {len(failed)} failed, {sum(len(outcome.skipped) for outcome in done)} skipped")
+    return 0 if passed and not failed else 1
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import jsonschema
@@ -167,8 +168,38 @@ def start_probe(*args, prefix=(), **options):
                             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
 
 
+@functools.cache
+def slowness():
+    """How much longer this build of the program takes than a release: about 4 times with a sanitizer, else 1."""
+    libraries = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
+    return 4 if re.search("lib[at]san", libraries) else 1
+
+
+def wait_for(what, seconds=15):
+    """The first true value that what() gives within so many seconds, more with a sanitizer."""
+    end = time.monotonic() + seconds * slowness()
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("did not come in time")
+
+
+def wait_until_running(process, with_signal=signal.SIGINT, timeout=TIMEOUT):
+    """Until a started probe has opened all that it reads and writes, and a signal would end it in order."""
+    deadline = time.monotonic() + timeout
+    while process.poll() is None and time.monotonic() < deadline:
+        with open(f"/proc/{process.pid}/status", encoding="ascii", errors="replace") as file:
+            caught = int(re.search("(?m)^SigCgt:\t([0-9a-f]+)$", file.read())[1], 16)
+        if caught >> (with_signal - 1) & 1:
+            return
+        time.sleep(0.02)
+
+
 def end_probe(process, with_signal=signal.SIGINT, timeout=TIMEOUT):
     """Ends a started probe and gives what it printed; records are parsed where stdout is made of them."""
+    wait_until_running(process, with_signal)
     process.send_signal(with_signal)
     stdout, stderr = process.communicate(timeout=timeout)
     if process.returncode == 0:

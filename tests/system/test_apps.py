@@ -52,7 +52,7 @@ class Apps(unittest.TestCase):
         self.assertEqual(sorted((int(octets) for _, octets in shown), reverse=True), [int(octets) for _, octets in shown])
 
     def test_top_hosts_tells_what_is_new(self):
-        process = subprocess.Popen(self.words("top-hosts", "-c", "2", "-i", "3", user="reader"), stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(self.words("top-hosts", "-c", "2", "-i", str(3 * harness.slowness()), user="reader"), stdout=subprocess.PIPE, text=True)
         first = process.stdout.readline()
         self.probe("icmp")
         rest = process.stdout.read()
@@ -64,7 +64,7 @@ class Apps(unittest.TestCase):
     def test_series(self):
         self.probe("dns")
         host = "10.77.0.1"
-        process = subprocess.Popen(self.words("series", f"ip.{host}", "dns.queries", "-c", "2", "-i", "3", user="reader"),
+        process = subprocess.Popen(self.words("series", f"ip.{host}", "dns.queries", "-c", "2", "-i", str(3 * harness.slowness()), user="reader"),
                                    stdout=subprocess.PIPE, text=True)
         head = process.stdout.readline() + process.stdout.readline()
         self.probe("dns")

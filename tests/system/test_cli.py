@@ -279,6 +279,7 @@ class Signals(Files):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(signal=number.name):
                 process = self.start(100, "--json", "-")
+                harness.wait_until_running(process, number)
                 started = time.monotonic()
                 done = harness.end_probe(process, number)
                 self.assertLess(time.monotonic() - started, 5)

@@ -1,5 +1,6 @@
 """The MicroCloud on a real redis-server: every counter against the records of the same run, whatever breaks on the way."""
 import collections
+import itertools
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import time
 
 import frames
 import harness
-from harness import CAPTURES, ProbeTest, end_probe, run, start_probe
+from harness import CAPTURES, ProbeTest, end_probe, run, start_probe, wait_for
 from redis_node import Node, Relay, free_port
 
 TRANSPORTS = {6: "tcp", 17: "udp"}
@@ -337,11 +338,14 @@ class Faults(CloudTest):
         process = self.start_fed(node.port)
         feed = threading.Thread(target=self.feed, args=(process, 7, 300))
         feed.start()
-        for denied in ("-eval", "-hincrby"):
-            time.sleep(1)
+        wait_for(lambda: client("KEYS", "mc.led.*"))
+        for denied in itertools.cycle(("-eval", "-hincrby")):
             client("ACL", "SETUSER", "default", denied)
             time.sleep(0.5)
             client("ACL", "SETUSER", "default", "+@all")
+            if not feed.is_alive():
+                break
+            time.sleep(0.5)
         feed.join()
         client.close()
         said = self.end(process)

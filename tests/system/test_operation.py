@@ -11,7 +11,7 @@ import urllib.request
 
 import frames
 import harness
-from harness import ProbeTest, run
+from harness import ProbeTest, run, wait_for
 from test_cli import Files, TWO_FLOWS
 from test_live import Link, sh, why_not
 
@@ -25,17 +25,6 @@ def fetch(url, **headers):
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-
-
-def wait_for(what, seconds=15):
-    """The first true value that what() gives within so many seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("did not come in time")
 
 
 class Running(Files):
@@ -98,7 +87,7 @@ class Metrics(Running):
 
     def test_none_of_it_with_a_file_unless_asked(self):
         process = self.start()
-        time.sleep(1)
+        harness.wait_until_running(process)
         listening = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
         self.assertNotIn(f"pid={process.pid},", listening)
         self.end(process)
@@ -194,7 +183,7 @@ class Reload(Running):
         config = self.write(b'log-level = "warning"\n', "probe.toml")
         metrics = os.path.join(self.folder, "out.prom")
         process = self.start("--config", config, "--metrics-file", metrics)
-        time.sleep(1)
+        harness.wait_until_running(process)
         self.write(b"log-level = 5 5\n", "probe.toml")
         self.reload(process, rf"error reload: {re.escape(config)}:1: .*; the old state is kept\n")
         self.write(b'log-level = "debug"\n', "probe.toml")
@@ -280,6 +269,7 @@ class Privileges(LiveTest):
         def ready():
             words = ["curl", "-s", "-w", " %{http_code}", "http://127.0.0.1:9475/readyz"]
             return sh(*self.link.inside, *words).rsplit(" ", 1)
+        harness.wait_until_running(process)
         body, status = ready()
         self.assertEqual((json.loads(body), status),
                          ({"ready": True, "checks": [{"name": "capture on mc-recv", "ready": True}]}, "200"))
