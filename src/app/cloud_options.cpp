@@ -6,12 +6,22 @@ void declare_cloud(CLI::App& app, CloudOptions& options) {
   constexpr const char* kGroup = "MicroCloud";
   app.add_option("--cloud", options.url,
                  "update the MicroCloud there: a Redis server, 7.0 or later, or the master that sentinels name: "
-                 "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME")
+                 "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME; rediss instead of redis: over TLS")
       ->type_name("redis://[USER@]HOST:PORT")
       ->group(kGroup);
   app.add_option("--cloud-secret-file", options.secret_file,
                  "a file, readable by its owner only, with the password for it (also: the environment's "
                  "MICROCLOUD_CLOUD_SECRET, or the systemd credential cloud-secret)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--cloud-ca", options.tls.ca_file,
+                 "trust the certificates in this PEM file for rediss://, and no others (default: the system's)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--cloud-cert", options.tls.certificate_file, "show this certificate (PEM, with its chain) there")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--cloud-key", options.tls.key_file, "the key of --cloud-cert (PEM), readable by its owner only")
       ->type_name("FILE")
       ->group(kGroup);
   app.add_option("--cloud-flush", options.flush_ms, "updates of one key are merged for so long before they are sent")

@@ -61,6 +61,7 @@ Fields heartbeat(const Probe& probe, const std::string& source) {
 WriterSettings surrounded(WriterSettings settings, const CloudSurroundings& around) {
   settings.accounting.is_local = [local = around.local](const IpAddress& address) { return local.contains(address); };
   settings.accounting.scale = around.sampling;
+  settings.live = around.live;
   settings.heartbeat = [metering = around.metering, source = around.source, ladder = around.ladder] {
     Fields fields = heartbeat(*metering->load(), source);
     if (ladder) add_ladder(ladder(), fields);
@@ -69,22 +70,54 @@ WriterSettings surrounded(WriterSettings settings, const CloudSurroundings& arou
   return settings;
 }
 
+/// How to reach it encrypted; nothing: in clear. Throws UsageError.
+std::shared_ptr<const StreamTls> cloud_tls(const CloudOptions& options) {
+  const TlsSettings& given = options.tls;
+  if (!uses_tls(options)) {
+    const bool any = !given.ca_file.empty() || !given.certificate_file.empty() || !given.key_file.empty();
+    if (any) throw UsageError("--cloud-ca, --cloud-cert and --cloud-key go with --cloud rediss://HOST:PORT");
+    return nullptr;
+  }
+  if (options.insecure && !given.ca_file.empty())
+    throw UsageError("--insecure: nobody is verified, so --cloud-ca has no use beside it; give one of them");
+  if (given.certificate_file.empty() != given.key_file.empty())
+    throw UsageError("--cloud-cert and --cloud-key go together: a certificate and its key");
+  TlsSettings settings = given;
+  settings.verify = !options.insecure;
+  try {
+    return std::make_shared<StreamTls>(StreamTls::Side::Client, settings);
+  } catch (const std::runtime_error& error) {
+    const bool of_ca = std::string(error.what()).find(given.ca_file) != std::string::npos && !given.ca_file.empty();
+    throw UsageError(std::string(of_ca ? "--cloud-ca: " : "--cloud-cert, --cloud-key: ") + error.what());
+  }
+}
+
 }  // namespace
+
+bool uses_tls(const CloudOptions& options) {
+  return options.url.starts_with("rediss");
+}
 
 WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id) {
   WriterSettings settings;
+  settings.client.tls = cloud_tls(options);
   try {
-    const resp::Url url = resp::parse_url(options.url, resp::PasswordInUrl::Refused);
-    if (url.kind == resp::Url::Kind::Cluster || url.tls)
+    // A command line that holds one was refused; a configuration file may.
+    const resp::Url url = resp::parse_url(options.url, resp::PasswordInUrl::Allowed);
+    if (url.kind == resp::Url::Kind::Cluster)
       throw UsageError("--cloud: " + url.text() + " is not supported; accepted: redis://[USER@]HOST:PORT, " +
-                       "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME");
+                       "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME; rediss for TLS");
     settings.url = url;
     settings.client.user = url.user;
+    settings.client.password = url.password;
   } catch (const std::invalid_argument& error) {
     throw UsageError(std::string("--cloud: ") + error.what());
   }
+  if (!settings.client.password.empty() && !options.secret_file.empty())
+    throw UsageError("--cloud-secret-file: there is a password in the URL of --cloud too; give one of them");
   try {
-    settings.client.password = find_secret(options.secret_file, "MICROCLOUD_CLOUD_SECRET", "cloud-secret");
+    if (settings.client.password.empty())
+      settings.client.password = find_secret(options.secret_file, "MICROCLOUD_CLOUD_SECRET", "cloud-secret");
   } catch (const std::runtime_error& error) {
     throw UsageError(std::string("--cloud-secret-file: ") + error.what());
   }
@@ -102,6 +135,7 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
 
 CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& around)
     : drain_(around.drain),
+      live_(around.live),
       metering_(*around.metering),
       writer_(surrounded(writer_settings(options, around.probe_id), around)) {
   where_ = "the MicroCloud at " + writer_.node();
@@ -150,6 +184,11 @@ void CloudOutput::tell_metrics(MetricsPage& page) const {
   page.gauge("microcloud_cloud_kept_batches", "Batches that may have to be sent again.", {},
              static_cast<double>(status.kept_batches));
   page.gauge("microcloud_cloud_kept_bytes", "Memory that they take.", {}, static_cast<double>(status.kept_bytes));
+  if (live_) {
+    page.histogram("microcloud_cloud_visible_seconds",
+                   "From the packet that completed a record to the server's reply to the update that tells of it.", {},
+                   status.visible);
+  }
   page.counter("microcloud_cloud_batches_total", "Batches applied.", {}, status.lane.applied);
   page.counter("microcloud_cloud_batches_sent_again_total", "Batches that went out more than once.", {},
                status.lane.sent_again);

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/prefix_set.h"
 #include "cloud/writer.h"
+#include "net/tls_settings.h"
 #include "probe/output.h"
 #include "probe/probe.h"
 
@@ -20,6 +21,8 @@ namespace microcloud {
 struct CloudOptions {
   std::string url;  // empty: no MicroCloud
   std::string secret_file;
+  TlsSettings tls;        // of rediss://
+  bool insecure = false;  // do not verify whom it reaches
   std::string hosts = "all";
   std::string realm;
   uint32_t flush_ms = 10;
@@ -27,6 +30,9 @@ struct CloudOptions {
   uint32_t new_keys = 2'000;
   uint64_t most_keys = 2'000'000;
 };
+
+/// Whether the URL says that the MicroCloud is reached over TLS.
+bool uses_tls(const CloudOptions& options);
 
 /// Checks all that can be checked without connecting. Throws UsageError.
 WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id);
@@ -37,6 +43,7 @@ struct CloudSurroundings {
   std::string source;  // interfaces or file
   PrefixSet local;     // -L
   uint32_t sampling = 1;
+  bool live = false;
   std::chrono::seconds drain{30};  // the end of a run waits so long, one that was told to end a few seconds
   const std::atomic<const Probe*>* metering = nullptr;  // set before start()
   /// The ladder of losses of all but the cloud itself, as probe.<id> tells it; any thread from start() to stop().
@@ -62,6 +69,7 @@ class CloudOutput final : public Output {
  private:
   std::string where_;
   std::chrono::seconds drain_;
+  bool live_;
   const std::atomic<const Probe*>& metering_;
   CloudWriter writer_;
   std::string not_taken_;

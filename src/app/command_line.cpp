@@ -1,5 +1,6 @@
 #include "app/command_line.h"
 
+#include <sys/stat.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -36,6 +37,24 @@ std::vector<std::string> values(const toml::node& node) {
   return texts;
 }
 
+/// Of a value in `file`; empty: nothing is wrong.
+std::string password_trouble(const std::string& value, const std::string& quoted, const std::string& file) {
+  struct stat facts {};
+  if (!has_url_password(value) || (stat(file.c_str(), &facts) == 0 && (facts.st_mode & 0077) == 0)) return {};
+  return "the password in " + quoted + " can be read by others: chmod 600 " + file;
+}
+
+void refuse_passwords(const CLI::App& app) {
+  for (const CLI::Option* option : all_options(app)) {
+    for (const std::string& value : option->results()) {
+      if (!has_url_password(value)) continue;
+      throw UsageError("--" + option->get_lnames().front() +
+                       ": a password in a URL can be seen by everyone on this machine: give it in a secret file, the "
+                       "environment, or a configuration file of mode 0600");
+    }
+  }
+}
+
 /// An option given on the command line keeps what it has there. Returns what is wrong.
 std::string apply(CLI::App& app, std::string_view name, const toml::node& node, const std::string& place,
                   Origins& origins) {
@@ -52,7 +71,11 @@ std::string apply(CLI::App& app, std::string_view name, const toml::node& node, 
       origins[option] = place;
       if (!flag->get()) return {};
     }
-    for (const std::string& text : values(node)) option->add_result(text);
+    for (const std::string& text : values(node)) {
+      if (std::string wrong = password_trouble(text, quoted, place.substr(0, place.rfind(':'))); !wrong.empty())
+        return wrong;
+      option->add_result(text);
+    }
     option->run_callback();
     origins[option] = place;
   } catch (const CLI::Error& error) {
@@ -145,6 +168,7 @@ std::optional<int> parse_command_line(CLI::App& app, int count, char** arguments
     throw UsageError(std::string(error.what()) + " (see microcloud " + app.get_name() + " --help)");
   }
 
+  refuse_passwords(app);
   Origins origins;
   Faults faults;
   if (!config.empty()) faults = read_config(app, config, origins);

@@ -26,6 +26,10 @@ std::vector<const CLI::Option*> all_options(const CLI::App& app);
 /// Options that say what to do now rather than how: they are no part of a configuration.
 bool is_configuration(const CLI::Option& option);
 
+/// Whether a value is a URL with a password in it. A command line that everyone can see has none, and a configuration
+/// file with one is its owner's alone.
+bool has_url_password(const std::string& value);
+
 /// The effective configuration as TOML, each value with its origin, passwords in URLs blanked. Given back as --config
 /// it means the same.
 std::string configuration_text(const CLI::App& app, const Origins& origins);

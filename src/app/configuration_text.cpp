@@ -6,10 +6,14 @@
 namespace microcloud {
 namespace {
 
+const std::regex& url_password() {
+  static const std::regex kPassword(R"((://[^:/@]*:)[^/]*@)");
+  return kPassword;
+}
+
 /// A password stands in no URL that is printed.
 std::string blanked(const std::string& value) {
-  static const std::regex kPassword(R"((://[^:/@]*:)[^/]*@)");
-  return std::regex_replace(value, kPassword, "$1***@");
+  return std::regex_replace(value, url_password(), "$1***@");
 }
 
 std::string quoted(const std::string& value) {
@@ -52,6 +56,10 @@ std::string origin(const CLI::Option& option, const Origins& origins) {
 }
 
 }  // namespace
+
+bool has_url_password(const std::string& value) {
+  return std::regex_search(value, url_password());
+}
 
 std::string configuration_text(const CLI::App& app, const Origins& origins) {
   std::string text = "# Effective configuration of microcloud " + app.get_name() + "\n";

@@ -52,8 +52,9 @@ void declare_exports(CLI::App& app, ExportOptions& options) {
       ->type_name("FILE");
   app.add_option("--tls-key", options.tls.key_file, "the key of --tls-cert (PEM), readable by its owner only")
       ->type_name("FILE");
-  app.add_flag("--insecure", options.insecure,
-               "do not verify tls:// collectors; a warning says so at the start and every hour");
+  app.add_flag(
+      "--insecure", options.insecure,
+      "do not verify tls:// collectors and a rediss:// MicroCloud; a warning says so at the start and every hour");
 }
 
 }  // namespace microcloud

@@ -71,8 +71,7 @@ void choose_directions(ExportSettings& settings) {
 TlsSettings tls_settings(const ExportOptions& options, bool used) {
   const std::pair<const char*, bool> given[] = {{"--tls-ca", !options.tls.ca_file.empty()},
                                                 {"--tls-cert", !options.tls.certificate_file.empty()},
-                                                {"--tls-key", !options.tls.key_file.empty()},
-                                                {"--insecure", options.insecure}};
+                                                {"--tls-key", !options.tls.key_file.empty()}};
   for (const auto& [name, is_given] : given) {
     if (is_given && !used) throw UsageError(std::string(name) + " goes with -n tls://HOST:PORT");
   }
@@ -130,9 +129,9 @@ ExportPlan export_plan(const ExportOptions& options, const std::string& probe_id
   return plan;
 }
 
-std::string insecure_text(const ExportOptions& options) {
-  return options.insecure ? "--insecure: whoever answers for a tls:// collector is believed, and may read the records"
-                          : "";
+bool uses_tls(const ExportOptions& options) {
+  return std::any_of(options.collectors.begin(), options.collectors.end(),
+                     [](const std::string& collector) { return collector.starts_with("tls://"); });
 }
 
 std::string left_out_text(const ExportPlan& plan) {

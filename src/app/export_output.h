@@ -39,8 +39,8 @@ ExportPlan export_plan(const ExportOptions& options, const std::string& probe_id
 /// One line that names the elements that have no number in these exports; empty when all have one.
 std::string left_out_text(const ExportPlan& plan);
 
-/// What is to be said at the start and each hour while collectors are not verified; empty when they are.
-std::string insecure_text(const ExportOptions& options);
+/// Whether a collector is reached over TLS.
+bool uses_tls(const ExportOptions& options);
 
 class ExportOutput final : public Output {
  public:

@@ -16,10 +16,20 @@ std::string host_name() {
 void check_cloud(const ProbeOptions& options) {
   if (options.cloud.hosts == "local" && options.local_networks.empty())
     throw UsageError("--hosts local: which addresses are local is said by -L NETWORKS");
-  if (!options.cloud.url.empty()) (void)writer_settings(options.cloud, options.probe_id);
+  const TlsSettings& tls = options.cloud.tls;
+  const bool any_tls = !tls.ca_file.empty() || !tls.certificate_file.empty() || !tls.key_file.empty();
+  if (!options.cloud.url.empty() || any_tls) (void)writer_settings(cloud_options(options), options.probe_id);
+  if (options.exports.insecure && !uses_tls(options.exports) && !uses_tls(options.cloud))
+    throw UsageError("--insecure goes with -n tls://HOST:PORT or --cloud rediss://HOST:PORT");
 }
 
 }  // namespace
+
+CloudOptions cloud_options(const ProbeOptions& options) {
+  CloudOptions cloud = options.cloud;
+  cloud.insecure = options.exports.insecure;
+  return cloud;
+}
 
 std::string ProbeOptions::source() const {
   if (!live()) return file;

@@ -43,6 +43,8 @@ struct ProbeOptions {
 void declare(CLI::App& app, ProbeOptions& options);
 /// All that can be checked without opening anything. Throws UsageError.
 void check(const ProbeOptions& options);
+/// With what they share with the exports.
+CloudOptions cloud_options(const ProbeOptions& options);
 /// Of --local-networks. Throws UsageError.
 PrefixSet local_networks(const ProbeOptions& options);
 /// Of a run that begins now; its interfaces have no number yet.

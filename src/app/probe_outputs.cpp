@@ -31,7 +31,8 @@ void say_hourly(Service& service, const std::string& sentence) {
 
 }  // namespace
 
-ProbeOutputs::ProbeOutputs(const ProbeOptions& options, const std::string& probe_id) {
+ProbeOutputs::ProbeOutputs(const ProbeOptions& options, const std::string& probe_id)
+    : insecure_(options.exports.insecure) {
   if (!options.live() && isatty(STDERR_FILENO) != 0) all_.push_back(&progress_);
   if (options.exports.exports()) add_exports(options, probe_id);
   if (!options.json.empty()) all_.push_back((json_ = std::make_unique<JsonOutput>(options.json)).get());
@@ -51,7 +52,6 @@ void ProbeOutputs::add_exports(const ProbeOptions& options, const std::string& p
     return probe != nullptr && probe->stopped();
   };
   if (const std::string text = left_out_text(plan); !text.empty()) log_info(text);
-  insecure_ = insecure_text(options.exports);
   all_.push_back((exports_ = std::make_unique<ExportOutput>(plan)).get());
 }
 
@@ -60,10 +60,11 @@ void ProbeOutputs::add_cloud(const ProbeOptions& options, const std::string& pro
                                     .source = options.source(),
                                     .local = local_networks(options),
                                     .sampling = options.exports.sampling,
+                                    .live = options.live(),
                                     .drain = std::chrono::seconds(options.exports.drain_s),
                                     .metering = &metering_,
                                     .ladder = [this] { return ladder(); }};
-  all_.push_back((cloud_ = std::make_unique<CloudOutput>(options.cloud, around)).get());
+  all_.push_back((cloud_ = std::make_unique<CloudOutput>(cloud_options(options), around)).get());
 }
 
 void ProbeOutputs::add_summary(const ProbeOptions& options) {
@@ -96,6 +97,11 @@ LossLadder ProbeOutputs::ladder() const {
 }
 
 void ProbeOutputs::set_up(Service& service) const {
+  if (insecure_) {
+    say_hourly(service,
+               "--insecure: whoever answers for a tls:// collector or a rediss:// MicroCloud is believed, and may read "
+               "what is sent there");
+  }
   if (json_) {
     service.metrics().add([json = json_.get()](MetricsPage& page) { tell_json(*json, page); });
     service.on_reload("json", [json = json_.get()] {
@@ -106,7 +112,6 @@ void ProbeOutputs::set_up(Service& service) const {
   if (exports_) {
     service.metrics().add([exports = exports_.get()](MetricsPage& page) { exports->tell_metrics(page); });
     exports_->add_checks(service.readiness());
-    if (!insecure_.empty()) say_hourly(service, insecure_);
   }
   if (cloud_) {
     service.metrics().add([cloud = cloud_.get()](MetricsPage& page) { cloud->tell_metrics(page); });

@@ -44,7 +44,7 @@ class ProbeOutputs {
 
   std::atomic<const Probe*> metering_{nullptr};
   const CaptureReport* report_ = nullptr;
-  std::string insecure_;
+  bool insecure_;
   std::unique_ptr<ExportOutput> exports_;
   std::unique_ptr<JsonOutput> json_;
   std::unique_ptr<CloudOutput> cloud_;

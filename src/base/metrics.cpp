@@ -19,13 +19,31 @@ std::string escaped(std::string_view value) {
 }
 
 std::string label_text(MetricsPage::Labels labels) {
-  if (labels.size() == 0) return {};
   std::string text;
   for (const auto& [name, value] : labels) {
-    text += text.empty() ? "{" : ",";
+    if (!text.empty()) text += ",";
     text += std::string(name) + "=\"" + escaped(value) + "\"";
   }
-  return text + "}";
+  return text;
+}
+
+std::string in_braces(const std::string& labels) {
+  return labels.empty() ? "" : "{" + labels + "}";
+}
+
+/// https://prometheus.io/docs/instrumenting/exposition_formats/#histograms-and-summaries
+std::string histogram_text(const std::string& name, const std::string& labels, const HistogramCounts& counts) {
+  std::string out;
+  uint64_t sum = 0;
+  for (size_t at = 0; at < HistogramCounts::kBuckets; ++at) {
+    sum += counts.counts[at];
+    const std::string bound = at + 1 == HistogramCounts::kBuckets
+                                  ? "+Inf"
+                                  : fmt::format("{}", static_cast<double>(HistogramCounts::upper_us(at)) / 1e6);
+    out += fmt::format("{}_bucket{{{}{}le=\"{}\"}} {}\n", name, labels, labels.empty() ? "" : ",", bound, sum);
+  }
+  out += fmt::format("{}_sum{} {}\n", name, in_braces(labels), static_cast<double>(counts.sum_us) / 1e6);
+  return out + fmt::format("{}_count{} {}\n", name, in_braces(labels), sum);
 }
 
 }  // namespace
@@ -56,26 +74,31 @@ void LossLadder::add(const LossStage& stage) {
   }
 }
 
-MetricsPage::Sample& MetricsPage::sample(std::string_view name, std::string_view help, bool counter, Labels labels) {
+MetricsPage::Sample& MetricsPage::sample(std::string_view name, std::string_view help, Kind kind, Labels labels) {
   auto family =
       std::find_if(families_.begin(), families_.end(), [name](const Family& one) { return one.name == name; });
   if (family == families_.end()) {
-    family = families_.insert(families_.end(), {std::string(name), std::string(help), counter, {}});
+    family = families_.insert(families_.end(), {std::string(name), std::string(help), kind, {}});
   }
-  assert(family->counter == counter);
+  assert(family->kind == kind);
   const std::string text = label_text(labels);
   auto found = std::find_if(family->samples.begin(), family->samples.end(),
                             [&text](const Sample& one) { return one.labels == text; });
-  if (found == family->samples.end()) found = family->samples.insert(family->samples.end(), {text, 0, 0});
+  if (found == family->samples.end()) found = family->samples.insert(family->samples.end(), {text});
   return *found;
 }
 
 void MetricsPage::counter(std::string_view name, std::string_view help, Labels labels, uint64_t value) {
-  sample(name, help, true, labels).whole += value;
+  sample(name, help, Kind::Counter, labels).whole += value;
 }
 
 void MetricsPage::gauge(std::string_view name, std::string_view help, Labels labels, double value) {
-  sample(name, help, false, labels).value += value;
+  sample(name, help, Kind::Gauge, labels).value += value;
+}
+
+void MetricsPage::histogram(std::string_view name, std::string_view help, Labels labels,
+                            const HistogramCounts& counts) {
+  sample(name, help, Kind::Histogram, labels).counts.add(counts);
 }
 
 void MetricsPage::ladder(const LossStage& stage) {
@@ -90,15 +113,27 @@ void MetricsPage::ladder(const LossStage& stage) {
   }
 }
 
+void MetricsPage::print(const Family& family, const Sample& sample, std::string& out) {
+  switch (family.kind) {
+    case Kind::Counter:
+      out += fmt::format("{}{} {}\n", family.name, in_braces(sample.labels), sample.whole);
+      break;
+    case Kind::Gauge:
+      out += fmt::format("{}{} {}\n", family.name, in_braces(sample.labels), sample.value);
+      break;
+    case Kind::Histogram:
+      out += histogram_text(family.name, sample.labels, sample.counts);
+      break;
+  }
+}
+
 std::string MetricsPage::text() const {
+  constexpr const char* kKinds[] = {"counter", "gauge", "histogram"};
   std::string out;
   for (const Family& family : families_) {
     out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", family.name, family.help, family.name,
-                       family.counter ? "counter" : "gauge");
-    for (const Sample& one : family.samples) {
-      out += family.counter ? fmt::format("{}{} {}\n", family.name, one.labels, one.whole)
-                            : fmt::format("{}{} {}\n", family.name, one.labels, one.value);
-    }
+                       kKinds[static_cast<size_t>(family.kind)]);
+    for (const Sample& one : family.samples) print(family, one, out);
   }
   return out;
 }

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/histogram.h"
+
 namespace microcloud {
 
 /// One stage of the way from the wire to an output: in = out + dropped + held, in packets (nic, ring, decode, table) or
@@ -42,24 +44,29 @@ class MetricsPage {
   /// The same name and labels again: the values add up.
   void counter(std::string_view name, std::string_view help, Labels labels, uint64_t value);
   void gauge(std::string_view name, std::string_view help, Labels labels, double value);
+  /// In seconds.
+  void histogram(std::string_view name, std::string_view help, Labels labels, const HistogramCounts& counts);
   /// microcloud_dropped_total{stage,reason}, microcloud_stage_{in,out}_total{stage} and microcloud_stage_held{stage}.
   /// The same stage again (a second collector): the values add up.
   void ladder(const LossStage& stage);
   std::string text() const;
 
  private:
+  enum class Kind : uint8_t { Counter, Gauge, Histogram };
   struct Sample {
-    std::string labels;  // {a="b"}
+    std::string labels;  // a="b",c="d"
     uint64_t whole = 0;
     double value = 0;
+    HistogramCounts counts = {};
   };
   struct Family {
     std::string name;
     std::string help;
-    bool counter = false;
+    Kind kind;
     std::vector<Sample> samples;
   };
-  Sample& sample(std::string_view name, std::string_view help, bool counter, Labels labels);
+  Sample& sample(std::string_view name, std::string_view help, Kind kind, Labels labels);
+  static void print(const Family& family, const Sample& sample, std::string& out);
 
   std::vector<Family> families_;
 };

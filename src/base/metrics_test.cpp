@@ -24,6 +24,21 @@ TEST(MetricsPage, LargeCountersAreExactAndLabelsEscaped) {
   EXPECT_NE(page.text().find("microcloud_a_total{name=\"a\\\"b\\\\c d\"} 18446744073709551615\n"), std::string::npos);
 }
 
+TEST(MetricsPage, HistogramsAreCumulative) {
+  Histogram histogram;
+  histogram.observe(100);
+  histogram.observe(200);
+  histogram.observe(uint64_t{1} << 40);
+  MetricsPage page;
+  page.histogram("microcloud_a_seconds", "A.", {{"kind", "x"}}, histogram.read());
+  const std::string text = page.text();
+  EXPECT_NE(text.find("# TYPE microcloud_a_seconds histogram\n"), std::string::npos);
+  EXPECT_NE(text.find("microcloud_a_seconds_bucket{kind=\"x\",le=\"0.000128\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("microcloud_a_seconds_bucket{kind=\"x\",le=\"0.000224\"} 2\n"), std::string::npos);
+  EXPECT_NE(text.find("microcloud_a_seconds_bucket{kind=\"x\",le=\"+Inf\"} 3\n"), std::string::npos);
+  EXPECT_NE(text.find("microcloud_a_seconds_count{kind=\"x\"} 3\n"), std::string::npos);
+}
+
 TEST(MetricsPage, StagesOfOneNameAddUp) {
   MetricsPage page;
   page.ladder({"export", 10, 7, {{"away", 2}}});

@@ -236,6 +236,8 @@ void Lane::acknowledge(uint64_t number) {
     batch.was_acknowledged = true;
     batch.acknowledged_ms = now_ms_;
     counts_.increments += batch.piece.increments;
+    if (settings_.applied && !batch.was_told) settings_.applied(batch.piece);
+    batch.was_told = true;
   }
 }
 

@@ -32,6 +32,8 @@ struct LaneSettings {
   int64_t keep_ms = 30'000;
   size_t keep_bytes = size_t{64} << 20;
   int64_t role_every_ms = 500;
+  /// Called with each piece when the server says that it has it, once.
+  std::function<void(const Piece&)> applied = {};
 };
 
 /// What a lane sends over. It is called back later, never from inside send(); after a break all that was out is
@@ -99,6 +101,7 @@ class Lane {
     uint64_t number;
     Piece piece;
     bool was_acknowledged = false;
+    bool was_told = false;  // to LaneSettings::applied
     int64_t acknowledged_ms = 0;
   };
   struct Forgotten {

@@ -57,7 +57,11 @@ MergeBuffer::MergeBuffer(size_t most_bytes, HashSeed seed)
     : most_bytes_(most_bytes), seed_(seed), index_(0, TextHash{seed}) {}
 
 KeyUpdate& MergeBuffer::at(std::string_view key) {
-  if (const auto found = index_.find(key); found != index_.end()) return *found->second;
+  if (const auto found = index_.find(key); found != index_.end()) {
+    KeyUpdate& update = *found->second;
+    if (packet_us_ != 0 && (update.packet_us_ == 0 || packet_us_ < update.packet_us_)) update.packet_us_ = packet_us_;
+    return update;
+  }
   while (totals_.bytes >= most_bytes_ && !waiting_.empty()) {
     totals_.lost += front().increments();
     pop_front();
@@ -67,6 +71,7 @@ KeyUpdate& MergeBuffer::at(std::string_view key) {
   spare_.pop_back();
   update.start(key);
   update.since_ms_ = now_ms_;
+  update.packet_us_ = packet_us_;
   index_.emplace(update.key(), &update);
   return update;
 }

@@ -69,6 +69,8 @@ class KeyUpdate {
   uint64_t increments() const { return increments_; }
   /// When the oldest of them came (MergeBuffer::set_time).
   int64_t since_ms() const { return since_ms_; }
+  /// Time of the oldest packet among those that completed their records; 0: none did.
+  int64_t packet_us() const { return packet_us_; }
 
  private:
   friend class MergeBuffer;
@@ -90,6 +92,7 @@ class KeyUpdate {
   bool refresh_ = false;
   uint64_t increments_ = 0;
   int64_t since_ms_ = 0;
+  int64_t packet_us_ = 0;
   size_t own_bytes_ = 0;
   MergeTotals& totals_;
 };
@@ -106,8 +109,11 @@ class MergeBuffer {
   size_t size() const { return waiting_.size(); }
   size_t bytes() const { return totals_.bytes; }
   const MergeTotals& totals() const { return totals_; }
-  /// Of what comes from now on.
-  void set_time(int64_t now_ms) { now_ms_ = now_ms; }
+  /// Of what comes from now on: when, and the time (us since 1970) of the packet that it is of; 0: not known.
+  void set_time(int64_t now_ms, int64_t packet_us = 0) {
+    now_ms_ = now_ms;
+    packet_us_ = packet_us;
+  }
   /// The oldest one; the buffer must not be empty.
   KeyUpdate& front() { return *waiting_.front(); }
   void pop_front();
@@ -121,6 +127,7 @@ class MergeBuffer {
   HashSeed seed_;
   MergeTotals totals_;
   int64_t now_ms_ = 0;
+  int64_t packet_us_ = 0;
   std::deque<std::unique_ptr<KeyUpdate>> waiting_;
   std::vector<std::unique_ptr<KeyUpdate>> spare_;  // they keep their memory for the next keys
   std::unordered_map<std::string_view, KeyUpdate*, TextHash> index_;

@@ -42,6 +42,10 @@ class PieceWriter {
 
   void count_increments(uint64_t increments) { piece_.increments += increments; }
 
+  void note_packet(int64_t packet_us) {
+    if (packet_us != 0) piece_.packets_us.push_back(packet_us);
+  }
+
   Piece finish() {
     piece_.count = commands_.count();
     piece_.commands = commands_.take();
@@ -101,6 +105,7 @@ std::optional<Piece> cut_piece(MergeBuffer& buffer, const PieceLimits& limits) {
       break;
     }
     writer.count_increments(increments);
+    writer.note_packet(update.packet_us());
     buffer.pop_front();
   }
   return writer.finish();

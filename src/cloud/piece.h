@@ -25,6 +25,8 @@ struct Piece {
   size_t count = 0;
   uint64_t increments = 0;  // that were merged into it
   int64_t since_ms = 0;     // when the oldest of them came
+  /// Of each key the time of its oldest packet, as far as records tell it (KeyUpdate::packet_us).
+  std::vector<int64_t> packets_us;
   /// Increments whose reply tells that the key was born by them, though this probe believed it alive: it has no time to
   /// live then. Keys that the piece refreshes are not among them.
   struct Check {
@@ -36,7 +38,9 @@ struct Piece {
   std::vector<Check> checks;
   std::string keys;
 
-  size_t bytes() const { return commands.size() + keys.size() + checks.size() * sizeof(Check); }
+  size_t bytes() const {
+    return commands.size() + keys.size() + checks.size() * sizeof(Check) + packets_us.size() * sizeof(int64_t);
+  }
   std::string_view key(const Check& check) const { return std::string_view(keys).substr(check.key_at, check.key_size); }
 };
 

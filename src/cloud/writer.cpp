@@ -1,5 +1,7 @@
 #include "cloud/writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -18,11 +20,31 @@ std::string ledger_key(const WriterSettings& settings) {
   return realm + "mc.led." + settings.probe_id + "." + settings.incarnation + ".0";
 }
 
-LaneSettings lane_settings(const WriterSettings& settings) {
+/// Packets that the clock was set back behind are visible at once.
+void observe(const Piece& piece, Histogram& visible) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const int64_t now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  for (const int64_t packet_us : piece.packets_us)
+    visible.observe(static_cast<uint64_t>(std::max<int64_t>(0, now_us - packet_us)));
+}
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+void add_visible(const HistogramCounts& visible, Fields& fields) {
+  const auto milliseconds = [&visible](double share) {
+    return fmt::format("{:.3f}", visible.quantile_us(share) / 1e3);
+  };
+  fields.emplace_back("visibleP50Ms", milliseconds(0.5));
+  fields.emplace_back("visibleP99Ms", milliseconds(0.99));
+  fields.emplace_back("visibleHistogram", visible.text());
+}
+
+LaneSettings lane_settings(const WriterSettings& settings, Histogram& visible) {
   LaneSettings lane;
   lane.ledger = ledger_key(settings);
   lane.flush_ms = settings.flush_ms;
   lane.ttl_s = settings.accounting.births.ttl_s;
+  lane.applied = [&visible](const Piece& piece) { observe(piece, visible); };
   return lane;
 }
 
@@ -36,7 +58,7 @@ CloudWriter::CloudWriter(WriterSettings settings)
       buffer_(settings_.most_waiting_bytes, HashSeed::random()),
       accounting_(settings_.accounting, buffer_, HashSeed::random()),
       timer_(loop_),
-      lane_(lane_settings(settings_), *this, *this) {}
+      lane_(lane_settings(settings_, visible_), *this, *this) {}
 
 CloudWriter::~CloudWriter() {
   stop();
@@ -55,7 +77,7 @@ void CloudWriter::start() {
   client.master_only = true;
   const resp::Url& url = settings_.url;
   resp::Locator locator = url.kind == resp::Url::Kind::Sentinel
-                              ? resp::located_by_sentinels(loop_, url.endpoints, url.master_name, {})
+                              ? resp::located_by_sentinels(loop_, url.endpoints, url.master_name, {.tls = client.tls})
                               : resp::located_at(url.endpoints.front());
   client_ = std::make_unique<resp::Client>(loop_, std::move(locator), std::move(client), std::move(events));
   client_->start();
@@ -70,7 +92,7 @@ int64_t CloudWriter::now_ms() const {
 void CloudWriter::put(const RecordRef& record) {
   const int64_t now = now_ms();
   const std::lock_guard lock(mutex_);
-  buffer_.set_time(now);
+  buffer_.set_time(now, settings_.live ? record.common->packet_us : 0);
   accounting_.put(record, static_cast<uint32_t>(now / 1000));
 }
 
@@ -108,6 +130,7 @@ WriterStatus CloudWriter::status() const {
   status.waiting_keys = buffer_.size();
   status.waiting_bytes = buffer_.bytes();
   status.keys_refused = accounting_.keys_refused();
+  status.visible = visible_.read();
   return status;
 }
 
@@ -174,7 +197,7 @@ void CloudWriter::beat(bool last) {
     return;
   }
   const WriterStatus status = this->status();
-  std::vector<std::pair<std::string, std::string>> fields;
+  Fields fields;
   if (settings_.heartbeat) fields = settings_.heartbeat();
   const auto add = [&fields](const char* name, uint64_t value) { fields.emplace_back(name, std::to_string(value)); };
   add("batch", lane_.acknowledged());
@@ -183,6 +206,7 @@ void CloudWriter::beat(bool last) {
   add("cloudWaitingKeys", status.waiting_keys);
   add("cloudKeptBatches", lane_.kept());
   add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, lane_.counts().lag_ms)));
+  if (settings_.live) add_visible(status.visible, fields);
   const std::string key(names_.probe(settings_.probe_id));
   resp::Commands commands;
   if (!std::exchange(has_beaten_, true)) commands.add("DEL", key);  // what an earlier life told there

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/histogram.h"
 #include "cloud/accounting.h"
 #include "cloud/lane.h"
 #include "net/loop.h"
@@ -27,6 +28,7 @@ struct WriterSettings {
   std::string probe_id;
   std::string incarnation;  // never the same again: the ledger of a life is its own
   int64_t flush_ms = 10;
+  bool live = false;  // records are of now: how long they take to be visible is told
   size_t most_waiting_bytes = size_t{64} << 20;
   /// What probe.<id> tells each second beside the writer's own; called on the writer's thread.
   std::function<std::vector<std::pair<std::string, std::string>>()> heartbeat;
@@ -45,6 +47,8 @@ struct WriterStatus {
   size_t kept_batches = 0;
   size_t kept_bytes = 0;
   LaneCounts lane;
+  /// From the packet that completed a record to the reply that tells of it; of one key, its oldest packet.
+  HistogramCounts visible;
 
   uint64_t lost() const { return overflowed + lane.lost + lane.refused; }
 };
@@ -97,6 +101,7 @@ class CloudWriter final : private PieceSource, private LaneLink {
   bool settled_ = true;
   bool last_beat_done_ = false;
 
+  Histogram visible_;
   Loop loop_;
   Timer timer_;
   Lane lane_;

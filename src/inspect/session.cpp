@@ -187,7 +187,7 @@ void Inspector::give(Session& session, const Segment& segment) {
     (session.parser ? counters_.refused : counters_.read).add();
     return;
   }
-  Talk talk(*this, session);
+  Talk talk(*this, session, segment.time_us);
   const Status status = session.parser->on_data(segment, talk);
   (status == Status::Malformed ? counters_.refused : counters_.read).add();
   if (status != Status::Done) {

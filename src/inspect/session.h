@@ -35,7 +35,10 @@ struct Inspector::Session {
 /// A parser's way to say something.
 class Inspector::Talk final : public Dialogue {
  public:
-  Talk(Inspector& inspector, Session& session) : inspector_(inspector), session_(session) {}
+  /// `packet_us`: time of the packet that is being read; 0: there is none.
+  Talk(Inspector& inspector, Session& session, int64_t packet_us = 0) : inspector_(inspector), session_(session) {
+    session.common.packet_us = packet_us;
+  }
   const Common& flow() const override { return session_.common; }
   uint32_t next_transaction() override { return ++inspector_.state(session_.handle).transactions; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override;

@@ -36,6 +36,10 @@ std::optional<std::string_view> probe_id(const Common& common) {
   return common.probe_id.empty() ? std::nullopt : std::optional(common.probe_id);
 }
 
+std::optional<std::string_view> user(const Common& common) {
+  return common.user.empty() ? std::nullopt : std::optional(common.user);
+}
+
 constexpr Field kFields[] = {
     field<&v4<&Common::source>>("sourceIPv4Address", {"IPV4_SRC_ADDR", pen::kIana, 8}, "address of the initiator"),
     field<&v6<&Common::source>>("sourceIPv6Address", {"IPV6_SRC_ADDR", pen::kIana, 27}, "address of the initiator"),
@@ -55,6 +59,8 @@ constexpr Field kFields[] = {
     field<&Common::flow_id>("flowId", {"FLOW_ID", pen::kIana, 148},
                             "the same in all slices of a flow; unique in a probe, below 2^53", Role::Identifier),
     field<&probe_id>("probeId", {"", pen::kOwn, 2}, "name of the probe (--probe-id)"),
+    field<&user>("userName", {"USER_NAME", pen::kIana, 371},
+                 "who owns the initiator's address, or else the responder's, as the MicroCloud says (--cloud)"),
     // Not samplingPacketInterval (305), which IANA prefers: that is how many packets are taken in a row. Collectors
     // know 34, and it says just this.
     field<&Common::sampling>("samplingInterval", {"SAMPLING_INTERVAL", pen::kIana, 34},

@@ -23,9 +23,11 @@ struct Common {
   bool has_ports = false;
   std::optional<uint16_t> vlan;  // outermost tag
   uint64_t flow_id = 0;
-  std::string_view probe_id;               // this and `sampling` are set on the way to the outputs
+  std::string_view probe_id;               // this, `user` and `sampling` are set on the way to the outputs
+  std::string_view user;                   // whose the flow is, as the MicroCloud knows; empty: nobody known
   std::optional<uint32_t> sampling;        // one packet in so many was metered; nothing: all
   std::optional<uint16_t> icmp_type_code;  // of the flow's first packet: ICMP's Community ID is made of it
+  int64_t packet_us = 0;  // since 1970: time of the packet that completed the record; 0: none did, but a time-out
 };
 
 /// A record type: declared once, beside the code that fills its body.

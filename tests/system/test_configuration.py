@@ -67,7 +67,9 @@ class Configuration(Files):
         self.assertRegex(first, r'(?m)^interface += \["a\\u0009b", "lo"\]')
 
     def test_print_blanks_passwords(self):
-        done = run("probe", "-r", "redis://user:hush@host:6379/x", "--print-config")
+        config = self.write(b'read = "redis://user:hush@host:6379/x"\n')
+        os.chmod(config, 0o600)
+        done = run("probe", "--config", config, "--print-config")
         self.assertIn("redis://user:***@host:6379/x", done.stdout)
         self.assertNotIn("hush", done.stdout)
 
