@@ -5,8 +5,9 @@ namespace microcloud {
 void declare_cloud(CLI::App& app, CloudOptions& options) {
   constexpr const char* kGroup = "MicroCloud";
   app.add_option("--cloud", options.url,
-                 "update the MicroCloud there: a Redis server, 7.0 or later, or the master that sentinels name: "
-                 "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME; rediss instead of redis: over TLS")
+                 "update the MicroCloud there: a Redis server, 7.0 or later, the master that sentinels name "
+                 "(redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME), or a cluster, by some of its servers "
+                 "(redis+cluster://[USER@]HOST:PORT,HOST:PORT); rediss instead of redis: over TLS")
       ->type_name("redis://[USER@]HOST:PORT")
       ->group(kGroup);
   app.add_option("--cloud-secret-file", options.secret_file,

@@ -104,9 +104,6 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
   try {
     // A command line that holds one was refused; a configuration file may.
     const resp::Url url = resp::parse_url(options.url, resp::PasswordInUrl::Allowed);
-    if (url.kind == resp::Url::Kind::Cluster)
-      throw UsageError("--cloud: " + url.text() + " is not supported; accepted: redis://[USER@]HOST:PORT, " +
-                       "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME; rediss for TLS");
     settings.url = url;
     settings.client.user = url.user;
     settings.client.password = url.password;
@@ -153,8 +150,10 @@ void CloudOutput::finish() {
   const WriterStatus status = writer_.status();
   const uint64_t held = loss_stage(status).held();
   if (!taken && status.fatal.empty()) {
-    const std::string sentence = fmt::format("{} has not taken {} increments of counters{}", where_, held,
-                                             status.trouble.empty() ? "" : ": " + status.trouble);
+    const std::string lacks = held > 0 ? fmt::format("has not taken {} increments of counters", held)
+                                       : fmt::format("has {} batches that no replica confirms", status.kept_batches);
+    const std::string sentence =
+        fmt::format("{} {}{}", where_, lacks, status.trouble.empty() ? "" : ": " + status.trouble);
     if (hurried()) log_warning(sentence);
     if (!hurried()) not_taken_ = sentence;
   }
@@ -198,6 +197,10 @@ void CloudOutput::tell_metrics(MetricsPage& page) const {
                status.keys_refused);
   page.counter("microcloud_cloud_keys_reborn_total", "Keys that had gone from the server before their time.", {},
                status.lane.reborn);
+  page.counter(
+      "microcloud_cloud_first_sends_refused_total",
+      "Increments that the cluster refused as a repeat though they were new (also in microcloud_dropped_total).", {},
+      status.lane.alarms);
 }
 
 void CloudOutput::add_checks(Readiness& readiness) const {

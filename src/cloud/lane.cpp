@@ -48,8 +48,7 @@ void Lane::up(int64_t now_ms) {
   now_ms_ = now_ms;
   ++connection_;
   out_ = 0;
-  role_known_ = false;
-  marks_.clear();  // offsets are of one master's stream
+  confirmation_.restart();
   next_pause_ms_ = kFirstPauseMs;
   ask_ledger();
   ask_role();
@@ -236,7 +235,7 @@ void Lane::acknowledge(uint64_t number) {
     batch.was_acknowledged = true;
     batch.acknowledged_ms = now_ms_;
     counts_.increments += batch.piece.increments;
-    if (settings_.applied && !batch.was_told) settings_.applied(batch.piece);
+    if (settings_.applied && !batch.was_told) settings_.applied(batch.piece.packets_us);
     batch.was_told = true;
   }
 }
@@ -268,25 +267,15 @@ void Lane::ask_role() {
 
 /// ROLE runs behind the batches that are acknowledged by now: whoever has acknowledged its offset has them all.
 void Lane::on_role(const resp::Value& reply) {
-  role_known_ = true;
-  if (reply.type != resp::Type::Array || reply.elements.size() < 3 || !reply.elements[0].is("master")) {
-    if (reply.type == resp::Type::Array) link_.reconnect("it is no master any more");
-    return;
-  }
-  const auto offset = reply.elements[1].as_integer();
-  const std::vector<resp::Value>& replicas = reply.elements[2].elements;
-  if (!offset) return;
-  if (replicas.empty()) return;  // one that has had replicas and has none now gives no confirmation
-  has_replicas_ = true;
-  if (marks_.empty() || marks_.back().number < acknowledged_) marks_.push_back({*offset, acknowledged_});
-  int64_t all_have = INT64_MAX;
-  for (const resp::Value& replica : replicas) {
-    const auto has = replica.elements.size() < 3 ? std::nullopt : replica.elements[2].as_integer();
-    all_have = std::min(all_have, has.value_or(0));
-  }
-  while (!marks_.empty() && marks_.front().offset <= all_have) {
-    forget_up_to(marks_.front().number);
-    marks_.pop_front();
+  switch (confirmation_.take(reply, acknowledged_)) {
+    case Confirmation::Told::Nothing:
+      break;
+    case Confirmation::Told::NoMaster:
+      link_.reconnect("it is no master any more");
+      break;
+    case Confirmation::Told::Master:
+      forget_up_to(confirmation_.confirmed());
+      break;
   }
 }
 
@@ -301,7 +290,7 @@ void Lane::forget_up_to(uint64_t number) {
 }
 
 void Lane::forget_by_time() {
-  if (has_replicas_) return;
+  if (confirmation_.replicated()) return;
   while (!kept_.empty() && kept_.front().was_acknowledged &&
          (now_ms_ - kept_.front().acknowledged_ms >= settings_.keep_ms || kept_bytes_ >= settings_.keep_bytes))
     forget_up_to(kept_.front().number);

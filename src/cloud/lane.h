@@ -12,9 +12,11 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "cloud/confirmation.h"
 #include "cloud/piece.h"
 #include "resp/commands.h"
 #include "resp/outcome.h"
@@ -22,7 +24,7 @@
 namespace microcloud {
 
 struct LaneSettings {
-  std::string ledger;     // key
+  std::string ledger;     // key; in a cluster: field of hashes and member of sorted sets
   size_t in_flight = 4;   // batches that are out and not answered
   int64_t flush_ms = 10;  // what waits goes out after so long
   size_t full = 4'096;    // or when so many keys wait
@@ -32,8 +34,8 @@ struct LaneSettings {
   int64_t keep_ms = 30'000;
   size_t keep_bytes = size_t{64} << 20;
   int64_t role_every_ms = 500;
-  /// Called with each piece when the server says that it has it, once.
-  std::function<void(const Piece&)> applied = {};
+  /// Called when a server says that it has something, once: with the times of its packets (KeyUpdate::packet_us).
+  std::function<void(std::span<const int64_t> packets_us)> applied = {};
 };
 
 /// What a lane sends over. It is called back later, never from inside send(); after a break all that was out is
@@ -64,7 +66,8 @@ struct LaneCounts {
   uint64_t rolled_back = 0;  // batches that the server had acknowledged, lost, and got again
   uint64_t lost = 0;         // increments in batches that the server lost when they were no longer kept
   uint64_t reborn = 0;       // keys that had gone although this probe believed them alive
-  int64_t lag_ms = 0;        // of the last batch: from its oldest update to the reply
+  uint64_t alarms = 0;  // increments that were never applied and yet refused as a repeat: their numbers are not new
+  int64_t lag_ms = 0;   // of the last batch: from its oldest update to the reply
 };
 
 class Lane {
@@ -88,7 +91,8 @@ class Lane {
   size_t kept_bytes() const { return kept_bytes_; }
   /// All is in the server, and with every replica that it has; what waits in the source aside.
   bool settled() const {
-    return unacknowledged() == 0 && (last_number_ == 0 || (role_known_ && (!has_replicas_ || kept_.empty())));
+    return unacknowledged() == 0 &&
+           (last_number_ == 0 || (confirmation_.known() && (!confirmation_.replicated() || kept_.empty())));
   }
   /// Why nothing is applied, in the server's words; empty: all is well.
   const std::string& trouble() const { return trouble_; }
@@ -148,14 +152,8 @@ class Lane {
   uint64_t sent_ = 0;  // the highest number that ever went out
   std::deque<Forgotten> forgotten_;
 
-  bool role_known_ = false;    // of this connection's server
-  bool has_replicas_ = false;  // has ever had one
+  Confirmation confirmation_;
   int64_t role_asked_ms_ = 0;
-  struct Mark {
-    int64_t offset;  // in the master's stream: after it, `number` was acknowledged
-    uint64_t number;
-  };
-  std::deque<Mark> marks_;
 
   LaneCounts counts_;
   std::string trouble_;

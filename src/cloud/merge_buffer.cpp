@@ -62,10 +62,7 @@ KeyUpdate& MergeBuffer::at(std::string_view key) {
     if (packet_us_ != 0 && (update.packet_us_ == 0 || packet_us_ < update.packet_us_)) update.packet_us_ = packet_us_;
     return update;
   }
-  while (totals_.bytes >= most_bytes_ && !waiting_.empty()) {
-    totals_.lost += front().increments();
-    pop_front();
-  }
+  while (totals_.bytes >= most_bytes_ && size() > 0) give_up_oldest();
   if (spare_.empty()) spare_.push_back(std::make_unique<KeyUpdate>(totals_, seed_));
   KeyUpdate& update = *waiting_.emplace_back(std::move(spare_.back()));
   spare_.pop_back();
@@ -79,9 +76,56 @@ KeyUpdate& MergeBuffer::at(std::string_view key) {
 void MergeBuffer::pop_front() {
   std::unique_ptr<KeyUpdate> update = std::move(waiting_.front());
   waiting_.pop_front();
+  discard(std::move(update));
+}
+
+void MergeBuffer::discard(std::unique_ptr<KeyUpdate> update) {
   index_.erase(update->key());
   totals_.bytes -= update->own_bytes_;
   if (spare_.size() < kMostSpare) spare_.push_back(std::move(update));
+}
+
+/// What was laid aside is older than what was not.
+void MergeBuffer::give_up_oldest() {
+  while (!shelved_order_.empty()) {
+    const auto [number, filling] = shelved_order_.front();
+    shelved_order_.pop_front();
+    const auto shelf = shelves_.find(number);
+    if (shelf == shelves_.end() || shelf->second.filling != filling) continue;
+    std::vector<std::unique_ptr<KeyUpdate>>& updates = shelf->second.updates;
+    totals_.lost += updates.front()->increments();
+    --shelved_;
+    discard(std::move(updates.front()));
+    updates.erase(updates.begin());
+    if (updates.empty()) shelves_.erase(shelf);
+    return;
+  }
+  totals_.lost += front().increments();
+  pop_front();
+}
+
+void MergeBuffer::shelve_front(uint32_t shelf) {
+  if (shelved_ == 0) shelved_order_.clear();
+  const auto [at, is_new] = shelves_.try_emplace(shelf);
+  if (is_new) at->second.filling = ++fillings_;
+  at->second.updates.push_back(std::move(waiting_.front()));
+  waiting_.pop_front();
+  shelved_order_.emplace_back(shelf, at->second.filling);
+  ++shelved_;
+  if (shelved_order_.size() <= 2 * shelved_ + kMostSpare) return;
+  std::erase_if(shelved_order_, [this](const auto& one) {
+    const auto found = shelves_.find(one.first);
+    return found == shelves_.end() || found->second.filling != one.second;
+  });
+}
+
+void MergeBuffer::unshelve(uint32_t shelf) {
+  const auto found = shelves_.find(shelf);
+  if (found == shelves_.end()) return;
+  std::vector<std::unique_ptr<KeyUpdate>>& updates = found->second.updates;
+  shelved_ -= updates.size();
+  for (; !updates.empty(); updates.pop_back()) waiting_.push_front(std::move(updates.back()));
+  shelves_.erase(found);
 }
 
 std::vector<std::pair<std::string, int64_t>> MergeBuffer::take_members(size_t count) {

@@ -106,7 +106,9 @@ class MergeBuffer {
   /// What waits for the key; valid until the next call.
   KeyUpdate& at(std::string_view key);
 
-  size_t size() const { return waiting_.size(); }
+  size_t size() const { return waiting_.size() + shelved_; }
+  /// Those of them that are not laid aside.
+  size_t ready() const { return waiting_.size(); }
   size_t bytes() const { return totals_.bytes; }
   const MergeTotals& totals() const { return totals_; }
   /// Of what comes from now on: when, and the time (us since 1970) of the packet that it is of; 0: not known.
@@ -114,13 +116,24 @@ class MergeBuffer {
     now_ms_ = now_ms;
     packet_us_ = packet_us;
   }
-  /// The oldest one; the buffer must not be empty.
+  /// The oldest one that is not laid aside; there must be one.
   KeyUpdate& front() { return *waiting_.front(); }
   void pop_front();
   /// Takes up to `count` members from the oldest one, a sorted set; what is left of it goes on waiting.
   std::vector<std::pair<std::string, int64_t>> take_members(size_t count);
 
+  /// Lays the oldest one aside, on a shelf: it goes on merging and is not in the way of the others. unshelve() puts all
+  /// of a shelf back, in front.
+  void shelve_front(uint32_t shelf);
+  void unshelve(uint32_t shelf);
+
  private:
+  struct Shelf {
+    uint64_t filling = 0;  // never the same again
+    std::vector<std::unique_ptr<KeyUpdate>> updates;
+  };
+  void give_up_oldest();
+  void discard(std::unique_ptr<KeyUpdate> update);
   static constexpr size_t kMostSpare = 4096;
 
   size_t most_bytes_;
@@ -129,6 +142,10 @@ class MergeBuffer {
   int64_t now_ms_ = 0;
   int64_t packet_us_ = 0;
   std::deque<std::unique_ptr<KeyUpdate>> waiting_;
+  std::unordered_map<uint32_t, Shelf> shelves_;
+  std::deque<std::pair<uint32_t, uint64_t>> shelved_order_;  // shelf and filling, an entry for each that was laid there
+  size_t shelved_ = 0;
+  uint64_t fillings_ = 0;
   std::vector<std::unique_ptr<KeyUpdate>> spare_;  // they keep their memory for the next keys
   std::unordered_map<std::string_view, KeyUpdate*, TextHash> index_;
 };

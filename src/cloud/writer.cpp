@@ -5,12 +5,12 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "resp/sentinel.h"
+#include "cloud/cluster_way.h"
+#include "cloud/node_way.h"
 
 namespace microcloud {
 namespace {
 
-using resp::Outcome;
 using resp::Result;
 
 constexpr int64_t kBeatMs = 1'000;
@@ -21,10 +21,10 @@ std::string ledger_key(const WriterSettings& settings) {
 }
 
 /// Packets that the clock was set back behind are visible at once.
-void observe(const Piece& piece, Histogram& visible) {
+void observe(std::span<const int64_t> packets_us, Histogram& visible) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const int64_t now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-  for (const int64_t packet_us : piece.packets_us)
+  for (const int64_t packet_us : packets_us)
     visible.observe(static_cast<uint64_t>(std::max<int64_t>(0, now_us - packet_us)));
 }
 
@@ -41,10 +41,10 @@ void add_visible(const HistogramCounts& visible, Fields& fields) {
 
 LaneSettings lane_settings(const WriterSettings& settings, Histogram& visible) {
   LaneSettings lane;
-  lane.ledger = ledger_key(settings);
+  lane.ledger = settings.url.kind == resp::Url::Kind::Cluster ? "_l." + settings.probe_id : ledger_key(settings);
   lane.flush_ms = settings.flush_ms;
   lane.ttl_s = settings.accounting.births.ttl_s;
-  lane.applied = [&visible](const Piece& piece) { observe(piece, visible); };
+  lane.applied = [&visible](std::span<const int64_t> packets_us) { observe(packets_us, visible); };
   return lane;
 }
 
@@ -58,7 +58,18 @@ CloudWriter::CloudWriter(WriterSettings settings)
       buffer_(settings_.most_waiting_bytes, HashSeed::random()),
       accounting_(settings_.accounting, buffer_, HashSeed::random()),
       timer_(loop_),
-      lane_(lane_settings(settings_, visible_), *this, *this) {}
+      way_(make_way()) {}
+
+std::unique_ptr<UpdateWay> CloudWriter::make_way() {
+  LaneSettings lane = lane_settings(settings_, visible_);
+  PieceSource& pieces = *this;
+  UnitSource& units = *this;
+  if (settings_.url.kind != resp::Url::Kind::Cluster)
+    return std::make_unique<NodeWay>(loop_, settings_.url, settings_.client, std::move(lane), pieces);
+  std::string heartbeat(names_.probe(settings_.probe_id));
+  return std::make_unique<ClusterWay>(loop_, settings_.url, settings_.client, std::move(lane), std::move(heartbeat),
+                                      units);
+}
 
 CloudWriter::~CloudWriter() {
   stop();
@@ -71,16 +82,7 @@ void CloudWriter::stop() {
 }
 
 void CloudWriter::start() {
-  resp::ClientEvents events;
-  events.state = [this](resp::ClientEvents::State state, const std::string& why) { on_state(state, why); };
-  resp::ClientSettings client = settings_.client;
-  client.master_only = true;
-  const resp::Url& url = settings_.url;
-  resp::Locator locator = url.kind == resp::Url::Kind::Sentinel
-                              ? resp::located_by_sentinels(loop_, url.endpoints, url.master_name, {.tls = client.tls})
-                              : resp::located_at(url.endpoints.front());
-  client_ = std::make_unique<resp::Client>(loop_, std::move(locator), std::move(client), std::move(events));
-  client_->start();
+  way_->start(now_ms());
   tick();
   thread_ = std::thread([this] { loop_.run(); });
 }
@@ -145,67 +147,50 @@ std::optional<Piece> CloudWriter::cut() {
   return cut_piece(buffer_, limits_);
 }
 
-void CloudWriter::send(resp::Commands commands, Done done) {
-  client_->send(std::move(commands),
-                [done = std::move(done)](Result result) { done(result.outcome, std::move(result.replies)); });
+size_t CloudWriter::ready() {
+  const std::lock_guard lock(mutex_);
+  return buffer_.ready();
 }
 
-void CloudWriter::reconnect(const std::string& why) {
-  client_->reconnect(why);
+UnitCut CloudWriter::cut(size_t most, const std::function<bool(resp::Slot)>& takes) {
+  const std::lock_guard lock(mutex_);
+  settled_ = false;  // until the lane says so
+  return cut_units(buffer_, most, takes);
 }
 
-void CloudWriter::on_state(resp::ClientEvents::State state, const std::string& why) {
-  if (state == resp::ClientEvents::State::Down) {
-    lane_.down();
-    tell(Reach::Away, why);
-    publish_status();
-    return;
-  }
-  resp::Commands commands;
-  commands.add("SET", "meta.schema", kCloudSchema, "NX");
-  commands.add("GET", "meta.schema");
-  client_->send(std::move(commands), [this](const Result& result) { on_schema(result); });
-}
-
-/// A probe one number behind goes on; the keys of a later schema it does not know.
-void CloudWriter::on_schema(const Result& result) {
-  if (result.outcome != Outcome::Ok || !client_->ready()) return;  // the connection broke
-  const auto schema = result.replies.back().as_integer();
-  if (schema && *schema > kCloudSchema + 1) {
-    const std::lock_guard lock(mutex_);
-    status_.fatal = "the MicroCloud at " + settings_.url.text() + " has keys of schema " + std::to_string(*schema) +
-                    "; this probe knows " + std::to_string(kCloudSchema);
-    return;
-  }
-  lane_.up(now_ms());
+void CloudWriter::unshelve(const std::vector<resp::Slot>& slots) {
+  const std::lock_guard lock(mutex_);
+  for (const resp::Slot slot : slots) buffer_.unshelve(slot);
 }
 
 void CloudWriter::tick() {
   const int64_t now = now_ms();
-  lane_.tick(now);
+  way_->tick(now);
+  const WayStatus way = way_->status();
+  publish_status(way);
+  tell_alarms(way.counts.alarms);
   if (now - beaten_ms_ >= kBeatMs) beat(false);
-  if (client_->ready()) tell(lane_.trouble().empty() ? Reach::Takes : Reach::Refuses, lane_.trouble());
-  publish_status();
+  if (!way.connected) {
+    if (!way.trouble.empty()) tell(Reach::Away, way.trouble);
+  } else {
+    tell(way.trouble.empty() ? Reach::Takes : Reach::Refuses, way.trouble);
+  }
   timer_.start(std::chrono::milliseconds(std::clamp<int64_t>(settings_.flush_ms / 2, 1, 50)), [this] { tick(); });
 }
 
 void CloudWriter::beat(bool last) {
   beaten_ms_ = now_ms();
-  if (!client_->ready()) {
-    const std::lock_guard lock(mutex_);
-    last_beat_done_ = last_beat_done_ || last;
-    return;
-  }
   const WriterStatus status = this->status();
+  if (!status.connected) return on_beat(last);
   Fields fields;
   if (settings_.heartbeat) fields = settings_.heartbeat();
   const auto add = [&fields](const char* name, uint64_t value) { fields.emplace_back(name, std::to_string(value)); };
-  add("batch", lane_.acknowledged());
+  add("batch", status.batch);
   add("keysRefused", status.keys_refused);
   add("cloudLost", status.lost());
   add("cloudWaitingKeys", status.waiting_keys);
-  add("cloudKeptBatches", lane_.kept());
-  add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, lane_.counts().lag_ms)));
+  add("cloudKeptBatches", status.kept_batches);
+  add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, status.lane.lag_ms)));
   if (settings_.live) add_visible(status.visible, fields);
   const std::string key(names_.probe(settings_.probe_id));
   resp::Commands commands;
@@ -218,24 +203,35 @@ void CloudWriter::beat(bool last) {
     commands.argument(value);
   }
   commands.add("EXPIRE", key, settings_.accounting.births.ttl_s);
-  commands.add("DBSIZE");
-  client_->send(std::move(commands), [this, last](const Result& result) {
+  way_->send(key, commands, [this, last](const Result&) { on_beat(last); });
+  way_->count_keys([this](uint64_t keys) {
     const std::lock_guard lock(mutex_);
-    last_beat_done_ = last_beat_done_ || last;
-    if (result.outcome != Outcome::Ok) return;
-    if (const auto keys = result.replies.back().as_integer(); keys && *keys >= 0)
-      accounting_.set_keys_of_node(static_cast<uint64_t>(*keys));
+    accounting_.set_keys_of_node(keys);
   });
 }
 
-void CloudWriter::publish_status() {
+void CloudWriter::on_beat(bool last) {
   const std::lock_guard lock(mutex_);
-  status_.connected = client_ != nullptr && client_->ready();
-  status_.batch = lane_.acknowledged();
-  status_.kept_batches = lane_.kept();
-  status_.kept_bytes = lane_.kept_bytes();
-  status_.lane = lane_.counts();
-  settled_ = lane_.settled();
+  last_beat_done_ = last_beat_done_ || last;
+}
+
+void CloudWriter::publish_status(const WayStatus& way) {
+  const std::lock_guard lock(mutex_);
+  status_.connected = way.connected;
+  status_.fatal = way.fatal;
+  status_.batch = way.batch;
+  status_.kept_batches = way.kept_batches;
+  status_.kept_bytes = way.kept_bytes;
+  status_.lane = way.counts;
+  settled_ = way.settled;
+}
+
+void CloudWriter::tell_alarms(uint64_t alarms) {
+  if (alarms > 0 && alarms_told_ == 0)
+    log_error("the MicroCloud at " + settings_.url.text() +
+              " refuses new updates as repeats, they are lost: another probe has the name " + settings_.probe_id +
+              " too, or the clock was set back");
+  alarms_told_ = alarms;
 }
 
 /// One line when it changes, not for each reason of the same.

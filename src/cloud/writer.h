@@ -1,4 +1,4 @@
-// The probe's way to write to the MicroCloud: records in on one thread, batches out to one Redis master on another.
+// How the probe writes to the MicroCloud: records in on one thread, batches out to Redis on another.
 #pragma once
 
 #include <chrono>
@@ -11,18 +11,16 @@
 
 #include "base/histogram.h"
 #include "cloud/accounting.h"
-#include "cloud/lane.h"
+#include "cloud/cluster_lane.h"
+#include "cloud/update_way.h"
 #include "net/loop.h"
 #include "resp/client.h"
 #include "resp/url.h"
 
 namespace microcloud {
 
-/// The number of the keys' schema, in the key meta.schema.
-inline constexpr int64_t kCloudSchema = 1;
-
 struct WriterSettings {
-  resp::Url url;  // a node, or the sentinels that know it
+  resp::Url url;  // a node, the sentinels that know it, or some nodes of a cluster
   resp::ClientSettings client;
   AccountingSettings accounting;
   std::string probe_id;
@@ -53,7 +51,7 @@ struct WriterStatus {
   uint64_t lost() const { return overflowed + lane.lost + lane.refused; }
 };
 
-class CloudWriter final : private PieceSource, private LaneLink {
+class CloudWriter final : private PieceSource, private UnitSource {
  public:
   explicit CloudWriter(WriterSettings settings);
   ~CloudWriter() override;
@@ -77,17 +75,19 @@ class CloudWriter final : private PieceSource, private LaneLink {
   int64_t now_ms() const;
 
   // On the loop's thread.
+  std::unique_ptr<UpdateWay> make_way();
   size_t waiting() override;
   std::optional<Piece> cut() override;
-  void send(resp::Commands commands, Done done) override;
-  void reconnect(const std::string& why) override;
-  void on_state(resp::ClientEvents::State state, const std::string& why);
-  void on_schema(const resp::Result& result);
+  size_t ready() override;
+  UnitCut cut(size_t most, const std::function<bool(resp::Slot)>& takes) override;
+  void unshelve(const std::vector<resp::Slot>& slots) override;
   void tick();
   void beat(bool last);
-  void publish_status();
+  void on_beat(bool last);
+  void publish_status(const WayStatus& way);
   enum class Reach : uint8_t { Unknown, Takes, Refuses, Away };
   void tell(Reach reach, const std::string& why);
+  void tell_alarms(uint64_t alarms);
 
   const WriterSettings settings_;
   const Clock::time_point started_;
@@ -104,9 +104,9 @@ class CloudWriter final : private PieceSource, private LaneLink {
   Histogram visible_;
   Loop loop_;
   Timer timer_;
-  Lane lane_;
-  std::unique_ptr<resp::Client> client_;
+  std::unique_ptr<UpdateWay> way_;
   int64_t beaten_ms_ = 0;
+  uint64_t alarms_told_ = 0;
   bool has_beaten_ = false;
   Reach told_ = Reach::Unknown;
   std::thread thread_;

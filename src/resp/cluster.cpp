@@ -146,6 +146,7 @@ void Cluster::Core::take_map(const std::vector<SlotRange>& ranges) {
   for (size_t slot = 0; slot < kSlots; ++slot) {
     if (found[slot] == kNoNode) found[slot] = owners[slot];
   }
+  has_map = true;
   const bool changed = found != owners;
   owners = found;
   for (auto& [id, node] : nodes) node.slots = 0;
@@ -232,10 +233,17 @@ size_t Cluster::masters() const {
       std::count_if(core_->nodes.begin(), core_->nodes.end(), [](const auto& one) { return one.second.slots > 0; }));
 }
 
-size_t Cluster::masters_ready() const {
-  return static_cast<size_t>(std::count_if(core_->nodes.begin(), core_->nodes.end(), [](const auto& one) {
-    return one.second.slots > 0 && one.second.client->ready();
-  }));
+std::vector<NodeId> Cluster::ready_masters() const {
+  std::vector<NodeId> found;
+  for (const auto& [id, node] : core_->nodes) {
+    if (node.slots > 0 && node.client->ready()) found.push_back(id);
+  }
+  return found;
+}
+
+bool Cluster::ready() const {
+  return complete() && std::all_of(core_->nodes.begin(), core_->nodes.end(),
+                                   [](const auto& one) { return one.second.slots == 0 || one.second.client->ready(); });
 }
 
 bool Cluster::complete() const {
@@ -244,13 +252,13 @@ bool Cluster::complete() const {
 
 std::string Cluster::trouble() const {
   for (const auto& [id, node] : core_->nodes) {
-    if (node.slots > 0 && !node.client->ready()) return node.why_down;
+    if (node.slots > 0 && !node.client->ready() && !node.why_down.empty()) return node.why_down;
   }
   if (complete()) return {};
   for (const auto& [id, node] : core_->nodes) {
     if (!node.why_down.empty()) return node.why_down;
   }
-  return "slots of the cluster have no master";
+  return core_->has_map ? "slots of the cluster have no master" : std::string();
 }
 
 }  // namespace microcloud::resp

@@ -62,9 +62,12 @@ class Cluster {
 
   /// Servers that have slots; those of them whose connection is ready; whether all slots have an owner.
   size_t masters() const;
-  size_t masters_ready() const;
+  size_t masters_ready() const { return ready_masters().size(); }
+  std::vector<NodeId> ready_masters() const;
   bool complete() const;
-  /// Of a master that is not reachable, or of no master at all; empty: all are.
+  /// All slots have an owner, and each of those is reachable.
+  bool ready() const;
+  /// Why it is not ready; empty: it is, or nothing was tried yet.
   std::string trouble() const;
 
   struct Core;

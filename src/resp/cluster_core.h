@@ -13,7 +13,7 @@ struct Cluster::Core : std::enable_shared_from_this<Cluster::Core> {
   struct Node {
     Endpoint endpoint;
     std::unique_ptr<Client> client;
-    std::string why_down = "not connected";
+    std::string why_down;
     size_t slots = 0;
     Clock::time_point had_slots;
   };
@@ -63,6 +63,7 @@ struct Cluster::Core : std::enable_shared_from_this<Cluster::Core> {
   bool is_closed = false;
 
   Timer refreshing;
+  bool has_map = false;
   bool asking_map = false;
   Clock::time_point asked_at{};
   Clock::time_point next_ask = Clock::time_point::max();

@@ -22,7 +22,7 @@ void Cluster::Core::dispatch(std::shared_ptr<Parcel> parcel) {
   const NodeId to = parcel->asking != kNoNode ? parcel->asking : owners[parcel->slot];
   Node* node = find(to);
   if (node == nullptr || !node->client->ready())
-    return wait(parcel, {Outcome::Retry, {}, node == nullptr ? "the slot has no master" : node->why_down});
+    return wait(parcel, {Outcome::Retry, {}, node == nullptr ? "the slot has no master" : "not connected"});
   Commands commands;
   if (parcel->asking != kNoNode) commands.add("ASKING");
   commands.append(parcel->bytes, parcel->count);

@@ -137,7 +137,7 @@ class CloudTest(ProbeTest):
         process.stdin.close()
 
     def start_fed(self, port, *args, name="records"):
-        url = f"redis://127.0.0.1:{port}" if isinstance(port, int) else f"redis+sentinel://{port}/cloud"
+        url = f"redis://127.0.0.1:{port}" if isinstance(port, int) else port
         process = subprocess.Popen(
             harness.command(["probe", "-r", "-", "-d", "5", "--json", self.json_path(name), "--cloud",
                              url, "--cloud-flush", "3", "--probe-id", name, *args]),
@@ -398,7 +398,7 @@ class Sentinels(CloudTest):
         replica = self.node("--replicaof", "127.0.0.1", str(master.port))
         ports = [self.sentinel(master.port) for _ in range(3)]
         time.sleep(3)  # until the sentinels know each other and the replica
-        process = self.start_fed(",".join(f"127.0.0.1:{port}" for port in ports))
+        process = self.start_fed("redis+sentinel://" + ",".join(f"127.0.0.1:{port}" for port in ports) + "/cloud")
         feed = threading.Thread(target=self.feed, args=(process, 9, 500, 0.015))
         feed.start()
         time.sleep(2)

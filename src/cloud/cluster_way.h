@@ -1,0 +1,41 @@
+// The way to the masters of a Redis Cluster: a connection to each, and one lane for all.
+#pragma once
+
+#include "cloud/cluster_lane.h"
+#include "cloud/update_way.h"
+#include "resp/url.h"
+
+namespace microcloud {
+
+class ClusterWay final : public UpdateWay, private ClusterLink {
+ public:
+  /// `heartbeat`: the key whose field `batch` tells the last number that an earlier life of this writer has used.
+  ClusterWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, std::string heartbeat,
+             UnitSource& source);
+
+  void start(int64_t now_ms) override;
+  void tick(int64_t now_ms) override;
+  WayStatus status() const override;
+  void send(std::string_view key, const resp::Commands& commands, resp::Client::Done done) override;
+  void count_keys(std::function<void(uint64_t)> done) override;
+
+ private:
+  void send(resp::NodeId node, resp::Commands commands, Done done) override;
+  resp::NodeId owner(resp::Slot slot) const override { return cluster_.owner(slot); }
+  resp::NodeId heed(resp::NodeId by, const resp::Value& error) override;
+  void on_node(resp::NodeId node, resp::ClientEvents::State state);
+  void begin();
+  void on_schema(const resp::Result& result);
+  void on_earlier_life(const resp::Result& result);
+
+  const resp::Url url_;
+  const std::string heartbeat_;
+  ClusterLane lane_;
+  resp::Cluster cluster_;
+  bool beginning_ = false;
+  std::string trouble_;  // of the beginning
+  std::string fatal_;
+  int64_t now_ms_ = 0;
+};
+
+}  // namespace microcloud

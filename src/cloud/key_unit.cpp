@@ -1,0 +1,279 @@
+#include "cloud/key_unit.h"
+
+#include <algorithm>
+
+#include "resp/outcome.h"
+
+namespace microcloud {
+namespace {
+
+constexpr size_t kMostMembers = 512;  // in one unit
+
+constexpr std::string_view kEarliest =
+    "local v = redis.call('HGET', KEYS[1], ARGV[1])\n"
+    "if not v or tonumber(v) > tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end";
+
+/// Arguments: ledger, number, h or z, 1 to begin the time to live anew, that time, then kind, field and value of each.
+/// Refused as a whole before it begins where the server takes no writes or the user may not write so. Answers 0 and the
+/// ledger, or 1, whether the ledger is new, and how many increments were refused, with the last reason.
+constexpr std::string_view kChecked = R"(#!lua
+local key, set = KEYS[1], ARGV[3] == 'z'
+for _, command in ipairs(set and {'ZADD', 'ZINCRBY'} or {'HSET', 'HINCRBY'}) do
+  if not redis.acl_check_cmd(command, key, 1, 1) then return redis.error_reply('NOPERM no right to ' .. command) end
+end
+local last
+if set then last = redis.call('ZSCORE', key, ARGV[1]) else last = redis.call('HGET', key, ARGV[1]) end
+last = last and math.abs(tonumber(last))
+if last and last >= tonumber(ARGV[2]) then return {0, string.format('%.0f', last)} end
+if set then redis.call('ZADD', key, '-' .. ARGV[2], ARGV[1]) else redis.call('HSET', key, ARGV[1], ARGV[2]) end
+local refused, why = 0, ''
+local function grow(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then refused, why = refused + 1, reply.err end
+end
+for at = 6, #ARGV, 3 do
+  local kind, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  if kind == '+' then grow('HINCRBY', key, field, value)
+  elseif kind == 'z' then grow('ZINCRBY', key, value, field)
+  elseif kind == '=' then redis.call('HSET', key, field, value)
+  elseif kind == '?' then redis.call('HSETNX', key, field, value)
+  else
+    local old = redis.call('HGET', key, field)
+    if not old or tonumber(old) > tonumber(value) then redis.call('HSET', key, field, value) end
+  end
+end
+if ARGV[4] == '1' then redis.call('EXPIRE', key, ARGV[5]) elseif not last then redis.call('EXPIRE', key, ARGV[5], 'NX') end
+return {1, last and 0 or 1, refused, why})";
+
+/// Arguments: most members in all, least of those that are no ledgers. Ledgers have negative scores: the lowest ranks.
+constexpr std::string_view kTrim = R"(#!lua
+local ledgers = redis.call('ZCOUNT', KEYS[1], '-inf', '(0')
+local members = redis.call('ZCARD', KEYS[1]) - ledgers
+local most = math.max(tonumber(ARGV[1]) - ledgers, tonumber(ARGV[2]))
+if members > most then redis.call('ZREMRANGEBYRANK', KEYS[1], ledgers, ledgers + members - most - 1) end)";
+
+constexpr size_t kBefore = 1;  // replies before the first QUEUED: MULTI
+
+using Op = KeyUpdate::Op;
+
+bool is_set_by_hset(const KeyUpdate::Number& one) {
+  return one.op == Op::Latest;
+}
+
+size_t set_at_once(const KeyUnit& unit) {
+  return static_cast<size_t>(std::count_if(unit.numbers.begin(), unit.numbers.end(), is_set_by_hset)) +
+         unit.texts.size();
+}
+
+void append_hash(resp::Commands& commands, const KeyUnit& unit, const UnitForm& form) {
+  commands.add("HSET", unit.key, form.ledger, unit.number);
+  for (const KeyUpdate::Number& one : unit.numbers) {
+    if (one.op == Op::Add) commands.add("HINCRBY", unit.key, one.field, one.value);
+    if (one.op == Op::IfAbsent) commands.add("HSETNX", unit.key, one.field, one.value);
+    if (one.op == Op::Earliest) commands.add("EVAL", kEarliest, 1, unit.key, one.field, one.value);
+  }
+  const size_t at_once = set_at_once(unit);
+  if (at_once == 0) return;
+  commands.start(2 + 2 * at_once);
+  commands.argument("HSET");
+  commands.argument(unit.key);
+  for (const KeyUpdate::Number& one : unit.numbers) {
+    if (!is_set_by_hset(one)) continue;
+    commands.argument(one.field);
+    commands.argument(one.value);
+  }
+  for (const KeyUpdate::Text& one : unit.texts) {
+    commands.argument(one.field);
+    commands.argument(one.value);
+  }
+}
+
+size_t transaction_size(const KeyUnit& unit) {
+  const size_t refresh = unit.refreshes ? 1 : 0;
+  if (unit.is_set()) return 2 + unit.members.size() + refresh;
+  const size_t at_once = set_at_once(unit);
+  return 1 + unit.numbers.size() + unit.texts.size() - at_once + (at_once > 0 ? 1 : 0) + refresh;
+}
+
+const char* kind_of(Op op) {
+  switch (op) {
+    case Op::Add:
+      return "+";
+    case Op::Latest:
+      return "=";
+    case Op::IfAbsent:
+      return "?";
+    case Op::Earliest:
+      return "<";
+  }
+  return "";
+}
+
+void count_refusal(UnitVerdict& verdict, const resp::Value& reply) {
+  if (!reply.is_error()) return;
+  ++verdict.refused;
+  verdict.refusal = &reply;
+}
+
+/// Of the transaction: the ledger's reply first, then those of the increments in their order.
+void judge_results(const KeyUnit& unit, const std::vector<resp::Value>& results, const UnitForm& form,
+                   UnitVerdict& verdict) {
+  verdict.kind = UnitVerdict::Kind::Applied;
+  verdict.born = results[0].as_integer() == 1;
+  if (unit.is_set()) {
+    for (size_t at = 0; at < unit.members.size(); ++at) count_refusal(verdict, results[1 + at]);
+    const auto members = results[1 + unit.members.size()].as_integer();
+    verdict.too_many = members && *members > static_cast<int64_t>(form.members);
+    return;
+  }
+  size_t at = 1;
+  for (const KeyUpdate::Number& one : unit.numbers) {
+    if (is_set_by_hset(one)) continue;
+    if (one.op == Op::Add) count_refusal(verdict, results[at]);
+    ++at;
+  }
+}
+
+KeyUnit unit_of(const KeyUpdate& update, resp::Slot slot) {
+  KeyUnit unit;
+  unit.slot = slot;
+  unit.key = update.key();
+  unit.numbers = update.numbers();
+  unit.texts = update.texts();
+  unit.refreshes = update.refreshes();
+  unit.increments = update.increments();
+  unit.since_ms = update.since_ms();
+  unit.packet_us = update.packet_us();
+  return unit;
+}
+
+}  // namespace
+
+size_t KeyUnit::bytes() const {
+  size_t sum = sizeof(KeyUnit) + key.size() + numbers.size() * sizeof(KeyUpdate::Number);
+  for (const KeyUpdate::Text& one : texts) sum += sizeof one + one.value.size();
+  for (const auto& one : members) sum += sizeof one + one.first.size();
+  return sum;
+}
+
+uint64_t KeyUnit::increment_commands() const {
+  const auto adds = std::count_if(numbers.begin(), numbers.end(), [](const auto& one) { return one.op == Op::Add; });
+  return static_cast<uint64_t>(adds) + members.size();
+}
+
+void append_plain(resp::Commands& commands, const KeyUnit& unit, const UnitForm& form) {
+  commands.add("MULTI");
+  if (unit.is_set()) {
+    commands.add("ZADD", unit.key, -static_cast<int64_t>(unit.number), form.ledger);
+    for (const auto& [member, amount] : unit.members) commands.add("ZINCRBY", unit.key, amount, member);
+    commands.add("ZCARD", unit.key);
+  } else {
+    append_hash(commands, unit, form);
+  }
+  if (unit.refreshes) commands.add("EXPIRE", unit.key, form.ttl_s);
+  commands.add("EXEC");
+}
+
+size_t plain_replies(const KeyUnit& unit) {
+  return kBefore + transaction_size(unit) + 1;
+}
+
+void append_checked(resp::Commands& commands, const KeyUnit& unit, const UnitForm& form) {
+  const size_t ops = unit.numbers.size() + unit.texts.size() + unit.members.size();
+  commands.start(9 + 3 * ops);
+  commands.argument("EVAL");
+  commands.argument(kChecked);
+  commands.argument(1);
+  commands.argument(unit.key);
+  commands.argument(form.ledger);
+  commands.argument(unit.number);
+  commands.argument(unit.is_set() ? "z" : "h");
+  commands.argument(unit.refreshes ? 1 : 0);
+  commands.argument(form.ttl_s);
+  for (const auto& [member, amount] : unit.members) {
+    commands.argument("z");
+    commands.argument(member);
+    commands.argument(amount);
+  }
+  for (const KeyUpdate::Number& one : unit.numbers) {
+    commands.argument(kind_of(one.op));
+    commands.argument(one.field);
+    commands.argument(one.value);
+  }
+  for (const KeyUpdate::Text& one : unit.texts) {
+    commands.argument("=");
+    commands.argument(one.field);
+    commands.argument(one.value);
+  }
+}
+
+void append_trim(resp::Commands& commands, std::string_view key, const UnitForm& form) {
+  commands.add("EVAL", kTrim, 1, key, form.members, form.least_members);
+}
+
+UnitVerdict judge_plain(const KeyUnit& unit, const resp::Value* replies, size_t count, const UnitForm& form) {
+  UnitVerdict verdict;
+  if (count < plain_replies(unit)) return verdict;
+  const resp::Value& exec = replies[count - 1];
+  if (exec.type == resp::Type::Array && exec.elements.size() == transaction_size(unit)) {
+    judge_results(unit, exec.elements, form, verdict);
+    return verdict;
+  }
+  if (!exec.is_error() || replies[0].is_error()) return verdict;  // without MULTI each command ran by itself
+  verdict.kind = UnitVerdict::Kind::NotApplied;
+  // EXEC says only that something was wrong; the first error says what.
+  verdict.error = std::find_if(replies, replies + count, [](const resp::Value& one) { return one.is_error(); });
+  return verdict;
+}
+
+UnitVerdict judge_checked(const KeyUnit& unit, const resp::Value* reply) {
+  UnitVerdict verdict;
+  verdict.checked = true;
+  if (reply == nullptr) return verdict;
+  if (reply->is_error()) {
+    verdict.kind = UnitVerdict::Kind::NotApplied;
+    verdict.error = reply;
+    if (resp::provably_unapplied(*reply) || resp::outcome_of(*reply) == resp::Outcome::Retry) return verdict;
+    verdict.kind = UnitVerdict::Kind::Applied;  // another type under the key: it will never be
+    verdict.refused = unit.increment_commands();
+    verdict.refusal = reply;
+    return verdict;
+  }
+  const std::vector<resp::Value>& parts = reply->elements;
+  const auto part = [&parts](size_t at) { return at < parts.size() ? parts[at].as_integer().value_or(0) : 0; };
+  verdict.kind = part(0) == 1 ? UnitVerdict::Kind::Applied : UnitVerdict::Kind::Repeat;
+  if (verdict.kind == UnitVerdict::Kind::Repeat) {
+    verdict.ledger = static_cast<uint64_t>(part(1));
+    return verdict;
+  }
+  verdict.born = part(1) == 1;
+  verdict.refused = static_cast<uint64_t>(part(2));
+  if (verdict.refused > 0 && parts.size() > 3) verdict.refusal = &parts[3];
+  return verdict;
+}
+
+UnitCut cut_units(MergeBuffer& buffer, size_t most, const std::function<bool(resp::Slot)>& takes) {
+  UnitCut cut;
+  while (cut.units.size() < most && buffer.ready() > 0) {
+    ++cut.looked_at;
+    const KeyUpdate& update = buffer.front();
+    const resp::Slot slot = resp::slot_of(update.key());
+    if (!takes(slot)) {
+      buffer.shelve_front(slot);
+      continue;
+    }
+    KeyUnit unit = unit_of(update, slot);
+    if (!update.members().empty()) unit.members = buffer.take_members(kMostMembers);
+    if (update.members().empty()) {
+      buffer.pop_front();
+    } else {
+      unit.increments -= update.increments();
+      buffer.shelve_front(slot);  // the rest goes when this is answered
+      cut.divided.push_back(slot);
+    }
+    cut.units.push_back(std::move(unit));
+  }
+  return cut;
+}
+
+}  // namespace microcloud

@@ -1,0 +1,78 @@
+#include "cloud/node_way.h"
+
+#include "resp/sentinel.h"
+
+namespace microcloud {
+
+using resp::Outcome;
+using resp::Result;
+
+NodeWay::NodeWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, PieceSource& source)
+    : url_(url), lane_(std::move(lane), source, *this) {
+  resp::ClientEvents events;
+  events.state = [this](resp::ClientEvents::State state, const std::string& why) { on_state(state, why); };
+  client.master_only = true;
+  resp::Locator locator = url.kind == resp::Url::Kind::Sentinel
+                              ? resp::located_by_sentinels(loop, url.endpoints, url.master_name, {.tls = client.tls})
+                              : resp::located_at(url.endpoints.front());
+  client_ = std::make_unique<resp::Client>(loop, std::move(locator), std::move(client), std::move(events));
+}
+
+void NodeWay::start(int64_t now_ms) {
+  now_ms_ = now_ms;
+  client_->start();
+}
+
+void NodeWay::tick(int64_t now_ms) {
+  now_ms_ = now_ms;
+  lane_.tick(now_ms);
+}
+
+WayStatus NodeWay::status() const {
+  WayStatus status;
+  status.connected = client_->ready();
+  status.trouble = status.connected ? lane_.trouble() : why_down_;
+  status.fatal = fatal_;
+  status.batch = lane_.acknowledged();
+  status.kept_batches = lane_.kept();
+  status.kept_bytes = lane_.kept_bytes();
+  status.settled = lane_.settled();
+  status.counts = lane_.counts();
+  return status;
+}
+
+void NodeWay::send(resp::Commands commands, Done done) {
+  client_->send(std::move(commands),
+                [done = std::move(done)](Result result) { done(result.outcome, std::move(result.replies)); });
+}
+
+void NodeWay::send(std::string_view, const resp::Commands& commands, resp::Client::Done done) {
+  resp::Commands copy = commands;
+  client_->send(std::move(copy), std::move(done));
+}
+
+void NodeWay::count_keys(std::function<void(uint64_t)> done) {
+  resp::Commands commands;
+  commands.add("DBSIZE");
+  client_->send(std::move(commands), [done = std::move(done)](const Result& result) {
+    if (result.outcome != Outcome::Ok) return;
+    if (const auto keys = result.replies.back().as_integer(); keys && *keys >= 0) done(static_cast<uint64_t>(*keys));
+  });
+}
+
+void NodeWay::on_state(resp::ClientEvents::State state, const std::string& why) {
+  if (state == resp::ClientEvents::State::Down) {
+    lane_.down();
+    why_down_ = why;
+    return;
+  }
+  client_->send(schema_commands(), [this](const Result& result) { on_schema(result); });
+}
+
+void NodeWay::on_schema(const Result& result) {
+  if (result.outcome != Outcome::Ok || !client_->ready()) return;  // the connection broke
+  fatal_ = schema_trouble(result.replies.back(), url_.text());
+  if (fatal_.empty()) lane_.up(now_ms_);
+}
+
+}  // namespace microcloud

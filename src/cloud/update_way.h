@@ -1,0 +1,48 @@
+// How updates get from the merge buffer to where they belong: to one Redis master (node_way.h), or to those of a
+// cluster (cluster_way.h). All on the loop's thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "cloud/lane.h"
+#include "resp/client.h"
+
+namespace microcloud {
+
+/// The number of the keys' schema, in the key meta.schema.
+inline constexpr int64_t kCloudSchema = 1;
+
+struct WayStatus {
+  bool connected = false;
+  std::string trouble;  // why nothing is applied, or why it is not connected; empty: all is well
+  std::string fatal;    // why this writer must not go on; empty: it may
+  uint64_t batch = 0;   // the last one acknowledged
+  size_t kept_batches = 0;
+  size_t kept_bytes = 0;
+  bool settled = false;  // what was taken from the buffer is where it belongs, and with each replica
+  LaneCounts counts;
+};
+
+class UpdateWay {
+ public:
+  virtual ~UpdateWay() = default;
+  virtual void start(int64_t now_ms) = 0;
+  /// Every few milliseconds.
+  virtual void tick(int64_t now_ms) = 0;
+  virtual WayStatus status() const = 0;
+  /// Commands on one key, apart from updates; each may be applied though others are not. `done` may never be called
+  /// when the way ends.
+  virtual void send(std::string_view key, const resp::Commands& commands, resp::Client::Done done) = 0;
+  /// How many keys there are in all; not called where that cannot be told now.
+  virtual void count_keys(std::function<void(uint64_t)> done) = 0;
+};
+
+/// Writes the number of the schema where there is none, and reads it.
+resp::Commands schema_commands();
+/// The reply to the last of them: why a probe with this schema must not go on; empty: it may. A probe one number behind
+/// goes on; the keys of a later schema it does not know.
+std::string schema_trouble(const resp::Value& reply, const std::string& where);
+
+}  // namespace microcloud
