@@ -130,6 +130,38 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
   return settings;
 }
 
+OwnersSettings owners_settings(const WriterSettings& writer, const PrefixSet& local) {
+  OwnersSettings settings;
+  settings.channel.url = writer.url;
+  settings.channel.client = writer.client;
+  settings.channel.client.name = "microcloud-probe-questions";
+  settings.channel.realm = writer.accounting.realm;
+  if (!local.empty()) settings.is_asked_for = [local](const IpAddress& address) { return local.contains(address); };
+  return settings;
+}
+
+void tell_metrics(const CloudOwners& owners, MetricsPage& page) {
+  const CloudOwners::Counts& counts = owners.counts();
+  const OwnerChannel::Counts& channel = owners.channel().counts();
+  const auto answers = [&page](std::string_view answer, const Counter& counter) {
+    page.counter("microcloud_cloud_answers_total", "Who owns an address: by what was answered, and by whom.",
+                 {{"answer", answer}}, counter.get());
+  };
+  answers("memory", counts.from_cache);
+  answers("somebody", counts.somebody);
+  answers("nobody", counts.nobody);
+  answers("late", channel.late);
+  answers("error", channel.refused);
+  answers("too_many_asked", counts.too_many);
+  page.counter("microcloud_cloud_questions_total", "Questions sent.", {}, counts.asked.get());
+  page.counter("microcloud_cloud_changed_answers_total", "Keys that the server said have changed since.", {},
+               counts.changed.get());
+  page.counter("microcloud_cloud_breaker_opened_total",
+               "Times that nobody was asked for a while, as answers were late.", {}, channel.opened.get());
+  page.gauge("microcloud_cloud_kept_answers", "Answers in memory.", {}, static_cast<double>(counts.kept.get()));
+  page.gauge("microcloud_cloud_answering", "1: the server is asked.", {}, owners.channel().answers() ? 1 : 0);
+}
+
 CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& around)
     : drain_(around.drain),
       live_(around.live),

@@ -10,6 +10,7 @@
 #include "app/readiness.h"
 #include "base/metrics.h"
 #include "base/prefix_set.h"
+#include "cloud/cloud_owners.h"
 #include "cloud/writer.h"
 #include "net/tls_settings.h"
 #include "probe/output.h"
@@ -36,6 +37,11 @@ bool uses_tls(const CloudOptions& options);
 
 /// Checks all that can be checked without connecting. Throws UsageError.
 WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id);
+
+/// Of the questions that records ask it, from the settings of the updates. `local`: only these addresses are asked for;
+/// empty: all.
+OwnersSettings owners_settings(const WriterSettings& writer, const PrefixSet& local);
+void tell_metrics(const CloudOwners& owners, MetricsPage& page);
 
 /// What the rest of the probe says about it.
 struct CloudSurroundings {

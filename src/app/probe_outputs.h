@@ -11,6 +11,7 @@
 #include "app/probe_options.h"
 #include "app/progress.h"
 #include "app/service.h"
+#include "probe/enrichment.h"
 #include "probe/json_output.h"
 #include "probe/summary.h"
 
@@ -38,6 +39,8 @@ class ProbeOutputs {
  private:
   void add_exports(const ProbeOptions& options, const std::string& probe_id);
   void add_cloud(const ProbeOptions& options, const std::string& probe_id);
+  /// Before all outputs that there are by now, where the MicroCloud is one that can be asked.
+  void add_enrichment(const ProbeOptions& options, const std::string& probe_id);
   void add_summary(const ProbeOptions& options);
 
   LossLadder ladder() const;
@@ -45,9 +48,12 @@ class ProbeOutputs {
   std::atomic<const Probe*> metering_{nullptr};
   const CaptureReport* report_ = nullptr;
   bool insecure_;
+  bool waits_for_answers_ = false;  // a file's records do not go on before somebody can be asked
   std::unique_ptr<ExportOutput> exports_;
   std::unique_ptr<JsonOutput> json_;
   std::unique_ptr<CloudOutput> cloud_;
+  std::unique_ptr<CloudOwners> owners_;
+  std::unique_ptr<EnrichmentStage> enrichment_;
   std::unique_ptr<SummaryOutput> summary_;
   Progress progress_;
   std::vector<Output*> all_;

@@ -86,6 +86,32 @@ std::string_view KeyNames::probe(std::string_view id) {
   return name_;
 }
 
+std::string_view KeyNames::user(std::string_view id) {
+  start("user.");
+  name_ += id;
+  return name_;
+}
+
+std::string_view KeyNames::identity(const IpAddress& address) {
+  start("identity.");
+  append_address(name_, address);
+  return name_;
+}
+
+std::string_view KeyNames::identity(const IpAddress& network, uint8_t bits) {
+  identity(network);
+  name_ += '/';
+  append_number(name_, bits);
+  return name_;
+}
+
+std::string_view KeyNames::identity(const Mac& mac) {
+  start("identity.");
+  std::array<char, kAddressTextSize> room;
+  name_.append(room.data(), write_text(room.data(), mac));
+  return name_;
+}
+
 const TrafficFieldNames::Names& TrafficFieldNames::plain() {
   static constexpr Names kNames = {"bytesSent",   "bytesRcvd",   "packetsSent",
                                    "packetsRcvd", "flowsClient", "flowsServer"};

@@ -30,6 +30,11 @@ class KeyNames {
   /// `transport`: "tcp", "udp".
   std::string_view port(std::string_view transport, uint16_t port);
   std::string_view probe(std::string_view id);
+  std::string_view user(std::string_view id);
+  /// Who owns it: an address, a prefix, a MAC address.
+  std::string_view identity(const IpAddress& address);
+  std::string_view identity(const IpAddress& network, uint8_t bits);
+  std::string_view identity(const Mac& mac);
 
  private:
   void start(std::string_view tree) {

@@ -10,6 +10,8 @@ namespace microcloud {
 /// Used by the output thread alone, from the first record to finish().
 class Output : public RecordSink {
  public:
+  /// After some records, at least every few milliseconds. True: something waits here, come back within a millisecond.
+  virtual bool turn() { return false; }
   /// Nothing is waiting right now: let out what is buffered. Called at least every tenth of a second.
   virtual void flush() {}
   /// After the last record.

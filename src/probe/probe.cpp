@@ -128,6 +128,8 @@ void Probe::serve_outputs() {
   for (;;) {
     const bool done = workers_done_.load(std::memory_order_acquire);
     const bool any = drain_records();
+    bool waits = false;
+    for (Output* output : outputs_) waits = output->turn() || waits;
     if (const auto now = Clock::now(); now - flushed >= kFlushEvery) {
       flushed = now;
       for (Output* output : outputs_) {
@@ -135,10 +137,8 @@ void Probe::serve_outputs() {
         if (!output->error().empty()) stop();  // an output that cannot go on ends the run, and wait() says why
       }
     }
-    if (any) {
-      nap = kShortestNap;
-      continue;
-    }
+    if (any || waits) nap = kShortestNap;
+    if (any) continue;
     if (done) break;
     std::this_thread::sleep_for(nap);
     nap = std::min(2 * nap, kLongestNap);

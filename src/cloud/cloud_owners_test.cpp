@@ -1,0 +1,128 @@
+// On a real redis-server: answers, news of changes, what a slow or broken connection does.
+#include "cloud/cloud_owners.h"
+
+#include "resp/redis_test_bed.h"
+
+namespace microcloud {
+namespace {
+
+using Known = Owners::Known;
+
+IpAddress address(uint8_t last) {
+  const uint8_t bytes[] = {10, 0, 0, last};
+  return IpAddress::v4(bytes);
+}
+
+class CloudOwnersTest : public testing::Test {
+ protected:
+  void start(OwnersSettings settings = {}) {
+    ASSERT_TRUE(writer_.wait_ready());
+    settings.channel.url.endpoints = {server_.endpoint()};
+    settings.channel.deadline = std::chrono::milliseconds(500);
+    settings.channel.client.first_pause = std::chrono::milliseconds(10);
+    owners_ = std::make_unique<CloudOwners>(std::move(settings));
+    owners_->start();
+    owners_->wait_until_ready(std::chrono::seconds(20));
+    ASSERT_TRUE(owners_->channel().answers());
+  }
+  /// Until it is more than a question.
+  std::string owner(const IpAddress& of, const std::optional<Mac>& mac = {}) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < end) {
+      owners_->learn();
+      const Owners::Answer answer = owners_->owner(of, mac);
+      if (answer.known == Known::Somebody) return std::string(answer.user);
+      if (answer.known == Known::Nobody) return "nobody";
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return "no answer";
+  }
+  /// Until it is that one.
+  bool becomes(const IpAddress& of, const std::string& user) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (owner(of) != user) {
+      if (std::chrono::steady_clock::now() > end) return false;
+    }
+    return true;
+  }
+  template <typename... Words>
+  void write(const Words&... words) {
+    const resp::Value reply = writer_.ask(words...);
+    EXPECT_FALSE(reply.is_error()) << reply.text;
+  }
+  uint64_t asked() const { return owners_->counts().asked.get(); }
+
+  resp::RedisServer server_;
+  Loop loop_;
+  resp::TestClient writer_{loop_, server_};
+  std::unique_ptr<CloudOwners> owners_;
+};
+
+TEST_F(CloudOwnersTest, IsAskedOnceAndHearsOfChanges) {
+  start();
+  write("HSET", "identity.10.0.0.1", "user", "anna");
+  EXPECT_EQ(owner(address(1)), "anna");
+  EXPECT_EQ(owner(address(2)), "nobody");
+  for (int more = 0; more < 100; ++more) EXPECT_EQ(owner(address(1)), "anna");
+  EXPECT_EQ(asked(), 2U);
+  write("HSET", "identity.10.0.0.1", "user", "berta");
+  EXPECT_TRUE(becomes(address(1), "berta"));
+  write("HSET", "identity.10.0.0.2", "user", "carla");
+  EXPECT_TRUE(becomes(address(2), "carla")) << "also where nobody was";
+  EXPECT_EQ(asked(), 4U);
+  write("FLUSHALL");
+  EXPECT_TRUE(becomes(address(1), "nobody")) << "null: all keys";
+}
+
+TEST_F(CloudOwnersTest, AnAnswerLivesNoLongerThanItsKey) {
+  start();
+  write("HSET", "identity.10.0.0.1", "user", "anna");
+  write("PEXPIRE", "identity.10.0.0.1", 300);
+  EXPECT_EQ(owner(address(1)), "anna");
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  EXPECT_EQ(owner(address(1)), "nobody") << "whether or not the server has said so";
+}
+
+TEST_F(CloudOwnersTest, AConnectionThatBrokeLeavesNothingInMemory) {
+  start();
+  write("HSET", "identity.10.0.0.1", "user", "anna");
+  EXPECT_EQ(owner(address(1)), "anna");
+  write("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  write("HSET", "identity.10.0.0.1", "user", "berta");
+  EXPECT_TRUE(becomes(address(1), "berta"));
+  write("HSET", "identity.10.0.0.1", "user", "carla");
+  EXPECT_TRUE(becomes(address(1), "carla")) << "the new connection hears of changes too";
+}
+
+TEST_F(CloudOwnersTest, ASlowServerOpensTheBreakerAndATrialClosesIt) {
+  OwnersSettings settings;
+  settings.channel.breaker.failures = 1;
+  settings.channel.breaker.first_pause = std::chrono::milliseconds(20);
+  start(settings);
+  server_.process().signal(SIGSTOP);
+  owners_->owner(address(1), {});
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (owners_->channel().answers() && std::chrono::steady_clock::now() < end) owners_->learn();
+  EXPECT_FALSE(owners_->channel().answers());
+  EXPECT_EQ(owners_->owner(address(2), {}).known, Known::Unknown) << "at once";
+  server_.process().signal(SIGCONT);
+  owners_->wait_until_ready(std::chrono::seconds(20));
+  EXPECT_TRUE(becomes(address(2), "nobody"));
+  EXPECT_EQ(owners_->channel().counts().opened.get(), 1U);
+}
+
+TEST_F(CloudOwnersTest, NobodyOwnsAGroupAndTooManyAreNotAsked) {
+  OwnersSettings settings;
+  settings.most_asked = 2;
+  start(settings);
+  const uint8_t group[] = {224, 0, 0, 1}, all[] = {255, 255, 255, 255};
+  EXPECT_EQ(owners_->owner(IpAddress::v4(group), {}).known, Known::Nobody);
+  EXPECT_EQ(owners_->owner(IpAddress::v4(all), {}).known, Known::Nobody);
+  EXPECT_EQ(owners_->owner(address(1), {}).known, Known::Asked);
+  EXPECT_EQ(owners_->owner(address(2), {}).known, Known::Asked);
+  EXPECT_EQ(owners_->owner(address(3), {}).known, Known::Unknown);
+  EXPECT_EQ(owners_->counts().too_many.get(), 1U);
+}
+
+}  // namespace
+}  // namespace microcloud
