@@ -1,15 +1,13 @@
 #include "app/cloud_options.h"
 
 namespace microcloud {
+namespace {
 
-void declare_cloud(CLI::App& app, CloudOptions& options) {
-  constexpr const char* kGroup = "MicroCloud";
-  app.add_option("--cloud", options.url,
-                 "update the MicroCloud there: a Redis server, 7.0 or later, the master that sentinels name "
-                 "(redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME), or a cluster, by some of its servers "
-                 "(redis+cluster://[USER@]HOST:PORT,HOST:PORT); rediss instead of redis: over TLS")
-      ->type_name("redis://[USER@]HOST:PORT")
-      ->group(kGroup);
+constexpr const char* kGroup = "MicroCloud";
+
+}  // namespace
+
+void declare_cloud_access(CLI::App& app, CloudOptions& options) {
   app.add_option("--cloud-secret-file", options.secret_file,
                  "a file, readable by its owner only, with the password for it (also: the environment's "
                  "MICROCLOUD_CLOUD_SECRET, or the systemd credential cloud-secret)")
@@ -25,6 +23,20 @@ void declare_cloud(CLI::App& app, CloudOptions& options) {
   app.add_option("--cloud-key", options.tls.key_file, "the key of --cloud-cert (PEM), readable by its owner only")
       ->type_name("FILE")
       ->group(kGroup);
+  app.add_option("--realm", options.realm,
+                 "of networks whose addresses overlap: this one's keys begin with NAME/ (default: no prefix)")
+      ->type_name("NAME")
+      ->group(kGroup);
+}
+
+void declare_cloud(CLI::App& app, CloudOptions& options) {
+  app.add_option("--cloud", options.url,
+                 "update the MicroCloud there: a Redis server, 7.0 or later, the master that sentinels name "
+                 "(redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME), or a cluster, by some of its servers "
+                 "(redis+cluster://[USER@]HOST:PORT,HOST:PORT); rediss instead of redis: over TLS")
+      ->type_name("redis://[USER@]HOST:PORT")
+      ->group(kGroup);
+  declare_cloud_access(app, options);
   app.add_option("--cloud-flush", options.flush_ms, "updates of one key are merged for so long before they are sent")
       ->check(CLI::Range(1U, 60'000U))
       ->capture_default_str()
@@ -53,10 +65,6 @@ void declare_cloud(CLI::App& app, CloudOptions& options) {
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
       ->capture_default_str()
       ->type_name("N")
-      ->group(kGroup);
-  app.add_option("--realm", options.realm,
-                 "of networks whose addresses overlap: this one's keys begin with NAME/ (default: no prefix)")
-      ->type_name("NAME")
       ->group(kGroup);
 }
 

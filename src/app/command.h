@@ -25,6 +25,7 @@ struct Command {
 
 int run_probe(int count, char** arguments);
 int run_node(int count, char** arguments);
+int run_query(int count, char** arguments);
 int run_fields(int count, char** arguments);
 
 /// Every record type of this program.

@@ -13,6 +13,7 @@ using namespace microcloud;
 constexpr Command kCommands[] = {
     {"probe", "meter traffic into flow records, live or from a capture file", run_probe},
     {"node", "run a node of the MicroCloud: a Redis server set up for it, or a cluster", run_node},
+    {"query", "ask the MicroCloud and its live probes: keys, top hosts, losses, events", run_query},
     {"fields", "list every record type and information element", run_fields},
 };
 

@@ -31,6 +31,10 @@ std::string placeholder(const CLI::Option& option) {
   return type.substr(0, type.find_first_of(": "));
 }
 
+bool is_positional(const CLI::Option& option) {
+  return option.get_snames().empty() && option.get_lnames().empty();
+}
+
 std::string accepted(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   const size_t list = type.find(":{");
@@ -46,7 +50,8 @@ std::string option_entry(const CLI::Option& option) {
   for (const std::string& name : option.get_lnames())
     names += (names.empty() ? "" : ", ") + ("\\fB\\-\\-" + roff(name) + "\\fR");
   const std::string takes = placeholder(option);
-  if (!takes.empty()) names += " \\fI" + roff(takes) + "\\fR";
+  if (is_positional(option)) names = "\\fI" + roff(takes) + "\\fR";
+  if (!takes.empty() && !is_positional(option)) names += " \\fI" + roff(takes) + "\\fR";
   std::string text = option.get_description();
   if (!text.empty() && text.back() != '.') text += '.';
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
@@ -104,7 +109,13 @@ std::string manual_page(const CLI::App& app) {
   std::string page = ".\\\" Made by microcloud " + app.get_name() + " --help-man.\n.TH " + title +
                      " 1 \"\" \"microcloud " MICROCLOUD_VERSION "\" \"MicroCloud manual\"\n";
   page += section("NAME", roff(name) + " \\- " + roff(first));
-  page += section("SYNOPSIS", ".B microcloud " + app.get_name() + "\n[\\fIOPTION\\fR...]");
+  std::string synopsis = ".B microcloud " + app.get_name() + "\n[\\fIOPTION\\fR...]";
+  for (const CLI::Option* option : all_options(app)) {
+    if (!is_positional(*option)) continue;
+    const std::string takes = "\\fI" + roff(placeholder(*option)) + "\\fR";
+    synopsis += option->get_required() ? " " + takes : " [" + takes + "]";
+  }
+  page += section("SYNOPSIS", synopsis);
   page += section("DESCRIPTION", paragraphs(description));
   std::string options;
   for (const CLI::Option* option : all_options(app)) options += option_entry(*option);
@@ -120,6 +131,7 @@ std::string manual_page(const CLI::App& app) {
 std::string option_words(const CLI::App& app) {
   std::string text;
   for (const CLI::Option* option : all_options(app)) {
+    if (is_positional(*option)) continue;
     std::string names;
     for (const std::string& name : option->get_snames()) names += (names.empty() ? "-" : " -") + name;
     for (const std::string& name : option->get_lnames()) names += (names.empty() ? "--" : " --") + name;

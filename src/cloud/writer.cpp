@@ -192,6 +192,10 @@ void CloudWriter::beat(bool last) {
   add("cloudKeptBatches", status.kept_batches);
   add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, status.lane.lag_ms)));
   if (settings_.live) add_visible(status.visible, fields);
+  if (last) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    add("ended", static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
+  }
   const std::string key(names_.probe(settings_.probe_id));
   resp::Commands commands;
   if (!std::exchange(has_beaten_, true)) commands.add("DEL", key);  // what an earlier life told there

@@ -41,7 +41,7 @@ constexpr User kUsers[] = {
      "+cluster|nodes +cluster|info +cluster|keyslot"},
     {"reader", "dashboards and people who look: read all, subscribe, change nothing",
      "%R~* &* -@all +@connection -client +client|id +client|setname +client|getname +@read +@pubsub -publish -spublish "
-     "-@dangerous +keys +info +role +time +asking +readonly +cluster|slots +cluster|shards +cluster|nodes "
+     "+multi +exec -@dangerous +keys +info +role +time +asking +readonly +cluster|slots +cluster|shards +cluster|nodes "
      "+cluster|info "
      "+cluster|keyslot"},
     {"admin", "the operator: everything", "~* &* +@all"},

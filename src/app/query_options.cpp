@@ -1,0 +1,85 @@
+#include "app/query_options.h"
+
+#include <algorithm>
+
+#include "app/command.h"
+
+namespace microcloud {
+namespace {
+
+constexpr const char* kTrees[] = {"ip", "mac", "vlan", "proto", "port", "user"};
+
+bool is_tree(const std::string& word) {
+  return std::find(std::begin(kTrees), std::end(kTrees), word) != std::end(kTrees);
+}
+
+}  // namespace
+
+void declare(CLI::App& app, QueryOptions& options) {
+  options.cloud.url = "redis://127.0.0.1:6379";
+  app.add_option("question", options.question,
+                 "keys PATTERN: names that match. get KEY: what stands there. top TREE: the keys with the most bytes. "
+                 "watch PATTERN: messages of the channels that match, as they come. loss: what each probe lost, stage "
+                 "by stage")
+      ->check(CLI::IsMember({"keys", "get", "top", "watch", "loss"}))
+      ->required()
+      ->type_name("QUESTION");
+  app.add_option(
+         "subject", options.subject,
+         "a pattern as Redis knows it (ip.10.*), a key (ip.10.0.0.1), or a tree: ip, mac, vlan, proto, port, user")
+      ->type_name("SUBJECT");
+  app.add_option("--cloud", options.cloud.url,
+                 "the MicroCloud: a Redis server; redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME: the master that "
+                 "sentinels name; redis+cluster://[USER@]HOST:PORT,HOST:PORT: a cluster; rediss: over TLS")
+      ->capture_default_str()
+      ->type_name("redis://[USER@]HOST:PORT")
+      ->group("MicroCloud");
+  declare_cloud_access(app, options.cloud);
+  app.add_flag("--insecure", options.cloud.insecure, "do not verify who answers at rediss://")->group("MicroCloud");
+  app.add_flag("--no-probes", options.no_probes, "ask the MicroCloud alone, not the flow caches of its live probes");
+  app.add_option("--probes-user", options.faces_user, "as whom to ask the probes (probe --listen-auth)")
+      ->type_name("USER");
+  app.add_option("--probes-secret-file", options.faces_secret_file,
+                 "a file, readable by its owner only, with the password for them")
+      ->type_name("FILE");
+  app.add_option("-n,--count", options.count, "top: so many keys")
+      ->check(CLI::Range(1U, 10'000U))
+      ->capture_default_str()
+      ->type_name("N");
+  app.add_option("--type", options.type, "keys: only those of this type")
+      ->check(CLI::IsMember({"hash", "zset", "set", "string", "stream"}))
+      ->type_name("TYPE");
+  app.add_flag("--watch", options.again, "top, loss: again and again, on the whole screen of a terminal, until Ctrl-C");
+  app.add_option("--interval", options.interval_s, "--watch: how often, in seconds")
+      ->check(CLI::Range(0.1, 3'600.0))
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  app.add_flag("--json", options.json, "one JSON object a line");
+  app.footer(
+      "Examples:\n"
+      "  microcloud query top ip --watch                 who sends and receives most, now\n"
+      "  microcloud query get ip.10.0.0.1 --json         one host, open flows too\n"
+      "  microcloud query keys 'port.tcp.*'              TCP ports that were used\n"
+      "  microcloud query watch 'alert.*'                alerts as they are raised");
+}
+
+void check(const QueryOptions& options) {
+  if (options.question == "loss") {
+    if (!options.subject.empty()) throw UsageError("loss tells of all probes: '" + options.subject + "' has no use");
+  } else if (options.subject.empty()) {
+    throw UsageError(options.question + ": of what? accepted: " +
+                     (options.question == "get"   ? "a key"
+                      : options.question == "top" ? "a tree"
+                                                  : "a pattern"));
+  }
+  if (options.question == "top" && !is_tree(options.subject))
+    throw UsageError("top: '" + options.subject + "' is no tree; accepted: ip, mac, vlan, proto, port, user");
+  if (options.again && options.question != "top" && options.question != "loss")
+    throw UsageError("--watch goes with top and loss; 'query watch PATTERN' tells messages as they come");
+  if (!options.type.empty() && options.question != "keys") throw UsageError("--type goes with keys");
+  if (!options.faces_secret_file.empty() && options.no_probes)
+    throw UsageError("--probes-secret-file: --no-probes asks none");
+  (void)writer_settings(options.cloud, "query");
+}
+
+}  // namespace microcloud

@@ -1,0 +1,29 @@
+// The options of microcloud query.
+#pragma once
+
+#include <string>
+
+#include "app/cloud_options.h"
+#include "app/command_line.h"
+
+namespace microcloud {
+
+struct QueryOptions {
+  std::string question;  // keys, get, watch, top, loss
+  std::string subject;   // pattern, key or tree
+  CloudOptions cloud;
+  std::string faces_user;
+  std::string faces_secret_file;
+  bool no_probes = false;
+  uint32_t count = 20;
+  std::string type;
+  bool again = false;
+  double interval_s = 1;
+  bool json = false;
+};
+
+void declare(CLI::App& app, QueryOptions& options);
+/// Throws UsageError.
+void check(const QueryOptions& options);
+
+}  // namespace microcloud

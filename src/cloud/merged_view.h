@@ -1,0 +1,85 @@
+// What the cloud has and what is still in the probes, as one answer: a key's counters in the node and on each probe's
+// face add up, and nothing is counted twice.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cloud/store.h"
+
+namespace microcloud {
+
+/// A key as TYPE names it.
+enum class KeyKind : uint8_t { None, Hash, SortedSet, Set, Text };
+
+struct Answer {
+  std::string key;
+  KeyKind kind = KeyKind::None;
+  /// Hash: fields and values; sorted set: members and scores, the largest first; set: members; text: the text.
+  std::vector<std::pair<std::string, std::string>> values;
+  /// False: the node and a probe's face did not come to stand at one batch while they were asked; what was on its way
+  /// between them may be counted twice.
+  bool exact = true;
+};
+
+/// The counters of both together; the earliest firstSeen, the latest lastSeen; of what was learnt (texts, ip, vlan)
+/// what stands there already, and what only `from` knows. Fields that begin with _ are the system's own and left out.
+void merge_hash(std::vector<std::pair<std::string, std::string>>& into, const resp::Value& from);
+/// Scores of one member add up.
+void merge_sorted_set(std::vector<std::pair<std::string, std::string>>& into, const resp::Value& from);
+/// Whether keys of this name hold counters that probes share; else one of the answers is taken, the node's first.
+bool is_counted(std::string_view key, std::string_view realm);
+
+/// What a probe's last heartbeat said.
+struct ProbeFacts {
+  std::string id;
+  bool alive = false;  // it has not ended, and beat within the last seconds
+  std::string listen;  // its face; empty: it has none
+  std::vector<std::pair<std::string, std::string>> heartbeat;
+};
+
+/// All whose heartbeat has not expired, by name.
+std::vector<ProbeFacts> known_probes(Store& cloud, const std::string& realm);
+
+class MergedView {
+ public:
+  /// `faces`: of the probes of this realm, with their names. All must outlive the view.
+  struct Face {
+    std::string probe;
+    Store* store;
+  };
+  MergedView(Store& cloud, std::vector<Face> faces, std::string realm);
+
+  /// Names that match the pattern, anywhere; each once. `type` as TYPE says it; empty: any.
+  std::vector<std::string> keys(const std::string& pattern, const std::string& type);
+  std::vector<Answer> get(const std::vector<std::string>& keys);
+
+  struct Top {
+    std::string key;
+    uint64_t bytes = 0;  // sent and received
+  };
+  /// The keys `TREE.*` with the most bytes, found by asking everybody for everything.
+  std::vector<Top> largest(const std::string& tree, size_t count);
+
+ private:
+  struct Standing {
+    std::string ledger;
+    std::string batch;
+  };
+  std::vector<KeyKind> kinds(const std::vector<std::string>& keys);
+  void add_bytes(Store& store, const std::vector<std::string>& names,
+                 std::vector<std::pair<std::string, uint64_t>>& sums);
+  std::vector<std::vector<resp::Value>> ask_face(const Face& face, const std::vector<std::string>& keys,
+                                                 const std::vector<KeyKind>& kinds, Standing& standing);
+  std::vector<std::vector<resp::Value>> ask_cloud(const std::vector<std::string>& keys,
+                                                  const std::vector<KeyKind>& kinds, std::vector<Standing>& standings);
+
+  Store& cloud_;
+  std::vector<Face> faces_;
+  std::string realm_;
+};
+
+}  // namespace microcloud

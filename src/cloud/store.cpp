@@ -1,0 +1,205 @@
+#include "cloud/store.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "resp/sentinel.h"
+
+namespace microcloud {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+using resp::Commands;
+using resp::Outcome;
+using resp::Value;
+
+constexpr milliseconds kTurn{1};
+
+}  // namespace
+
+Store::Store(std::string name, const resp::Url& url, resp::ClientSettings settings) : name_(std::move(name)) {
+  resp::ClientEvents events;
+  events.state = [this](resp::ClientEvents::State state, const std::string& why) {
+    if (state == resp::ClientEvents::State::Down) why_down_ = why;
+  };
+  events.push = [this](const Value& value) {
+    if (on_push_) on_push_(value);
+  };
+  if (url.kind == resp::Url::Kind::Cluster) {
+    resp::ClusterSettings cluster;
+    cluster.client = std::move(settings);
+    cluster_ = std::make_unique<resp::Cluster>(loop_, url.endpoints, std::move(cluster), resp::ClusterEvents{});
+    return;
+  }
+  const bool behind_sentinels = url.kind == resp::Url::Kind::Sentinel;
+  settings.master_only = behind_sentinels;
+  resp::Locator locator = behind_sentinels ? resp::located_by_sentinels(loop_, url.endpoints, url.master_name, {})
+                                           : resp::located_at(url.endpoints.front());
+  client_ = std::make_unique<resp::Client>(loop_, std::move(locator), std::move(settings), std::move(events));
+}
+
+Store::~Store() = default;
+
+void Store::fail(const std::string& why) const {
+  throw std::runtime_error(name_ + ": " + why);
+}
+
+bool Store::connected() const {
+  if (client_) return client_->ready();
+  return cluster_->complete() && cluster_->masters_ready() == cluster_->masters();
+}
+
+void Store::wait(const std::function<bool()>& done) {
+  const auto until = Clock::now() + kConnectPatience;
+  while (!done()) {
+    if (Clock::now() >= until) fail(cluster_ && !cluster_->trouble().empty() ? cluster_->trouble() : why_down_);
+    loop_.run_for(kTurn);
+  }
+}
+
+void Store::connect() {
+  if (!started_) {
+    if (client_) client_->start();
+    if (cluster_) cluster_->start();
+    started_ = true;
+  }
+  wait([this] { return connected(); });
+}
+
+std::vector<resp::Client*> Store::servers() {
+  if (client_) return {client_.get()};
+  std::set<resp::NodeId> owners;
+  for (unsigned slot = 0; slot < resp::kSlots; ++slot) owners.insert(cluster_->owner(static_cast<resp::Slot>(slot)));
+  std::vector<resp::Client*> found;
+  for (const resp::NodeId node : owners) {
+    resp::Client* client = cluster_->client(node);
+    if (client == nullptr) fail("the cluster changes just now");
+    found.push_back(client);
+  }
+  return found;
+}
+
+std::vector<std::vector<Value>> Store::ask(std::vector<Question> questions) {
+  connect();
+  std::vector<std::vector<Value>> answers(questions.size());
+  size_t left = 0;
+  std::string why;
+  const auto note = [&](const resp::Result& result) {
+    if (result.outcome != Outcome::Ok && why.empty()) why = result.why;
+    --left;
+  };
+  if (client_) {
+    Commands all;
+    std::vector<size_t> counts;
+    for (const Question& question : questions) {
+      all.append(question.commands);
+      counts.push_back(question.commands.count());
+    }
+    if (all.empty()) return answers;
+    ++left;
+    client_->send(
+        std::move(all),
+        [&, counts](resp::Result result) {
+          note(result);
+          if (result.outcome != Outcome::Ok) return;
+          auto reply = result.replies.begin();
+          for (size_t at = 0; at < counts.size(); ++at) {
+            const auto end = reply + static_cast<std::ptrdiff_t>(counts[at]);
+            answers[at].assign(std::make_move_iterator(reply), std::make_move_iterator(end));
+            reply = end;
+          }
+        },
+        kPatience);
+  } else {
+    for (size_t at = 0; at < questions.size(); ++at) {
+      ++left;
+      cluster_->send(
+          resp::slot_of(questions[at].key), questions[at].commands,
+          [&, at](resp::Result result) {
+            note(result);
+            answers[at] = std::move(result.replies);
+          },
+          kPatience);
+    }
+  }
+  // Both give an answer within their patience, a failed one if there is no other.
+  while (left > 0) loop_.run_for(kTurn);
+  if (!why.empty()) fail(why);
+  return answers;
+}
+
+std::vector<Value> Store::ask(std::string_view key, const Commands& commands) {
+  std::vector<Question> questions(1);
+  questions[0].key = key;
+  questions[0].commands = commands;
+  return std::move(ask(std::move(questions)).front());
+}
+
+std::vector<Value> Store::ask_server(resp::Client& server, Commands commands) {
+  std::optional<resp::Result> result;
+  server.send(
+      std::move(commands), [&result](resp::Result come) { result = std::move(come); }, kPatience);
+  while (!result) loop_.run_for(kTurn);
+  if (result->outcome != Outcome::Ok) fail(result->why);
+  for (const Value& reply : result->replies)
+    if (reply.is_error()) fail(reply.text);
+  return std::move(result->replies);
+}
+
+void Store::scan(resp::Client& server, const std::string& pattern, const std::string& type,
+                 std::vector<std::string>& found) {
+  constexpr unsigned kAtOnce = 1'000;
+  std::string cursor = "0";
+  do {
+    Commands commands;
+    if (type.empty()) commands.add("SCAN", cursor, "MATCH", pattern, "COUNT", kAtOnce);
+    if (!type.empty()) commands.add("SCAN", cursor, "MATCH", pattern, "COUNT", kAtOnce, "TYPE", type);
+    const std::vector<Value> replies = ask_server(server, std::move(commands));
+    const Value& page = replies.front();
+    if (page.elements.size() != 2 || page.elements[0].text.empty()) fail("its answer to SCAN is none");
+    cursor = page.elements[0].text;
+    for (const Value& name : page.elements[1].elements) found.push_back(name.text);
+  } while (cursor != "0");
+}
+
+std::vector<std::string> Store::keys(const std::string& pattern, const std::string& type) {
+  connect();
+  std::vector<std::string> found;
+  for (resp::Client* server : servers()) {
+    const size_t before = found.size();
+    scan(*server, pattern, type, found);
+    if (!cluster_) continue;
+    const auto gone = [&](const std::string& key) {
+      return cluster_->client(cluster_->owner(resp::slot_of(key))) != server;
+    };
+    found.erase(std::remove_if(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), gone), found.end());
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+void Store::subscribe(const std::string& pattern, Heard heard) {
+  connect();
+  on_push_ = [heard = std::move(heard)](const Value& value) {
+    if (value.elements.size() == 4 && value.elements[0].is("pmessage"))
+      heard(value.elements[2].text, value.elements[3].text);
+  };
+  Commands commands;
+  commands.add("PSUBSCRIBE", pattern);
+  client_->subscribe(std::move(commands), [this](const resp::Result& result) {
+    if (result.outcome != Outcome::Ok) refused_ = result.why;
+    for (const Value& reply : result.replies)
+      if (reply.is_error()) refused_ = reply.text;
+  });
+}
+
+void Store::hear(milliseconds time) {
+  loop_.run_for(time);
+  if (!refused_.empty()) fail(refused_);
+  if (!client_->ready()) fail(why_down_);
+}
+
+}  // namespace microcloud
