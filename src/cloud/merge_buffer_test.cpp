@@ -88,6 +88,64 @@ TEST(MergeBuffer, MembersOfASortedSetAreTakenInParts) {
   EXPECT_EQ(buffer.bytes(), 0U);
 }
 
+TEST(MergeBuffer, WhatIsLaidAsideGoesOnMergingAndComesBackInFront) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (const char* key : {"a", "b", "c", "d"}) buffer.at(key).add("n", 1);
+  buffer.shelve_front(7);  // a
+  buffer.shelve_front(8);  // b
+  buffer.shelve_front(7);  // c
+  EXPECT_EQ(buffer.size(), 4U);
+  EXPECT_EQ(buffer.ready(), 1U);
+  EXPECT_EQ(buffer.front().key(), "d");
+  buffer.at("a").add("n", 5);
+  EXPECT_EQ(buffer.size(), 4U) << "no second entry";
+  buffer.unshelve(7);
+  buffer.unshelve(9);
+  EXPECT_EQ(buffer.ready(), 3U);
+  EXPECT_EQ(buffer.front().key(), "a");
+  EXPECT_EQ(buffer.front().numbers().at(0).value, 6);
+  buffer.pop_front();
+  EXPECT_EQ(buffer.front().key(), "c");
+}
+
+TEST(MergeBuffer, FullItGivesUpFirstWhatWasLaidAsideFirst) {
+  MergeBuffer buffer(3'000, HashSeed{});
+  buffer.at("first").add("n", 1);
+  buffer.shelve_front(1);
+  buffer.at("second").add("n", 1);
+  buffer.shelve_front(2);
+  buffer.unshelve(1);
+  buffer.shelve_front(3);  // the first one again: later than the second now
+  uint64_t lost = 0;
+  for (int key = 0; buffer.totals().lost < 2; ++key) {
+    buffer.at("k" + std::to_string(key)).add("n", 1);
+    if (buffer.totals().lost == 1 && lost == 0) {
+      lost = 1;
+      buffer.unshelve(2);
+      buffer.unshelve(3);
+      EXPECT_EQ(buffer.front().key(), "first") << "the second is gone";
+      buffer.shelve_front(3);
+    }
+    ASSERT_LT(key, 100);
+  }
+  EXPECT_EQ(lost, 1U);
+  for (uint32_t shelf : {1U, 2U, 3U}) buffer.unshelve(shelf);
+  EXPECT_EQ(buffer.front().key(), "k0");
+}
+
+TEST(MergeBuffer, OneShelfThatStaysDoesNotMakeTheOthersCost) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("stays").add("n", 1);
+  buffer.shelve_front(1);
+  buffer.at("moves").add("n", 1);
+  for (int time = 0; time < 100'000; ++time) {
+    buffer.shelve_front(2);
+    buffer.unshelve(2);
+  }
+  EXPECT_EQ(buffer.size(), 2U);
+  EXPECT_EQ(buffer.ready(), 1U);
+}
+
 TEST(KeyNames, AreThoseOfTheContract) {
   KeyNames names;
   const uint8_t v4[] = {10, 0, 0, 1};

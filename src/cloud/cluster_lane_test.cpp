@@ -1,0 +1,270 @@
+#include "cloud/cluster_lane.h"
+
+#include <map>
+
+#include "resp/redis_test_bed.h"
+
+namespace microcloud {
+namespace {
+
+using resp::NodeId;
+using resp::Slot;
+
+/// Real servers, each alone, of which the test says who has which slot. That a real cluster is as it should be is held
+/// by the system tests.
+class ClusterLaneTest : public ::testing::Test, private ClusterLink, private UnitSource {
+ protected:
+  struct Peer {
+    resp::RedisServer server;
+    std::unique_ptr<resp::Client> client;
+  };
+
+  void start(unsigned count, LaneSettings settings = {.ledger = "_l.test"}) {
+    settings.flush_ms = 1;
+    lane = std::make_unique<ClusterLane>(settings, static_cast<UnitSource&>(*this), static_cast<ClusterLink&>(*this));
+    for (NodeId id = 1; id <= count; ++id) connect(id);
+    lane->mapped();
+    if (begins) lane->begin(0);
+    ASSERT_TRUE(run([&] {
+      return std::all_of(peers.begin(), peers.end(), [](const auto& one) { return one.second.client->ready(); });
+    }));
+  }
+  void connect(NodeId id) {
+    Peer& peer = peers[id];
+    resp::ClientEvents events;
+    events.state = [this, id](resp::ClientEvents::State state, const std::string&) {
+      if (state == resp::ClientEvents::State::Down) return lane->down(id);
+      lane->up(id, peers[id].client->node(), now_ms);
+    };
+    peer.client = std::make_unique<resp::Client>(loop, resp::located_at(peer.server.endpoint()),
+                                                 resp::TestClient::hasty({}), std::move(events));
+    peer.client->start();
+  }
+  template <typename Condition>
+  bool run(const Condition& holds) {
+    return resp::run_until(loop, [&] {
+      lane->tick(now_ms += 2);
+      return holds();
+    });
+  }
+  bool settle() {
+    return run([&] { return buffer.size() == 0 && lane->settled(); });
+  }
+  void add(const std::string& key, uint64_t amount) {
+    buffer.at(key).add("n", amount);
+    truth[key] += static_cast<int64_t>(amount);
+  }
+  void add_many() {
+    for (int key = 0; key < 40; ++key) add("k" + std::to_string(key), 3);
+  }
+  resp::Value ask(NodeId id, std::string_view name, const auto&... arguments) {
+    resp::TestClient client(loop, peers[id].server);
+    EXPECT_TRUE(client.wait_ready());
+    return client.ask(name, arguments...);
+  }
+  int64_t at(NodeId id, const std::string& key) { return ask(id, "HGET", key, "n").as_integer().value_or(0); }
+  bool holds_truth() {
+    for (const auto& [key, amount] : truth) {
+      if (at(owner(resp::slot_of(key)), key) != amount) return false;
+    }
+    return true;
+  }
+
+  Loop loop;
+  std::map<NodeId, Peer> peers;
+  std::unique_ptr<ClusterLane> lane;
+  MergeBuffer buffer{1 << 20, HashSeed{}};
+  std::map<std::string, int64_t> truth;
+  std::function<NodeId(Slot)> owners = [](Slot) { return 1; };
+  int64_t now_ms = 1'000;
+  bool begins = true;
+
+ private:
+  void send(NodeId node, resp::Commands commands, Done done) override {
+    peers[node].client->send(std::move(commands), [done = std::move(done)](resp::Result result) {
+      done(result.outcome, std::move(result.replies));
+    });
+  }
+  NodeId owner(Slot slot) const override { return owners(slot); }
+  NodeId heed(NodeId, const resp::Value&) override { return resp::kNoNode; }
+  size_t ready() override { return buffer.ready(); }
+  UnitCut cut(size_t most, const std::function<bool(Slot)>& takes) override { return cut_units(buffer, most, takes); }
+  void unshelve(const std::vector<Slot>& slots) override {
+    for (const Slot slot : slots) buffer.unshelve(slot);
+  }
+};
+
+TEST_F(ClusterLaneTest, UnitsAreAppliedAndKeptForAWhile) {
+  start(2, {.ledger = "_l.test", .keep_ms = 500});
+  owners = [](Slot slot) -> NodeId { return slot % 2 == 0 ? 1 : 2; };
+  lane->mapped();
+  add_many();
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+  EXPECT_EQ(lane->counts().applied, 40U);
+  EXPECT_EQ(lane->counts().increments, 40U);
+  EXPECT_EQ(lane->counts().sent_again, 0U);
+  EXPECT_EQ(lane->kept(), 40U);
+  EXPECT_TRUE(run([&] { return lane->kept() == 0; })) << "without replicas, for a time";
+  EXPECT_EQ(lane->kept_bytes(), 0U);
+}
+
+TEST_F(ClusterLaneTest, NothingGoesOutBeforeItIsKnownWhereNumbersBegin) {
+  begins = false;
+  start(1);
+  add("k", 1);
+  const int64_t until = now_ms + 50;
+  run([&] { return now_ms >= until; });
+  EXPECT_EQ(buffer.size(), 1U);
+  const uint64_t above = uint64_t{1} << 52;
+  lane->begin(above);
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(ask(1, "HGET", "k", "_l.test").as_integer(), static_cast<int64_t>(above + 1));
+  EXPECT_EQ(lane->acknowledged(), above + 1);
+}
+
+TEST_F(ClusterLaneTest, ConnectionsBreakAndEachUnitIsAppliedOnce) {
+  start(1);
+  for (int time = 0; time < 30; ++time) {
+    add_many();
+    const uint64_t applied = lane->counts().applied;
+    run([&] { return lane->unacknowledged() > 0 || lane->counts().applied > applied; });
+    peers[1].client->reconnect("the test");
+  }
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+  EXPECT_GT(lane->counts().sent_again, 0U);
+  EXPECT_EQ(lane->counts().alarms, 0U);
+}
+
+TEST_F(ClusterLaneTest, AServerWithoutMemoryGetsItLaterAndItGoesOnMerging) {
+  start(1);
+  ask(1, "CONFIG", "SET", "maxmemory", 1);
+  for (int time = 0; time < 20; ++time) {
+    add_many();
+    const int64_t until = now_ms + 20;
+    run([&] { return now_ms >= until; });
+  }
+  EXPECT_EQ(lane->unacknowledged(), 40U) << "one unit of each key";
+  EXPECT_EQ(buffer.size(), 40U);
+  EXPECT_TRUE(lane->trouble().starts_with("OOM")) << lane->trouble();
+  ASSERT_EQ(lane->open_of("k7").size(), 1U);
+  EXPECT_EQ(lane->open_of("k7")[0]->numbers.at(0).value, 3);
+  ask(1, "CONFIG", "SET", "maxmemory", 0);
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+  EXPECT_EQ(lane->trouble(), "");
+}
+
+TEST_F(ClusterLaneTest, ANewOwnerGetsAllThatIsKeptThoughNothingNewComes) {
+  start(2);
+  add_many();
+  EXPECT_TRUE(settle());
+  owners = [](Slot) { return 2; };
+  lane->mapped();
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+  EXPECT_EQ(lane->counts().rolled_back, 40U);
+  EXPECT_EQ(lane->counts().increments, 40U);
+}
+
+TEST_F(ClusterLaneTest, AServerThatComesBackEmptyGetsAllThatIsKept) {
+  start(1);
+  for (int time = 0; time < 5; ++time) {
+    add_many();
+    EXPECT_TRUE(settle());
+  }
+  peers[1].server.process().end();
+  EXPECT_TRUE(run([&] { return !peers[1].client->ready(); }));
+  peers[1].server.start();
+  EXPECT_TRUE(run([&] { return peers[1].client->ready() && lane->counts().rolled_back == 200; }));
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth()) << "in the order of their numbers";
+}
+
+TEST_F(ClusterLaneTest, AServerThatIsAwayIsNotInTheWayOfTheOthers) {
+  start(2);
+  owners = [](Slot slot) -> NodeId { return slot % 2 == 0 ? 1 : 2; };
+  lane->mapped();
+  peers[1].server.process().end();
+  EXPECT_TRUE(run([&] { return !peers[1].client->ready(); }));
+  for (int time = 0; time < 50; ++time) {
+    add_many();
+    const int64_t until = now_ms + 10;
+    run([&] { return now_ms >= until; });
+  }
+  const auto waiting =
+      std::count_if(truth.begin(), truth.end(), [&](const auto& one) { return owners(resp::slot_of(one.first)) == 1; });
+  EXPECT_TRUE(run([&] { return buffer.size() == static_cast<size_t>(waiting) && lane->unacknowledged() == 0; }));
+  EXPECT_EQ(buffer.ready(), 0U) << "they are laid aside";
+  peers[1].server.start();
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+}
+
+TEST_F(ClusterLaneTest, AUnitThatWasNeverAppliedAndIsRefusedAsARepeatIsAnAlarm) {
+  start(1);
+  ask(1, "HSET", "k", "_l.test", uint64_t{1} << 52);  // of another probe with the same name
+  ask(1, "CONFIG", "SET", "maxmemory", 1);            // so that its first unit goes checked
+  add("k", 5);
+  EXPECT_TRUE(run([&] { return !lane->trouble().empty(); }));
+  ask(1, "CONFIG", "SET", "maxmemory", 0);
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(lane->counts().alarms, 1U);
+  EXPECT_EQ(lane->counts().lost, 1U);
+  EXPECT_EQ(lane->counts().increments, 0U);
+  EXPECT_EQ(at(1, "k"), 0);
+}
+
+TEST_F(ClusterLaneTest, WithoutTheRightToKillNothingGoesOutAfterABreak) {
+  start(1);
+  add("k", 1);
+  EXPECT_TRUE(settle());
+  ask(1, "ACL", "SETUSER", "default", "-client|kill");
+  peers[1].client->reconnect("the test");
+  add("k", 5);
+  EXPECT_TRUE(run([&] { return lane->trouble().find("client|kill") != std::string::npos; })) << lane->trouble();
+  EXPECT_EQ(at(1, "k"), 1);
+  ask(1, "ACL", "SETUSER", "default", "+@all");
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(at(1, "k"), 6);
+}
+
+TEST_F(ClusterLaneTest, AKeyBornAgainGetsATimeToLive) {
+  start(1);
+  buffer.at("k").refresh();
+  add("k", 1);
+  EXPECT_TRUE(settle());
+  ask(1, "DEL", "k");
+  truth.clear();
+  add("k", 1);
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(lane->counts().reborn, 1U);
+  EXPECT_TRUE(run([&] { return ask(1, "TTL", "k").integer > 0; }));
+  EXPECT_TRUE(holds_truth());
+}
+
+TEST_F(ClusterLaneTest, UnitsAreKeptUntilTheReplicaHasThem) {
+  start(1, {.ledger = "_l.test", .keep_ms = 1, .role_every_ms = 20});
+  ask(1, "CONFIG", "SET", "repl-diskless-sync-delay", 0);
+  resp::RedisServer replica({"--replicaof", "127.0.0.1", std::to_string(peers[1].server.port())});
+  EXPECT_TRUE(run([&] {
+    const auto role = resp::parse_role(ask(1, "ROLE"));
+    return role && role->replicas.size() == 1 && role->replicas[0].offset > 0;
+  }));
+  const int64_t until = now_ms + 100;
+  run([&] { return now_ms >= until; });  // the lane has seen it
+  replica.process().signal(SIGSTOP);
+  add_many();
+  EXPECT_TRUE(run([&] { return lane->counts().applied == 40; }));
+  const int64_t later = now_ms + 500;
+  run([&] { return now_ms >= later; });
+  EXPECT_EQ(lane->kept(), 40U);
+  EXPECT_FALSE(lane->settled());
+  replica.process().signal(SIGCONT);
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(lane->kept(), 0U);
+}
+
+}  // namespace
+}  // namespace microcloud
