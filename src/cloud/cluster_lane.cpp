@@ -256,7 +256,7 @@ void ClusterLane::on_not_applied(NodeId by, KeyUnit& unit, const resp::Value& er
   const std::string_view code = resp::error_code(error);
   if (code == "ASK") {
     unit.ask = link_.heed(by, error);
-    return;
+    if (unit.ask != resp::kNoNode) return;
   }
   if (code == "MOVED" || code == "CLUSTERDOWN") link_.heed(by, error);
   if (code == "MOVED" && slots_[unit.slot].owner != by) return;

@@ -148,6 +148,7 @@ void ClusterLane::mapped() {
   }
   hand_over_replicas(moved);
   for (auto& [id, node] : nodes_) {
+    if (node.slots == 0) node.open.clear();
     if (node.slots > 0 && node.state == Node::State::Up && now_ms_ >= node.pause_until_ms) greet(id);
   }
 }

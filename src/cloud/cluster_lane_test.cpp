@@ -250,7 +250,7 @@ TEST_F(ClusterLaneTest, UnitsAreKeptUntilTheReplicaHasThem) {
   resp::RedisServer replica({"--replicaof", "127.0.0.1", std::to_string(peers[1].server.port())});
   EXPECT_TRUE(run([&] {
     const auto role = resp::parse_role(ask(1, "ROLE"));
-    return role && role->replicas.size() == 1 && role->replicas[0].offset > 0;
+    return role && role->replicas.size() == 1;
   }));
   const int64_t until = now_ms + 100;
   run([&] { return now_ms >= until; });  // the lane has seen it

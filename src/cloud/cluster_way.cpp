@@ -22,7 +22,8 @@ std::string trouble_of(const Result& result) {
 
 ClusterWay::ClusterWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane,
                        std::string heartbeat, UnitSource& source)
-    : url_(url),
+    : loop_(loop),
+      url_(url),
       heartbeat_(std::move(heartbeat)),
       lane_(std::move(lane), source, *this),
       cluster_(loop, url.endpoints, {.client = std::move(client)},
@@ -90,9 +91,11 @@ void ClusterWay::count_keys(std::function<void(uint64_t)> done) {
 }
 
 void ClusterWay::send(NodeId node, resp::Commands commands, Done done) {
-  cluster_.client(node)->send(std::move(commands), [done = std::move(done)](Result result) {
-    done(result.outcome, std::move(result.replies));
-  });
+  resp::Client* client = cluster_.client(node);
+  if (client == nullptr)  // forgotten meanwhile
+    return loop_.post([done = std::move(done)] { done(Outcome::Retry, {}); });
+  client->send(std::move(commands),
+               [done = std::move(done)](Result result) { done(result.outcome, std::move(result.replies)); });
 }
 
 NodeId ClusterWay::heed(NodeId by, const resp::Value& error) {

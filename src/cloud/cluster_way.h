@@ -28,6 +28,7 @@ class ClusterWay final : public UpdateWay, private ClusterLink {
   void on_schema(const resp::Result& result);
   void on_earlier_life(const resp::Result& result);
 
+  Loop& loop_;
   const resp::Url url_;
   const std::string heartbeat_;
   ClusterLane lane_;

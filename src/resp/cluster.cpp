@@ -57,7 +57,7 @@ void Cluster::Core::on_node(NodeId id, ClientEvents::State state, const std::str
 
 /// Slots without an owner, or with one that cannot be reached.
 bool Cluster::Core::in_trouble() const {
-  if (std::find(owners.begin(), owners.end(), kNoNode) != owners.end()) return true;
+  if (!is_complete) return true;
   return std::any_of(nodes.begin(), nodes.end(),
                      [](const auto& one) { return one.second.slots > 0 && !one.second.client->ready(); });
 }
@@ -149,6 +149,7 @@ void Cluster::Core::take_map(const std::vector<SlotRange>& ranges) {
   has_map = true;
   const bool changed = found != owners;
   owners = found;
+  is_complete = std::find(owners.begin(), owners.end(), kNoNode) == owners.end();
   for (auto& [id, node] : nodes) node.slots = 0;
   for (const NodeId id : owners) {
     if (Node* node = find(id)) ++node->slots;
@@ -167,12 +168,15 @@ void Cluster::Core::forget_nodes() {
   for (auto one = nodes.begin(); one != nodes.end();) {
     const Node& node = one->second;
     const bool idle = node.slots == 0 && now - node.had_slots >= settings.forget_after && node.client->awaited() == 0;
-    if (idle && one->first != asked_last) {
-      by_endpoint.erase(node.endpoint);
-      one = nodes.erase(one);
-    } else {
+    if (!idle || one->first == asked_last) {
       ++one;
+      continue;
     }
+    const NodeId id = one->first;
+    const bool told = node.client->ready() && events.node;
+    by_endpoint.erase(node.endpoint);
+    one = nodes.erase(one);
+    if (told) events.node(id, ClientEvents::State::Down, "it has no slots any more");
   }
 }
 
@@ -247,7 +251,7 @@ bool Cluster::ready() const {
 }
 
 bool Cluster::complete() const {
-  return std::find(core_->owners.begin(), core_->owners.end(), kNoNode) == core_->owners.end();
+  return core_->is_complete;
 }
 
 std::string Cluster::trouble() const {

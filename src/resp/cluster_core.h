@@ -64,6 +64,7 @@ struct Cluster::Core : std::enable_shared_from_this<Cluster::Core> {
 
   Timer refreshing;
   bool has_map = false;
+  bool is_complete = false;  // all slots have an owner
   bool asking_map = false;
   Clock::time_point asked_at{};
   Clock::time_point next_ask = Clock::time_point::max();

@@ -24,6 +24,7 @@ Endpoint at(std::string_view host, uint16_t port, const Endpoint& asked) {
 std::optional<std::vector<SlotRange>> parse_cluster_slots(const Value& reply, const Endpoint& asked) {
   if (reply.type != Type::Array || reply.elements.size() > kSlots) return std::nullopt;
   std::vector<SlotRange> ranges;
+  size_t slots = 0;
   for (const Value& one : reply.elements) {
     if (one.elements.size() < 3 || one.elements[2].elements.size() < 2) return std::nullopt;
     const auto first = read_slot(one.elements[0]);
@@ -31,6 +32,7 @@ std::optional<std::vector<SlotRange>> parse_cluster_slots(const Value& reply, co
     const Value& host = one.elements[2].elements[0];
     const auto port = read_port(one.elements[2].elements[1].as_integer());
     if (!first || !last || *last < *first || !port || !(host.has_text() || host.is_null())) return std::nullopt;
+    if ((slots += size_t{*last} - *first + 1) > kSlots) return std::nullopt;
     if (host.text != "?") ranges.push_back({*first, *last, at(host.text, *port, asked)});
   }
   return ranges;

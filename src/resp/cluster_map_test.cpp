@@ -39,6 +39,7 @@ TEST(ClusterMap, RangesAndTheirMasters) {
 TEST(ClusterMap, WhatIsNoneIsRefused) {
   for (const char* text :
        {":1\r\n", "*1\r\n:1\r\n", "*1\r\n*2\r\n:0\r\n:1\r\n", "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+        "*2\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$1\r\nh\r\n:1\r\n*3\r\n:0\r\n:0\r\n*2\r\n$1\r\nh\r\n:1\r\n",
         "*1\r\n*3\r\n:5\r\n:4\r\n*2\r\n$1\r\nh\r\n:1\r\n", "*1\r\n*3\r\n:-1\r\n:4\r\n*2\r\n$1\r\nh\r\n:1\r\n",
         "*1\r\n*3\r\n:0\r\n:4\r\n*2\r\n$1\r\nh\r\n:70000\r\n"}) {
     EXPECT_FALSE(parse_cluster_slots(decoded(text), kAsked)) << text;

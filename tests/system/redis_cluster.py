@@ -25,13 +25,13 @@ def wait_until(holds, what, patience=30):
 class ClusterNode(Node):
     """`relay`: clients are told to come by way of it."""
 
-    def __init__(self, relayed_with=None):
+    def __init__(self, relayed_with=None, options=()):
         self.relay = None
         announced = ()
         if relayed_with is not None:
             self.relay = Relay(None, relayed_with)
             announced = ("--cluster-announce-port", str(self.relay.port))
-        super().__init__(*OPTIONS, "--cluster-port", str(free_port()), *announced)
+        super().__init__(*OPTIONS, "--cluster-port", str(free_port()), *announced, *options)
         if self.relay:
             self.relay.to_port = self.port
         self.id = self("CLUSTER", "MYID")
@@ -59,8 +59,8 @@ class ClusterNode(Node):
 
 
 class Cluster:
-    def __init__(self, masters, replicas=0, relayed_with=None):
-        self.nodes = [ClusterNode(None if relayed_with is None else relayed_with + number)
+    def __init__(self, masters, replicas=0, relayed_with=None, options=()):
+        self.nodes = [ClusterNode(None if relayed_with is None else relayed_with + number, options)
                       for number in range(masters + replicas)]
         for number, node in enumerate(self.nodes):
             node("CLUSTER", "SET-CONFIG-EPOCH", number + 1)

@@ -93,7 +93,7 @@ class OnCluster(CloudTest):
         cluster = Cluster(3, relayed_with=50)
         self.addCleanup(cluster.close)
         process = self.start(cluster)
-        self.feed(process, 12, 350)
+        self.feed(process, 12, 250)
         self.finish(process, cluster)
         relays = [node.relay for node in cluster.nodes]
         self.assertGreater(sum(relay.cuts for relay in relays), 8)
@@ -119,8 +119,8 @@ class OnCluster(CloudTest):
                     for key, fields in node.contents()[0].items() if OURS.match(key)}
 
         process = self.start()
-        for at, part in enumerate(traffic(14, 120)):
-            if at == 60:
+        for at, part in enumerate(traffic(14, 50)):
+            if at == 25:
                 master = self.cluster.masters()[1]
                 self.cluster.cut_replication(master)
             process.stdin.write(part)
@@ -156,7 +156,7 @@ class OnCluster(CloudTest):
 
     def test_cluster_down_and_up_again(self):
         process = self.start()
-        feed = self.feeding(process, 16, 500)
+        feed = self.feeding(process, 16, 350)
         time.sleep(1)
         master = self.cluster.masters()[2]
         other = self.cluster.masters()[0]
