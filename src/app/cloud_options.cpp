@@ -42,6 +42,12 @@ void declare_cloud(CLI::App& app, CloudOptions& options) {
       ->capture_default_str()
       ->type_name("MILLISECONDS")
       ->group(kGroup);
+  app.add_option("--events", options.events,
+                 "publish records as they are made on the channels event.TYPE, for whoever listens: types of records, "
+                 "probe (it started, it stopped), or all, with commas between them (default: none)")
+      ->delimiter(',')
+      ->type_name("KINDS")
+      ->group(kGroup);
   app.add_option("--volatile-ttl", options.ttl_s, "a key that is not updated is gone after so long")
       ->check(CLI::Range(10U, 30 * 86'400U))
       ->capture_default_str()

@@ -70,6 +70,18 @@ WriterSettings surrounded(WriterSettings settings, const CloudSurroundings& arou
   return settings;
 }
 
+void check_events(const CloudOptions& options) {
+  for (const std::string& kind : options.events) {
+    std::string accepted = "all, probe";
+    bool known = kind == "all" || kind == "probe";
+    for (const RecordType* type : record_types()) {
+      known = known || type->name == kind;
+      accepted += ", " + std::string(type->name);
+    }
+    if (!known) throw UsageError("--events: there are none of '" + kind + "'; accepted: " + accepted);
+  }
+}
+
 /// How to reach it encrypted; nothing: in clear. Throws UsageError.
 std::shared_ptr<const StreamTls> cloud_tls(const CloudOptions& options) {
   const TlsSettings& given = options.tls;
@@ -118,6 +130,7 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
   } catch (const std::runtime_error& error) {
     throw UsageError(std::string("--cloud-secret-file: ") + error.what());
   }
+  check_events(options);
   if (!options.realm.empty() && !is_realm_name(options.realm))
     throw UsageError("--realm: '" + options.realm + "' is no name of one; accepted: up to 64 letters, digits, - and _");
   settings.client.name = "microcloud-probe";
@@ -163,14 +176,41 @@ void tell_metrics(const CloudOwners& owners, MetricsPage& page) {
 }
 
 CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& around)
-    : drain_(around.drain),
+    : events_(options.events),
+      probe_id_(around.probe_id),
+      drain_(around.drain),
       live_(around.live),
       metering_(*around.metering),
       writer_(surrounded(writer_settings(options, around.probe_id), around)) {
   where_ = "the MicroCloud at " + writer_.node();
 }
 
+bool CloudOutput::publishes(std::string_view kind) const {
+  return std::any_of(events_.begin(), events_.end(),
+                     [kind](const std::string& one) { return one == kind || one == "all"; });
+}
+
+void CloudOutput::put(const RecordRef& record) {
+  writer_.put(record);
+  if (events_.empty() || !publishes(record.type->name)) return;
+  line_.clear();
+  json_.append(record, line_);
+  line_.pop_back();  // the line's end
+  writer_.publish("event." + std::string(record.type->name), line_);
+}
+
+/// Of the probe itself: event.probe.started, event.probe.stopped.
+void CloudOutput::tell_event(std::string_view what) {
+  if (!publishes("probe")) return;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  std::string payload = fmt::format(R"({{"event":"probe.{}","timeMilliseconds":{},"probeId":)", what,
+                                    std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  append_json_string(payload, probe_id_);
+  writer_.publish("event.probe." + std::string(what), payload + "}");
+}
+
 void CloudOutput::finish() {
+  tell_event("stopped");
   constexpr auto kHurriedDrain = std::chrono::seconds(3);
   const auto begun = Clock::now();
   const auto hurried = [this] { return metering_.load()->stopped(); };
@@ -212,6 +252,15 @@ void CloudOutput::tell_metrics(MetricsPage& page) const {
   page.gauge("microcloud_cloud_waiting_keys", "Keys whose updates wait to be sent.", {},
              static_cast<double>(status.waiting_keys));
   page.gauge("microcloud_cloud_waiting_bytes", "Memory that they take.", {}, static_cast<double>(status.waiting_bytes));
+  const EventCounts& events = writer_.events();
+  const auto tell_events = [&page](std::string_view outcome, const Counter& counter) {
+    page.counter("microcloud_cloud_events_total", "Events for channels (--events), by what became of them.",
+                 {{"outcome", outcome}}, counter.get());
+  };
+  tell_events("published", events.published);
+  tell_events("overflow", events.overflowed);
+  tell_events("lost", events.lost);
+  tell_events("refused", events.refused);
   page.gauge("microcloud_cloud_kept_batches", "Batches that may have to be sent again.", {},
              static_cast<double>(status.kept_batches));
   page.gauge("microcloud_cloud_kept_bytes", "Memory that they take.", {}, static_cast<double>(status.kept_bytes));

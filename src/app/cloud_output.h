@@ -15,6 +15,7 @@
 #include "net/tls_settings.h"
 #include "probe/output.h"
 #include "probe/probe.h"
+#include "record/json.h"
 
 namespace microcloud {
 
@@ -26,6 +27,7 @@ struct CloudOptions {
   bool insecure = false;  // do not verify whom it reaches
   std::string hosts = "all";
   std::string realm;
+  std::vector<std::string> events;  // kinds that are published: record types, `probe`, or `all`
   uint32_t flush_ms = 10;
   uint32_t ttl_s = 3'600;
   uint32_t new_keys = 2'000;
@@ -60,10 +62,13 @@ class CloudOutput final : public Output {
  public:
   CloudOutput(const CloudOptions& options, const CloudSurroundings& around);
   /// From here to stop() the heartbeat is asked what it tells.
-  void start() { writer_.start(); }
+  void start() {
+    writer_.start();
+    tell_event("started");
+  }
   void stop() { writer_.stop(); }
 
-  void put(const RecordRef& record) override { writer_.put(record); }
+  void put(const RecordRef& record) override;
   void flush() override { writer_.sweep(); }
   void finish() override;
   std::string error() const override;
@@ -73,6 +78,13 @@ class CloudOutput final : public Output {
   void add_checks(Readiness& readiness) const;
 
  private:
+  bool publishes(std::string_view kind) const;
+  void tell_event(std::string_view what);
+
+  std::vector<std::string> events_;
+  std::string probe_id_;
+  JsonWriter json_;
+  std::string line_;
   std::string where_;
   std::chrono::seconds drain_;
   bool live_;

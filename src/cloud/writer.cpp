@@ -13,6 +13,7 @@ namespace {
 
 using resp::Result;
 
+constexpr size_t kMostEventBytes = size_t{8} << 20;  // that wait
 constexpr int64_t kBeatMs = 1'000;
 
 std::string ledger_key(const WriterSettings& settings) {
@@ -57,6 +58,7 @@ CloudWriter::CloudWriter(WriterSettings settings)
       names_(settings_.accounting.realm),
       buffer_(settings_.most_waiting_bytes, HashSeed::random()),
       accounting_(settings_.accounting, buffer_, HashSeed::random()),
+      events_(settings_.accounting.realm.empty() ? "" : settings_.accounting.realm + "/", kMostEventBytes),
       timer_(loop_),
       way_(make_way()) {}
 
@@ -105,6 +107,7 @@ void CloudWriter::sweep() {
 
 bool CloudWriter::drain(const std::function<bool()>& give_up) {
   const auto done = [this] {
+    if (!events_.empty()) return false;
     const std::lock_guard lock(mutex_);
     return settled_ && buffer_.size() == 0;
   };
@@ -170,6 +173,7 @@ void CloudWriter::tick() {
   publish_status(way);
   tell_alarms(way.counts.alarms);
   if (now - beaten_ms_ >= kBeatMs) beat(false);
+  if (way.connected) events_.send(*way_);
   if (!way.connected) {
     if (!way.trouble.empty()) tell(Reach::Away, way.trouble);
   } else {

@@ -12,6 +12,7 @@
 #include "base/histogram.h"
 #include "cloud/accounting.h"
 #include "cloud/cluster_lane.h"
+#include "cloud/events.h"
 #include "cloud/update_way.h"
 #include "net/loop.h"
 #include "resp/client.h"
@@ -61,7 +62,10 @@ class CloudWriter final : private PieceSource, private UnitSource {
   void stop();
   /// One thread: never waits for the server.
   void put(const RecordRef& record);
-  /// A few times a second, on the same thread.
+  /// Any thread: on that channel (event.flow) for whoever listens; at most once.
+  void publish(std::string_view channel, std::string payload) { events_.add(channel, std::move(payload)); }
+  const EventCounts& events() const { return events_.counts(); }
+  /// A few times a second, on the same thread as put().
   void sweep();
   /// After the last record: waits until the server has all (and each of its replicas), or `give_up` says true. False:
   /// it has not.
@@ -102,6 +106,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   bool last_beat_done_ = false;
 
   Histogram visible_;
+  Events events_;
   Loop loop_;
   Timer timer_;
   std::unique_ptr<UpdateWay> way_;
