@@ -46,27 +46,11 @@ void add_ladder(const LossLadder& ladder, Fields& fields) {
   }
 }
 
-/// What probe.<id> tells of the probe itself.
-Fields heartbeat(const Probe& probe, const std::string& source) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const ProbeTotals totals = probe.totals();
-  return {{"version", MICROCLOUD_VERSION},
-          {"beat", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())},
-          {"interfaces", source},
-          {"packets", std::to_string(totals.read)},
-          {"drops", std::to_string(totals.kernel_drops + totals.handover_drops + totals.record_drops)},
-          {"flows", std::to_string(totals.open_flows)}};
-}
-
-WriterSettings surrounded(WriterSettings settings, const CloudSurroundings& around) {
-  settings.accounting.is_local = [local = around.local](const IpAddress& address) { return local.contains(address); };
-  settings.accounting.scale = around.sampling;
+WriterSettings surrounded(WriterSettings settings, const CloudOptions& options, const CloudSurroundings& around) {
+  settings.accounting = accounting_settings(options, around);
   settings.live = around.live;
-  settings.heartbeat = [metering = around.metering, source = around.source, ladder = around.ladder] {
-    Fields fields = heartbeat(*metering->load(), source);
-    if (ladder) add_ladder(ladder(), fields);
-    return fields;
-  };
+  settings.readable = around.has_face;
+  settings.heartbeat = [around] { return heartbeat(around); };
   return settings;
 }
 
@@ -110,6 +94,33 @@ bool uses_tls(const CloudOptions& options) {
   return options.url.starts_with("rediss");
 }
 
+/// What probe.<id> tells of the probe itself.
+Fields heartbeat(const CloudSurroundings& around) {
+  const Probe& probe = *around.metering->load();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const ProbeTotals totals = probe.totals();
+  Fields fields = {{"version", MICROCLOUD_VERSION},
+                   {"beat", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())},
+                   {"interfaces", around.source},
+                   {"packets", std::to_string(totals.read)},
+                   {"drops", std::to_string(totals.kernel_drops + totals.handover_drops + totals.record_drops)},
+                   {"flows", std::to_string(totals.open_flows)}};
+  if (const std::string listen = around.listen ? around.listen() : ""; !listen.empty())
+    fields.emplace_back("listen", listen);
+  if (around.ladder) add_ladder(around.ladder(), fields);
+  return fields;
+}
+
+AccountingSettings accounting_settings(const CloudOptions& options, const CloudSurroundings& around) {
+  AccountingSettings settings;
+  settings.realm = options.realm;
+  settings.hosts = host_choice(options.hosts);
+  settings.births = {.per_second = options.new_keys, .most_keys = options.most_keys, .ttl_s = options.ttl_s};
+  settings.is_local = [local = around.local](const IpAddress& address) { return local.contains(address); };
+  settings.scale = around.sampling;
+  return settings;
+}
+
 WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id) {
   WriterSettings settings;
   settings.client.tls = cloud_tls(options);
@@ -134,9 +145,6 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
   if (!options.realm.empty() && !is_realm_name(options.realm))
     throw UsageError("--realm: '" + options.realm + "' is no name of one; accepted: up to 64 letters, digits, - and _");
   settings.client.name = "microcloud-probe";
-  settings.accounting.realm = options.realm;
-  settings.accounting.hosts = host_choice(options.hosts);
-  settings.accounting.births = {.per_second = options.new_keys, .most_keys = options.most_keys, .ttl_s = options.ttl_s};
   settings.flush_ms = options.flush_ms;
   settings.probe_id = probe_id;
   settings.incarnation = new_incarnation();
@@ -181,7 +189,7 @@ CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& a
       drain_(around.drain),
       live_(around.live),
       metering_(*around.metering),
-      writer_(surrounded(writer_settings(options, around.probe_id), around)) {
+      writer_(surrounded(writer_settings(options, around.probe_id), options, around)) {
   where_ = "the MicroCloud at " + writer_.node();
 }
 

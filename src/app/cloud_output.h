@@ -56,7 +56,15 @@ struct CloudSurroundings {
   const std::atomic<const Probe*>* metering = nullptr;  // set before start()
   /// The ladder of losses of all but the cloud itself, as probe.<id> tells it; any thread from start() to stop().
   std::function<LossLadder()> ladder = {};
+  /// Where Redis clients are answered; any thread from start() to stop(). Empty: nowhere.
+  std::function<std::string()> listen = {};
+  bool has_face = false;
 };
+
+/// What probe.<id> tells of the probe itself.
+std::vector<std::pair<std::string, std::string>> heartbeat(const CloudSurroundings& around);
+/// Those of a probe that has no cloud, too.
+AccountingSettings accounting_settings(const CloudOptions& options, const CloudSurroundings& around);
 
 class CloudOutput final : public Output {
  public:
@@ -74,6 +82,7 @@ class CloudOutput final : public Output {
   std::string error() const override;
   /// Any thread.
   LossStage stage() const;
+  const CloudWriter& writer() const { return writer_; }
   void tell_metrics(MetricsPage& page) const;
   void add_checks(Readiness& readiness) const;
 

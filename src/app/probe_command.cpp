@@ -172,6 +172,7 @@ int run_probe(int count, char** arguments) {
 
   Probe probe(std::move(settings), std::move(inputs), outputs.all());
   outputs.watch(probe, report);
+  outputs.listen(probe);
   Service service(options.service);
   service.on_reload("configuration", [count, arguments, before = fixed_configuration(app)] {
     return read_again(count, arguments, before);

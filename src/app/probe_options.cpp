@@ -90,6 +90,7 @@ void declare(CLI::App& app, ProbeOptions& options) {
       ->type_name("NAME");
   declare_exports(app, options.exports);
   declare_cloud(app, options.cloud);
+  declare_face(app, options.face);
   declare_service(app, options.service);
   app.footer(
       "Examples:\n"
@@ -123,6 +124,7 @@ void check(const ProbeOptions& options) {
   if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
   if (options.exports.exports()) (void)export_plan(options.exports, "", live);
   check_cloud(options);
+  check_face(options.face);
 }
 
 ProbeSettings probe_settings(const ProbeOptions& options) {

@@ -7,6 +7,7 @@
 #include "app/cloud_options.h"
 #include "app/command_line.h"
 #include "app/export_options.h"
+#include "app/face_output.h"
 #include "app/inspect_options.h"
 #include "app/service_options.h"
 #include "base/prefix_set.h"
@@ -34,6 +35,7 @@ struct ProbeOptions {
   ServiceOptions service;
   ExportOptions exports;
   CloudOptions cloud;
+  FaceOptions face;
 
   bool live() const { return !interfaces.empty(); }
   /// Where its packets come from, for people.

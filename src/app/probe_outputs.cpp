@@ -52,9 +52,21 @@ ProbeOutputs::ProbeOutputs(const ProbeOptions& options, const std::string& probe
   if (!options.live() && isatty(STDERR_FILENO) != 0) all_.push_back(&progress_);
   if (options.exports.exports()) add_exports(options, probe_id);
   if (!options.json.empty()) all_.push_back((json_ = std::make_unique<JsonOutput>(options.json)).get());
-  if (!options.cloud.url.empty()) add_cloud(options, probe_id);
+  around_ = {.probe_id = probe_id,
+             .source = options.source(),
+             .local = local_networks(options),
+             .sampling = options.exports.sampling,
+             .live = options.live(),
+             .drain = std::chrono::seconds(options.exports.drain_s),
+             .metering = &metering_,
+             .ladder = [this] { return ladder(); },
+             .listen = [this] { return face_ ? face_->address() : std::string(); },
+             .has_face = options.face.serves(options.live())};
+  accounting_ = accounting_settings(options.cloud, around_);
+  if (!options.cloud.url.empty()) add_cloud(options);
   const bool chosen = exports_ || json_ || cloud_ || !options.exports.collectors.empty();
   if (!chosen) add_summary(options);
+  if (around_.has_face) all_.push_back((face_ = std::make_unique<FaceOutput>(options.face)).get());
   if (cloud_) add_enrichment(options, probe_id);
 }
 
@@ -72,16 +84,8 @@ void ProbeOutputs::add_exports(const ProbeOptions& options, const std::string& p
   all_.push_back((exports_ = std::make_unique<ExportOutput>(plan)).get());
 }
 
-void ProbeOutputs::add_cloud(const ProbeOptions& options, const std::string& probe_id) {
-  const CloudSurroundings around = {.probe_id = probe_id,
-                                    .source = options.source(),
-                                    .local = local_networks(options),
-                                    .sampling = options.exports.sampling,
-                                    .live = options.live(),
-                                    .drain = std::chrono::seconds(options.exports.drain_s),
-                                    .metering = &metering_,
-                                    .ladder = [this] { return ladder(); }};
-  all_.push_back((cloud_ = std::make_unique<CloudOutput>(cloud_options(options), around)).get());
+void ProbeOutputs::add_cloud(const ProbeOptions& options) {
+  all_.push_back((cloud_ = std::make_unique<CloudOutput>(cloud_options(options), around_)).get());
 }
 
 void ProbeOutputs::add_enrichment(const ProbeOptions& options, const std::string& probe_id) {
@@ -115,6 +119,20 @@ void ProbeOutputs::watch(const Probe& probe, const CaptureReport& report) {
   report_ = &report;
   progress_.watch(probe);
   if (summary_) summary_->watch(probe);
+}
+
+void ProbeOutputs::listen(Probe& probe) {
+  if (!face_) return;
+  LiveView view;
+  view.accounting = accounting_;
+  view.probe_id = around_.probe_id;
+  view.heartbeat = [around = around_] { return heartbeat(around); };
+  view.seed = HashSeed::random();
+  if (cloud_) {
+    view.writer = &cloud_->writer();
+    view.incarnation = cloud_->writer().incarnation();
+  }
+  face_->open(probe, std::move(view));
 }
 
 /// What stands later on the way is read first, so that no stage seems to give more than it got.
@@ -159,6 +177,10 @@ void ProbeOutputs::set_up(Service& service) const {
       tell_enrichment(*enrichment_, page);
     });
   }
+  if (face_) {
+    service.metrics().add(
+        [this, face = face_.get()](MetricsPage& page) { face->tell_metrics(*metering_.load(), page); });
+  }
 }
 
 void ProbeOutputs::notice(const std::string& sentence) const {
@@ -169,10 +191,12 @@ void ProbeOutputs::start() {
   constexpr auto kPatience = std::chrono::milliseconds(1'000);
   if (owners_) owners_->start();
   if (cloud_) cloud_->start();
+  if (face_) face_->start();
   if (waits_for_answers_) owners_->wait_until_ready(kPatience);
 }
 
 void ProbeOutputs::stop() {
+  if (face_) face_->stop();
   if (owners_) owners_->stop();
   if (cloud_) cloud_->stop();
 }

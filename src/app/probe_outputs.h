@@ -8,6 +8,7 @@
 #include "app/capture_report.h"
 #include "app/cloud_output.h"
 #include "app/export_output.h"
+#include "app/face_output.h"
 #include "app/probe_options.h"
 #include "app/progress.h"
 #include "app/service.h"
@@ -26,6 +27,8 @@ class ProbeOutputs {
   const std::vector<Output*>& all() const { return all_; }
   /// Of `probe` and its capture they tell from now on.
   void watch(const Probe& probe, const CaptureReport& report);
+  /// Before it starts, `probe` is opened to questions, where it was asked for. Throws std::runtime_error.
+  void listen(Probe& probe);
   /// Metrics, readiness, reloads.
   void set_up(Service& service) const;
   /// Something happened that whoever looks at a live summary should know.
@@ -38,7 +41,7 @@ class ProbeOutputs {
 
  private:
   void add_exports(const ProbeOptions& options, const std::string& probe_id);
-  void add_cloud(const ProbeOptions& options, const std::string& probe_id);
+  void add_cloud(const ProbeOptions& options);
   /// Before all outputs that there are by now, where the MicroCloud is one that can be asked.
   void add_enrichment(const ProbeOptions& options, const std::string& probe_id);
   void add_summary(const ProbeOptions& options);
@@ -49,12 +52,15 @@ class ProbeOutputs {
   const CaptureReport* report_ = nullptr;
   bool insecure_;
   bool waits_for_answers_ = false;  // a file's records do not go on before somebody can be asked
+  CloudSurroundings around_;
+  AccountingSettings accounting_;
   std::unique_ptr<ExportOutput> exports_;
   std::unique_ptr<JsonOutput> json_;
   std::unique_ptr<CloudOutput> cloud_;
   std::unique_ptr<CloudOwners> owners_;
   std::unique_ptr<EnrichmentStage> enrichment_;
   std::unique_ptr<SummaryOutput> summary_;
+  std::unique_ptr<FaceOutput> face_;
   Progress progress_;
   std::vector<Output*> all_;
 };

@@ -1,7 +1,6 @@
 #include "capture/file_input.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+
+#include "base/wake_up.h"
 
 namespace microcloud {
 
@@ -64,8 +65,7 @@ void FileInput::read_head() {
 
 bool FileInput::ready() const {
   if (!waits_) return true;
-  pollfd wait{fd_, POLLIN, 0};
-  return ::poll(&wait, 1, kPollMs) > 0;
+  return wait_for(fd_, wake_fd_, std::chrono::milliseconds(kPollMs));
 }
 
 FileInput::Result FileInput::read(uint8_t* to, size_t room) {

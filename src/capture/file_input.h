@@ -37,6 +37,9 @@ class FileInput {
   /// A file always; a pipe when it has something, or its end, within kPollMs.
   bool ready() const;
 
+  /// A wait for a pipe ends when this descriptor is readable.
+  void wake_by(int fd) { wake_fd_ = fd; }
+
   /// As messages name it.
   const std::string& name() const { return name_; }
   /// 0: not known (a pipe).
@@ -50,6 +53,7 @@ class FileInput {
 
   std::string name_;
   int fd_;
+  int wake_fd_ = -1;
   bool waits_ = false;  // a pipe, a socket or a terminal
   uint64_t size_ = 0;
   std::array<uint8_t, kHead> head_{};

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
 
@@ -99,13 +100,13 @@ bool LiveSource::take(tpacket3_hdr& header, Frame& frame) {
 }
 
 ReadStatus LiveSource::wait() {
-  pollfd event{socket_.fd(), POLLIN, 0};
-  ::poll(&event, 1, wait_ms_);
+  std::array<pollfd, 2> events{{{socket_.fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}}};  // a descriptor of -1 is ignored
+  ::poll(events.data(), events.size(), wait_ms_);
   if (ring_.open_block()) {
     down_ = false;
     return ReadStatus::More;
   }
-  if ((event.revents & POLLERR) != 0 && socket_.take_down()) down_ = true;
+  if ((events[0].revents & POLLERR) != 0 && socket_.take_down()) down_ = true;
   // An interface is first taken down and then removed: the second step wakes nobody.
   if (down_ && socket_.removed()) {
     error_ = "interface " + interface_.name + " was removed";

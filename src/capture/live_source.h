@@ -35,6 +35,7 @@ class LiveSource final : public Source {
 
   LinkType link_type() const override { return interface_.link_type; }
   ReadResult read(std::span<Frame> burst) override;
+  void wake_by(int fd) override { wake_fd_ = fd; }
   SourceDrops drops() const override;
   std::string error() const override { return error_; }
 
@@ -46,6 +47,7 @@ class LiveSource final : public Source {
   const Interface interface_;
   const uint32_t snap_length_;
   const int wait_ms_;
+  int wake_fd_ = -1;
   PacketSocket socket_;
   TpacketRing ring_;
   bool down_ = false;

@@ -17,6 +17,7 @@ class LoopedSource final : public Source {
 
   LinkType link_type() const override { return source_->link_type(); }
   ReadResult read(std::span<Frame> burst) override;
+  void wake_by(int fd) override { source_->wake_by(fd); }  // a file that can be read again does not wait
   SourceDrops drops() const override;
   std::string error() const override { return source_->error(); }
   uint64_t position() const override { return source_->position(); }

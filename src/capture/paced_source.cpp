@@ -3,7 +3,20 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/wake_up.h"
+
 namespace microcloud {
+namespace {
+
+void pause(std::chrono::nanoseconds time, int wake_fd) {
+  if (wake_fd < 0) {
+    std::this_thread::sleep_for(time);
+  } else {
+    (void)wait_for(wake_fd, -1, time);
+  }
+}
+
+}  // namespace
 
 ReadResult PacedSource::read(std::span<Frame> burst) {
   if (next_ == behind_.count) {
@@ -19,7 +32,7 @@ ReadResult PacedSource::read(std::span<Frame> burst) {
   }
   constexpr std::chrono::microseconds kLongestWait{10'000};
   const auto due_in = std::chrono::microseconds(waiting_[next_].time_us - first_us_) - (Clock::now() - started_);
-  if (due_in.count() > 0) std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(due_in, kLongestWait));
+  if (due_in.count() > 0) pause(std::min<std::chrono::nanoseconds>(due_in, kLongestWait), wake_fd_);
 
   const int64_t now_us =
       first_us_ + std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_).count();

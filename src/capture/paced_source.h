@@ -16,6 +16,10 @@ class PacedSource final : public Source {
   LinkType link_type() const override { return source_->link_type(); }
   /// Idle after at most 10 ms without a frame that is due.
   ReadResult read(std::span<Frame> burst) override;
+  void wake_by(int fd) override {
+    wake_fd_ = fd;
+    source_->wake_by(fd);
+  }
   SourceDrops drops() const override { return source_->drops(); }
   std::string error() const override { return source_->error(); }
   uint64_t position() const override { return source_->position(); }
@@ -30,6 +34,7 @@ class PacedSource final : public Source {
   ReadResult behind_;  // of the read that filled `waiting_`
   Clock::time_point started_;
   int64_t first_us_ = 0;
+  int wake_fd_ = -1;
   bool running_ = false;
 };
 

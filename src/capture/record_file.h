@@ -19,6 +19,7 @@ class RecordFile : public Source {
  public:
   LinkType link_type() const final { return link_type_; }
   ReadResult read(std::span<Frame> burst) final;
+  void wake_by(int fd) final { input_->wake_by(fd); }
   SourceDrops drops() const final { return {.filtered = filtered_.get()}; }
   std::string error() const final { return error_; }
   uint64_t position() const final { return position_.get(); }

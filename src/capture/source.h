@@ -75,6 +75,8 @@ class Source {
   virtual LinkType link_type() const = 0;
   /// Fills `burst` from its start. Blocks at most for the source's own short poll time.
   virtual ReadResult read(std::span<Frame> burst) = 0;
+  /// Before the first read(): one that waits stops waiting when this descriptor is readable.
+  virtual void wake_by(int) {}
   virtual SourceDrops drops() const { return {}; }
   /// After Failed: one sentence, with the offset in a file.
   virtual std::string error() const { return {}; }

@@ -36,7 +36,7 @@ void sweep_buckets(Map& map, size_t& position, size_t count, const Expired& expi
 
 }  // namespace
 
-size_t Accounting::AddressHash::operator()(const IpAddress& address) const {
+size_t IpAddressHash::operator()(const IpAddress& address) const {
   uint64_t high, low;
   std::memcpy(&high, address.bytes.data(), 8);
   std::memcpy(&low, address.bytes.data() + 8, 8);
@@ -54,10 +54,17 @@ Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSee
       buffer_(buffer),
       births_(settings_.births),
       names_(settings_.realm),
-      hosts_(0, AddressHash{seed}),
+      hosts_(0, IpAddressHash{seed}),
       macs_(0, MacHash{seed}),
       applications_(0, TextHash{seed}) {
   applications_.try_emplace(std::string(kNotKnown));
+}
+
+Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed, AccountingView view)
+    : Accounting(std::move(settings), buffer, seed) {
+  constexpr uint32_t kAll = 0x7fffffff;
+  births_ = Births({.per_second = kAll, .most_keys = UINT64_MAX, .ttl_s = kAll});
+  view_ = std::move(view);
 }
 
 void Accounting::put(const RecordRef& record, uint32_t now_s) {
@@ -75,13 +82,13 @@ void Accounting::add_traffic(const Common& common, const Traffic& traffic) {
                     traffic.reverse_packets * scale, true};
   const Side server{client.bytes_rcvd, client.bytes_sent, client.packets_rcvd, client.packets_sent, false};
 
-  if (common.vlan) {
+  if (common.vlan && (!view_ || view_->vlans)) {
     Seen& seen = vlans_[*common.vlan];
     add_entity(names_.vlan(*common.vlan), seen, births_.always(seen.refreshed, now_s_), client, traffic);
   }
   const std::string_view application = add_application(traffic, client);
   const std::string_view transport = common.has_ports ? transport_name(common.protocol) : "";
-  if (!transport.empty()) {
+  if (!transport.empty() && (!view_ || view_->ports)) {
     Seen& seen = ports_[static_cast<uint32_t>(common.protocol) << 16 | common.destination_port];
     add_entity(names_.port(transport, common.destination_port), seen, births_.ask(seen.refreshed, now_s_), server,
                traffic);
@@ -101,7 +108,10 @@ std::string_view Accounting::add_application(const Traffic& traffic, const Side&
   if (found == applications_.end() && applications_.size() >= kMostApplications)
     found = applications_.find(name = kNotKnown);
   if (found == applications_.end()) found = applications_.try_emplace(std::string(name)).first;
-  add_entity(names_.application(name), found->second, births_.always(found->second.refreshed, now_s_), client, traffic);
+  if (!view_ || view_->applications) {
+    Seen& seen = found->second;
+    add_entity(names_.application(name), seen, births_.always(seen.refreshed, now_s_), client, traffic);
+  }
   return found->first;
 }
 
@@ -145,7 +155,7 @@ void Accounting::add_entity(std::string_view key, Seen& seen, Verdict verdict, c
 
 void Accounting::add_mac(const std::optional<Mac>& mac, const IpAddress& address, const Common& common,
                          const Side& side, const Traffic& traffic) {
-  if (!mac) return;
+  if (!mac || (view_ && !view_->macs)) return;
   const auto [at, is_new] = macs_.try_emplace(*mac);
   MacKey& known = at->second;
   const Verdict verdict = births_.ask(known.seen.refreshed, now_s_);
@@ -165,11 +175,27 @@ void Accounting::add_mac(const std::optional<Mac>& mac, const IpAddress& address
 bool Accounting::may_have_key(const IpAddress& address, bool answered) const {
   if (settings_.hosts == HostChoice::All) return true;
   if (settings_.is_local && settings_.is_local(address)) return true;
-  return settings_.hosts == HostChoice::Answered && answered;
+  if (settings_.hosts == HostChoice::Answered && answered) return true;
+  return view_ && view_->known && view_->known(address);
+}
+
+/// Of a view: whether the host, or what hosts without a key share, is asked for.
+bool Accounting::looks_at(const IpAddress& address, bool answered) const {
+  if (!view_->hosts) return false;
+  if (view_->only_hosts == nullptr || view_->only_hosts->contains(address)) return true;
+  return !may_have_key(address, answered);
+}
+
+std::optional<KnownHost> Accounting::known_host(const IpAddress& address) const {
+  const auto found = hosts_.find(address);
+  if (found == hosts_.end() || births_.forgotten(found->second.seen.refreshed, now_s_)) return std::nullopt;
+  return found->second.known;
 }
 
 Accounting::Host* Accounting::find_host(const IpAddress& address, bool eligible, Verdict& verdict) {
   verdict = Verdict::Refused;
+  // Whether a flow that is yet to be told will be its host's is seen from that flow alone, in whatever order they come.
+  if (view_ && !eligible) return nullptr;
   const auto found = hosts_.find(address);
   if (found != hosts_.end() && !births_.forgotten(found->second.seen.refreshed, now_s_)) {
     verdict = births_.ask(found->second.seen.refreshed, now_s_);
@@ -180,13 +206,16 @@ Accounting::Host* Accounting::find_host(const IpAddress& address, bool eligible,
   Host& host = found != hosts_.end() ? found->second : hosts_[address];
   host = {};
   host.seen.refreshed = refreshed;
+  if (view_ && view_->known) host.known = view_->known(address).value_or(KnownHost{});
   return &host;
 }
 
 void Accounting::add_host(const IpAddress& address, const Common& common, const Side& side,
                           const std::optional<Mac>& mac, const Talk& talk, const Traffic& traffic) {
+  const bool answered = side.packets_sent > 0 && side.packets_rcvd > 0;
+  if (view_ && !looks_at(address, answered)) return;
   Verdict verdict = Verdict::Refused;
-  Host* host = find_host(address, may_have_key(address, side.packets_sent > 0 && side.packets_rcvd > 0), verdict);
+  Host* host = find_host(address, may_have_key(address, answered), verdict);
   Seen& other = others_[address.version == 6 ? 1 : 0];
   KeyUpdate& update = buffer_.at(host != nullptr ? names_.host(address) : names_.other_hosts(address.version));
   add_counts(update, side, traffic.begins_flow, TrafficFieldNames::plain());
@@ -205,17 +234,19 @@ void Accounting::add_host(const IpAddress& address, const Common& common, const 
 
 /// Sorted sets are born with a host's second flow; the first one is kept until then, and not lost.
 void Accounting::add_talk(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk, bool begins_flow) {
-  if (!host.has_sets) {
-    if (host.first.bytes == 0) {
-      host.first = talk;
+  if (view_ && !view_->host_sets) return;
+  KnownHost& known = host.known;
+  if (!known.has_sets) {
+    if (known.first.bytes == 0) {
+      known.first = talk;
       return;
     }
-    if (!begins_flow && talk.of_same_flow(host.first)) {
-      host.first.bytes += talk.bytes;
+    if (!begins_flow && talk.of_same_flow(known.first)) {
+      known.first.bytes += talk.bytes;
       return;
     }
-    host.has_sets = true;
-    add_to_sets(address, Verdict::Born, host.first);
+    known.has_sets = true;
+    add_to_sets(address, Verdict::Born, known.first);
   }
   add_to_sets(address, verdict, talk);
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cloud/births.h"
 #include "cloud/key_names.h"
@@ -11,6 +13,11 @@
 #include "record/record.h"
 
 namespace microcloud {
+
+struct IpAddressHash {
+  HashSeed seed;
+  size_t operator()(const IpAddress& address) const;
+};
 
 /// Which addresses may get a key of their own (--hosts). Answered: local ones, and those that sent in a flow in which
 /// the other side sent too. What the others send and receive adds up in ip.other4 and ip.other6.
@@ -24,17 +31,54 @@ struct AccountingSettings {
   uint32_t scale = 1;  // of a probe that meters one packet in so many: bytes and packets count so often
 };
 
+/// What a host's sorted sets grow by.
+struct Talk {
+  IpAddress peer;
+  uint16_t port = 0;  // of the responder
+  uint8_t protocol = 0;
+  std::string_view application;  // lives as long as the accounting that told it
+  uint64_t bytes = 0;
+  bool of_same_flow(const Talk& other) const {
+    return peer == other.peer && port == other.port && protocol == other.protocol;
+  }
+};
+
+/// Of a host that has a key.
+struct KnownHost {
+  bool has_sets = false;  // .peers, .ports and .protocols are there: since the second flow
+  Talk first;             // of the first one, until then; its bytes are 0 before
+};
+
+/// For a look at what records would make grow, after which all is thrown away: nothing is refused, and what is not
+/// asked for is left out.
+struct AccountingView {
+  bool host_sets = true;
+  bool macs = true;
+  bool vlans = true;
+  bool applications = true;
+  bool ports = true;
+  bool hosts = true;
+  /// Only these hosts have keys; nullptr: all have.
+  const std::unordered_set<IpAddress, IpAddressHash>* only_hosts = nullptr;
+  /// What the accounting that it is a look at knows of a host; empty: it knows none.
+  std::function<std::optional<KnownHost>(const IpAddress&)> known = {};
+};
+
 /// One thread at a time. Each record is added once; slices of a flow add up. What a host sent and received is told from
 /// its own side, so that all ip.* together equal the wire.
 class Accounting {
  public:
   Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed);
+  Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed, AccountingView view);
 
   /// `now_s`: seconds of a clock that starts at 1 or later and never steps back; keys live by it.
   void put(const RecordRef& record, uint32_t now_s);
   /// A few times a second: forgets a part of the keys that have expired.
   void sweep(uint32_t now_s);
   void set_keys_of_node(uint64_t count) { births_.set_keys_of_node(count); }
+
+  /// Nothing: the host has no key, as far as this probe knows.
+  std::optional<KnownHost> known_host(const IpAddress& address) const;
 
   /// Times that a key was not born because of the bounds.
   uint64_t keys_refused() const { return births_.refused(); }
@@ -58,31 +102,15 @@ class Accounting {
     bool client;
     uint64_t bytes() const { return bytes_sent + bytes_rcvd; }
   };
-  /// What a host's sorted sets grow by.
-  struct Talk {
-    IpAddress peer;
-    uint16_t port = 0;  // of the responder
-    uint8_t protocol = 0;
-    std::string_view application;  // a key of applications_
-    uint64_t bytes = 0;
-    bool of_same_flow(const Talk& other) const {
-      return peer == other.peer && port == other.port && protocol == other.protocol;
-    }
-  };
   struct Host {
     Seen seen;
     Mac mac{};
-    bool has_sets = false;  // .peers, .ports and .protocols are there: since the second flow
-    Talk first;             // of the first one, until then; its bytes are 0 before
+    KnownHost known;
   };
   struct MacKey {
     Seen seen;
     IpAddress address;
     uint16_t vlan = 0xffff;
-  };
-  struct AddressHash {
-    HashSeed seed;
-    size_t operator()(const IpAddress& address) const;
   };
   struct MacHash {
     HashSeed seed;
@@ -101,18 +129,20 @@ class Accounting {
   void add_to_sets(const IpAddress& address, Verdict verdict, const Talk& talk);
   void add_by_rule(const CloudRule& rule, const RecordRef& record);
   bool may_have_key(const IpAddress& address, bool answered) const;
+  bool looks_at(const IpAddress& address, bool answered) const;
   /// The host's state; nullptr: it has no key. `eligible`: it may be born now.
   Host* find_host(const IpAddress& address, bool eligible, Verdict& verdict);
   void add_counts(KeyUpdate& update, const Side& side, bool begins_flow, const TrafficFieldNames::Names& names) const;
   static void tell_times(KeyUpdate& update, Seen& seen, Verdict verdict, const Traffic& traffic);
 
   AccountingSettings settings_;
+  std::optional<AccountingView> view_;
   MergeBuffer& buffer_;
   Births births_;
   KeyNames names_;
   TrafficFieldNames fields_;
   uint32_t now_s_ = 1;
-  std::unordered_map<IpAddress, Host, AddressHash> hosts_;
+  std::unordered_map<IpAddress, Host, IpAddressHash> hosts_;
   std::unordered_map<Mac, MacKey, MacHash> macs_;
   std::unordered_map<uint16_t, Seen> vlans_;
   std::unordered_map<std::string, Seen, TextHash, std::equal_to<>> applications_;  // never forgotten: talks point here

@@ -89,6 +89,12 @@ class Lane {
   size_t kept() const { return kept_.size(); }
   size_t unacknowledged() const { return static_cast<size_t>(last_number_ - acknowledged_); }
   size_t kept_bytes() const { return kept_bytes_; }
+  /// nullptr: it is not kept.
+  const Piece* piece(uint64_t number) const {
+    if (kept_.empty() || number < kept_.front().number || number > last_number_) return nullptr;
+    return &kept_[static_cast<size_t>(number - kept_.front().number)].piece;
+  }
+  uint64_t last_number() const { return last_number_; }
   /// All is in the server, and with every replica that it has; what waits in the source aside.
   bool settled() const {
     return unacknowledged() == 0 &&

@@ -42,6 +42,12 @@ void KeyUpdate::add_member(std::string_view member, uint64_t amount) {
   if (is_new) grew(kBytesOfMember + member.size());
 }
 
+void KeyUpdate::merge(const KeyUpdate& other) {
+  for (const Number& one : other.numbers_) number(one.field, one.value, one.op);
+  for (const Text& one : other.texts_) set(one.field, one.value);
+  for (const auto& [member, amount] : other.members_) add_member(member, static_cast<uint64_t>(amount));
+}
+
 void KeyUpdate::start(std::string_view key) {
   key_ = key;
   numbers_.clear();
@@ -73,9 +79,27 @@ KeyUpdate& MergeBuffer::at(std::string_view key) {
   return update;
 }
 
+const KeyUpdate* MergeBuffer::find(std::string_view key) const {
+  const auto found = index_.find(key);
+  return found == index_.end() ? nullptr : found->second;
+}
+
+uint64_t MergeBuffer::each_from(uint64_t number, size_t most, const std::function<void(const KeyUpdate&)>& look) const {
+  if (number == 0) {
+    for (const auto& [at, shelf] : shelves_) {
+      for (const auto& update : shelf.updates) look(*update);
+    }
+  }
+  number = std::max(number, gone_);
+  const uint64_t end = std::min<uint64_t>(gone_ + waiting_.size(), number + most);
+  for (; number < end; ++number) look(*waiting_[static_cast<size_t>(number - gone_)]);
+  return number;
+}
+
 void MergeBuffer::pop_front() {
   std::unique_ptr<KeyUpdate> update = std::move(waiting_.front());
   waiting_.pop_front();
+  ++gone_;
   discard(std::move(update));
 }
 
@@ -110,6 +134,7 @@ void MergeBuffer::shelve_front(uint32_t shelf) {
   if (is_new) at->second.filling = ++fillings_;
   at->second.updates.push_back(std::move(waiting_.front()));
   waiting_.pop_front();
+  ++gone_;
   shelved_order_.emplace_back(shelf, at->second.filling);
   ++shelved_;
   if (shelved_order_.size() <= 2 * shelved_ + kMostSpare) return;
@@ -124,6 +149,7 @@ void MergeBuffer::unshelve(uint32_t shelf) {
   if (found == shelves_.end()) return;
   std::vector<std::unique_ptr<KeyUpdate>>& updates = found->second.updates;
   shelved_ -= updates.size();
+  gone_ -= updates.size();
   for (; !updates.empty(); updates.pop_back()) waiting_.push_front(std::move(updates.back()));
   shelves_.erase(found);
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,6 +58,8 @@ class KeyUpdate {
   void set(std::string_view field, std::string_view value);
   /// ZINCRBY of a sorted set's member.
   void add_member(std::string_view member, uint64_t amount);
+  /// All that waits in another one.
+  void merge(const KeyUpdate& other);
   /// Its time to live begins anew.
   void refresh() { refresh_ = true; }
 
@@ -106,6 +109,12 @@ class MergeBuffer {
   /// What waits for the key; valid until the next call.
   KeyUpdate& at(std::string_view key);
 
+  /// nullptr: nothing waits for the key.
+  const KeyUpdate* find(std::string_view key) const;
+  /// Keys are numbered as they come: calls `look` for those from `number` on, at most `most`; the number behind them.
+  /// From 0 on, also those that are laid aside.
+  uint64_t each_from(uint64_t number, size_t most, const std::function<void(const KeyUpdate&)>& look) const;
+
   size_t size() const { return waiting_.size() + shelved_; }
   /// Those of them that are not laid aside.
   size_t ready() const { return waiting_.size(); }
@@ -142,6 +151,7 @@ class MergeBuffer {
   int64_t now_ms_ = 0;
   int64_t packet_us_ = 0;
   std::deque<std::unique_ptr<KeyUpdate>> waiting_;
+  uint64_t gone_ = 0;  // keys that waited and do no more: the number of the first one
   std::unordered_map<uint32_t, Shelf> shelves_;
   std::deque<std::pair<uint32_t, uint64_t>> shelved_order_;  // shelf and filling, an entry for each that was laid there
   size_t shelved_ = 0;

@@ -7,8 +7,9 @@ namespace microcloud {
 using resp::Outcome;
 using resp::Result;
 
-NodeWay::NodeWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, PieceSource& source)
-    : url_(url), lane_(std::move(lane), source, *this) {
+NodeWay::NodeWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, PieceSource& source,
+                 std::function<void(const Lane&)> answered)
+    : url_(url), answered_(std::move(answered)), lane_(std::move(lane), source, *this) {
   resp::ClientEvents events;
   events.state = [this](resp::ClientEvents::State state, const std::string& why) { on_state(state, why); };
   client.master_only = true;
@@ -42,8 +43,10 @@ WayStatus NodeWay::status() const {
 }
 
 void NodeWay::send(resp::Commands commands, Done done) {
-  client_->send(std::move(commands),
-                [done = std::move(done)](Result result) { done(result.outcome, std::move(result.replies)); });
+  client_->send(std::move(commands), [this, done = std::move(done)](Result result) {
+    done(result.outcome, std::move(result.replies));
+    answered_(lane_);
+  });
 }
 
 void NodeWay::send(std::string_view, const resp::Commands& commands, resp::Client::Done done) {

@@ -11,7 +11,9 @@ namespace microcloud {
 
 class NodeWay final : public UpdateWay, private LaneLink {
  public:
-  NodeWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, PieceSource& source);
+  /// `answered`: the server has answered something.
+  NodeWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, PieceSource& source,
+          std::function<void(const Lane&)> answered);
 
   void start(int64_t now_ms) override;
   void tick(int64_t now_ms) override;
@@ -26,6 +28,7 @@ class NodeWay final : public UpdateWay, private LaneLink {
   void on_schema(const resp::Result& result);
 
   const resp::Url url_;
+  const std::function<void(const Lane&)> answered_;
   Lane lane_;
   std::unique_ptr<resp::Client> client_;
   std::string why_down_;

@@ -67,7 +67,8 @@ std::unique_ptr<UpdateWay> CloudWriter::make_way() {
   PieceSource& pieces = *this;
   UnitSource& units = *this;
   if (settings_.url.kind != resp::Url::Kind::Cluster)
-    return std::make_unique<NodeWay>(loop_, settings_.url, settings_.client, std::move(lane), pieces);
+    return std::make_unique<NodeWay>(loop_, settings_.url, settings_.client, std::move(lane), pieces,
+                                     [this](const Lane& answered) { note_batches(answered); });
   std::string heartbeat(names_.probe(settings_.probe_id));
   return std::make_unique<ClusterWay>(loop_, settings_.url, settings_.client, std::move(lane), std::move(heartbeat),
                                       units);
@@ -147,7 +148,34 @@ size_t CloudWriter::waiting() {
 std::optional<Piece> CloudWriter::cut() {
   const std::lock_guard lock(mutex_);
   settled_ = false;  // until the lane says so
-  return cut_piece(buffer_, limits_);
+  std::optional<Piece> piece = cut_piece(buffer_, limits_);
+  if (piece && settings_.readable)
+    unacknowledged_.push_back(std::make_shared<const Batch>(Batch{++unacknowledged_to_, piece->commands}));
+  return piece;
+}
+
+std::string CloudWriter::ledger() const {
+  return ledger_key(settings_);
+}
+
+void CloudWriter::look(const std::function<void(const Unacknowledged&)>& at) const {
+  const std::lock_guard lock(mutex_);
+  at({buffer_, accounting_, acknowledged_, unacknowledged_});
+}
+
+/// A server that lost what it had acknowledged has those batches no more.
+void CloudWriter::note_batches(const Lane& lane) {
+  const std::lock_guard lock(mutex_);
+  const uint64_t acknowledged = lane.acknowledged();
+  while (!unacknowledged_.empty() && unacknowledged_.front()->number <= acknowledged) unacknowledged_.pop_front();
+  if (settings_.readable && acknowledged < acknowledged_) {
+    unacknowledged_.clear();
+    for (uint64_t number = acknowledged + 1; number <= lane.last_number(); ++number) {
+      if (const Piece* piece = lane.piece(number); piece != nullptr)
+        unacknowledged_.push_back(std::make_shared<const Batch>(Batch{number, piece->commands}));
+    }
+  }
+  acknowledged_ = acknowledged;
 }
 
 size_t CloudWriter::ready() {

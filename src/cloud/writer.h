@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -29,6 +31,8 @@ struct WriterSettings {
   int64_t flush_ms = 10;
   bool live = false;  // records are of now: how long they take to be visible is told
   size_t most_waiting_bytes = size_t{64} << 20;
+  /// Batches that the server has not acknowledged are kept readable (look()).
+  bool readable = false;
   /// What probe.<id> tells each second beside the writer's own; called on the writer's thread.
   std::function<std::vector<std::pair<std::string, std::string>>()> heartbeat;
 };
@@ -52,6 +56,12 @@ struct WriterStatus {
   uint64_t lost() const { return overflowed + lane.lost + lane.refused; }
 };
 
+/// A batch on its way.
+struct Batch {
+  uint64_t number;
+  std::string commands;  // see Piece
+};
+
 class CloudWriter final : private PieceSource, private UnitSource {
  public:
   explicit CloudWriter(WriterSettings settings);
@@ -73,6 +83,22 @@ class CloudWriter final : private PieceSource, private UnitSource {
   /// Any thread.
   WriterStatus status() const;
   std::string node() const { return settings_.url.text(); }
+  const AccountingSettings& accounting() const { return settings_.accounting; }
+  const std::string& incarnation() const { return settings_.incarnation; }
+  /// The key that holds the number of the last batch applied.
+  std::string ledger() const;
+
+  /// What the server has not acknowledged, of one moment: what waits, and commands of batches (readable settings only;
+  /// of a cluster only what waits).
+  struct Unacknowledged {
+    const MergeBuffer& waiting;
+    const Accounting& accounting;
+    uint64_t batch;  // the last one acknowledged
+    /// In the order of their numbers; the texts stay as they are.
+    const std::deque<std::shared_ptr<const Batch>>& batches;
+  };
+  /// Any thread; records wait for it meanwhile.
+  void look(const std::function<void(const Unacknowledged&)>& at) const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -89,6 +115,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   void beat(bool last);
   void on_beat(bool last);
   void publish_status(const WayStatus& way);
+  void note_batches(const Lane& lane);
   enum class Reach : uint8_t { Unknown, Takes, Refuses, Away };
   void tell(Reach reach, const std::string& why);
   void tell_alarms(uint64_t alarms);
@@ -102,6 +129,9 @@ class CloudWriter final : private PieceSource, private UnitSource {
   MergeBuffer buffer_;
   Accounting accounting_;
   WriterStatus status_;
+  std::deque<std::shared_ptr<const Batch>> unacknowledged_;
+  uint64_t acknowledged_ = 0;       // the batch before them
+  uint64_t unacknowledged_to_ = 0;  // the number of the last one that was put there
   bool settled_ = true;
   bool last_beat_done_ = false;
 

@@ -45,6 +45,8 @@ class FlowObserver {
   virtual void over(uint32_t handle, EndReason why, const FlowView& flow) = 0;
   /// A record of the flow, or of a slice of it, is made: puts in what is known.
   virtual void describe(uint32_t handle, EndReason why, FlowRecord& record) = 0;
+  /// The same, of a flow that goes on: nothing changes.
+  virtual void peek(uint32_t handle, FlowRecord& record) = 0;
   /// The handle is free.
   virtual void closed(uint32_t handle) = 0;
 };

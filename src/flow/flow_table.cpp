@@ -92,6 +92,7 @@ uint32_t FlowTable::begin(const Packet& packet) {
     if (watch.more) hot.state |= kWatched;
   }
   index_.insert(FlowIndex::tag_of(packet.hash), slot);
+  if (follower_ != nullptr) follower_->begun(slot);
   return slot;
 }
 
@@ -284,6 +285,7 @@ void FlowTable::next_slice(uint32_t slot) {
 
 void FlowTable::release(uint32_t slot) {
   FlowHot& hot = hot_[slot];
+  if (follower_ != nullptr) follower_->gone(slot);
   index_.erase(tag(hot), slot);
   wheel_.remove(slot);
   if (const uint32_t outer = cold_[slot].outer; outer != kNoOuter) free_outer_.push_back(outer);

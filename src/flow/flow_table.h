@@ -9,6 +9,7 @@
 #include "base/counter.h"
 #include "base/huge_array.h"
 #include "flow/flow.h"
+#include "flow/flow_follower.h"
 #include "flow/flow_index.h"
 #include "flow/flow_observer.h"
 #include "flow/flow_record.h"
@@ -62,6 +63,23 @@ class FlowTable {
 
   const FlowCounters& counters() const { return counters_; }
 
+  // The live view. Slots 0 .. slots() - 1 were used; a flow keeps its slot.
+  /// nullptr: nobody. Costs nothing then.
+  void follow(FlowFollower* follower) { follower_ = follower; }
+  uint32_t slots() const { return used_high_; }
+  /// nullptr: no flow is open there.
+  const FlowKey* key(uint32_t slot) const {
+    return (hot_[slot].state & flow_state::kUsed) == 0 ? nullptr : &hot_[slot].key;
+  }
+  void prefetch_key(uint32_t slot) const { __builtin_prefetch(&hot_[slot]); }
+  void prefetch_all(uint32_t slot) const {
+    prefetch(slot);
+    __builtin_prefetch(&cold_[slot], 1);
+  }
+  /// The record that a slice would get if it ended now, without an end reason; nothing changes. False: no packet has
+  /// come since the last record, or no flow is open there.
+  bool peek(uint32_t slot, Common& common, FlowRecord& flow) const;
+
  private:
   // Packets go through three steps in groups: while one group is added to its flows, the slots of the next one and the
   // index lines of the one after are on their way.
@@ -72,10 +90,6 @@ class FlowTable {
   void prefetch(uint32_t slot) const {
     __builtin_prefetch(&hot_[slot], 1);
     __builtin_prefetch(&hot_[slot].first_us, 1);
-  }
-  void prefetch_all(uint32_t slot) const {
-    prefetch(slot);
-    __builtin_prefetch(&cold_[slot], 1);
   }
   uint32_t find(const Packet& packet) const;
   bool ends_before(uint32_t slot, const Packet& packet);
@@ -96,6 +110,7 @@ class FlowTable {
   bool settle(uint32_t slot, uint32_t tick_ms);
   uint32_t deadline(const FlowHot& hot) const;
   void tell(uint32_t slot, EndReason reason);
+  void fill(uint32_t slot, Common& common, FlowRecord& flow) const;
   void next_slice(uint32_t slot);
   uint32_t tag(const FlowHot& hot) const { return FlowIndex::tag_of(hot.key.hash(settings_.seed)); }
   void release(uint32_t slot);
@@ -106,6 +121,7 @@ class FlowTable {
   FlowSettings settings_;
   RecordSink& sink_;
   FlowObserver* observer_ = nullptr;
+  FlowFollower* follower_ = nullptr;
   FlowIndex index_;
   HugeArray<FlowHot> hot_;
   HugeArray<FlowCold> cold_;

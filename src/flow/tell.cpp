@@ -78,19 +78,14 @@ Common FlowView::common() const {
   return common;
 }
 
-void FlowTable::tell(uint32_t slot, EndReason reason) {
+/// All that the table itself knows.
+void FlowTable::fill(uint32_t slot, Common& common, FlowRecord& flow) const {
   const FlowHot& hot = hot_[slot];
   const FlowCold& cold = cold_[slot];
-  if (cold.watch != 0 && reason != EndReason::Active) observer_->over(cold.watch, reason, FlowView(hot, cold));
-  if ((hot.packets[0] | hot.packets[1]) == 0) return;  // all of it was told in earlier slices
-
-  Common common;
   tell_common(common, hot, cold);
-  FlowRecord flow;
   const unsigned initiator = (hot.state & kInitiatorHigh) != 0 ? 1 : 0;
   flow.start.value = to_ms(hot.first_us);
   flow.end.value = to_ms(hot.last_us);
-  flow.end_reason = static_cast<uint8_t>(reason);
   flow.slice = static_cast<uint32_t>(cold.tunnels_slice >> kSliceShift);
   flow.octets = hot.octets[initiator];
   flow.packets = hot.packets[initiator];
@@ -109,11 +104,31 @@ void FlowTable::tell(uint32_t slot, EndReason reason) {
     ((hot.known & flow_knows::kOutgoing) != 0 ? flow.egress : flow.ingress) = interface;
   }
   tell_around(flow, hot, cold, cold.outer == kNoOuter ? nullptr : &outer_[cold.outer]);
+}
 
+void FlowTable::tell(uint32_t slot, EndReason reason) {
+  const FlowHot& hot = hot_[slot];
+  const FlowCold& cold = cold_[slot];
+  if (follower_ != nullptr) follower_->telling(slot);
+  if (cold.watch != 0 && reason != EndReason::Active) observer_->over(cold.watch, reason, FlowView(hot, cold));
+  if ((hot.packets[0] | hot.packets[1]) == 0) return;  // all of it was told in earlier slices
+
+  Common common;
+  FlowRecord flow;
+  fill(slot, common, flow);
+  flow.end_reason = static_cast<uint8_t>(reason);
   if (cold.watch != 0) observer_->describe(cold.watch, reason, flow);
 
   counters_.records.add();
   sink_.put({&kFlowRecordType, &common, &flow});
+}
+
+bool FlowTable::peek(uint32_t slot, Common& common, FlowRecord& flow) const {
+  const FlowHot& hot = hot_[slot];
+  if ((hot.state & kUsed) == 0 || (hot.packets[0] | hot.packets[1]) == 0) return false;
+  fill(slot, common, flow);
+  if (const uint32_t watch = cold_[slot].watch; watch != 0) observer_->peek(watch, flow);
+  return true;
 }
 
 }  // namespace microcloud

@@ -203,14 +203,19 @@ void Inspector::put(const Application& application, FlowRecord& record) {
 }
 
 void Inspector::describe(uint32_t handle, EndReason, FlowRecord& record) {
+  peek(handle, record);
+  if ((handle & kDecided) == 0) state(handle).told = 0;
+}
+
+void Inspector::peek(uint32_t handle, FlowRecord& record) {
   if ((handle & kDecided) != 0) {
     put(verdicts_[handle & ~kDecided], record);
     return;
   }
-  State& told = state(handle);
+  const State& seen = state(handle);
   // A slice of a flow that is not decided yet may be all that is ever told of it.
-  put(told.dpi != nullptr ? ndpi_->so_far(*told.dpi) : told.application, record);
-  if (told.reader != nullptr) record.transactions = std::exchange(told.told, 0);
+  put(seen.dpi != nullptr ? ndpi_->so_far(*seen.dpi) : seen.application, record);
+  if (seen.reader != nullptr) record.transactions = seen.told;
 }
 
 void Inspector::closed(uint32_t handle) {

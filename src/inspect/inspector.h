@@ -50,6 +50,7 @@ class Inspector final : public FlowObserver {
   Watch packet(uint32_t handle, const Packet& packet, const FlowView& flow) override;
   void over(uint32_t handle, EndReason why, const FlowView& flow) override;
   void describe(uint32_t handle, EndReason why, FlowRecord& record) override;
+  void peek(uint32_t handle, FlowRecord& record) override;
   void closed(uint32_t handle) override;
 
   /// Once a burst: parsers hear of the time, each about once a second.

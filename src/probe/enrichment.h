@@ -33,6 +33,9 @@ class EnrichmentStage final : public Output {
 
   void put(const RecordRef& record) override;
   bool turn() override;
+  void each_waiting(const std::function<void(const RecordRef&)>& look) const override {
+    for (const Waiting& one : waiting_) look(one.record());
+  }
   void flush() override;
   void finish() override;
   std::string error() const override;

@@ -15,7 +15,7 @@ uint64_t ProbeTotals::ignored_in_all() const {
 }
 
 Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std::vector<Output*> outputs)
-    : settings_(std::move(settings)), outputs_(std::move(outputs)) {
+    : settings_(std::move(settings)), outputs_(std::move(outputs)), cuts_(settings_.workers) {
   const bool separate_reader = !settings_.live && settings_.workers > 1;
   FlowSettings flows = settings_.flows;
   flows.interfaces = settings_.interfaces;
@@ -69,6 +69,23 @@ Probe::~Probe() {
   if (output_thread_.joinable()) wait();
 }
 
+std::vector<Mailbox*> Probe::open_mailboxes(const std::function<void(unsigned lane)>& answered) {
+  std::vector<Mailbox*> mailboxes;
+  for (unsigned index = 0; index < settings_.workers; ++index)
+    mailboxes.push_back(&workers_[index]->open_mailbox(answered));
+  return mailboxes;
+}
+
+void Probe::cut(uint64_t question, Cuts::Then then) {
+  cuts_.open(question, std::move(then));
+  wake_.signal();
+}
+
+void Probe::each_waiting(const std::function<void(const RecordRef&)>& look) const {
+  if (ending_.load(std::memory_order_relaxed)) return;
+  for (const Output* output : outputs_) output->each_waiting(look);
+}
+
 void Probe::start() {
   for (const auto& worker : workers_) threads_.emplace_back([this, w = worker.get()] { w->run(stop_); });
   output_thread_ = std::thread([this] { serve_outputs(); });
@@ -100,19 +117,35 @@ void Probe::reload_applications() {
 }
 
 bool Probe::drain_records() {
-  constexpr size_t kAtOnce = 256;
   bool any = false;
-  for (const auto& worker : workers_) {
-    for (size_t count = 0; count < kAtOnce; ++count) {
-      const auto item = worker->records().read();
-      if (!item) break;
-      any = true;
-      item->common->probe_id = settings_.probe_id;
-      if (settings_.sampling > 1) item->common->sampling = settings_.sampling;
-      for (Output* output : outputs_) output->put({item->type, item->common, item->body});
+  for (size_t at = 0; at < workers_.size(); ++at) any = drain_ring(at) || any;
+  cuts_.look();
+  return any;
+}
+
+bool Probe::drain_ring(size_t worker) {
+  constexpr size_t kAtOnce = 256;
+  if (worker < settings_.workers && cuts_.holds(worker)) return false;
+  RecordRing& ring = workers_[worker]->records();
+  const Mailbox* mailbox = workers_[worker]->mailbox();
+  const bool closed = mailbox != nullptr && mailbox->closed();  // asked before the ring is found empty
+  bool any = false;
+  for (size_t count = 0; count < kAtOnce; ++count) {
+    const auto item = ring.read();
+    if (!item) {
+      if (closed) cuts_.pass(worker);
+      break;
     }
-    worker->records().release();
+    any = true;
+    if (item->type == nullptr) {
+      if (cuts_.meet(worker, item->mark)) break;
+      continue;
+    }
+    item->common->probe_id = settings_.probe_id;
+    if (settings_.sampling > 1) item->common->sampling = settings_.sampling;
+    for (Output* output : outputs_) output->put({item->type, item->common, item->body});
   }
+  ring.release();
   return any;
 }
 
@@ -120,11 +153,12 @@ void Probe::serve_outputs() {
   using Clock = std::chrono::steady_clock;
   // Naps lengthen while nothing comes: short ones cost more than the records. The rings bridge the longest at 1 M
   // records/s.
-  constexpr auto kShortestNap = std::chrono::milliseconds(1);
-  constexpr auto kLongestNap = std::chrono::milliseconds(8);
+  constexpr std::chrono::microseconds kShortestNap{1'000};
+  constexpr std::chrono::microseconds kLongestNap{8'000};
+  constexpr std::chrono::microseconds kNapInCut{30};
   constexpr auto kFlushEvery = std::chrono::milliseconds(100);
   auto flushed = Clock::now();
-  auto nap = kShortestNap;
+  std::chrono::microseconds nap = kShortestNap;
   for (;;) {
     const bool done = workers_done_.load(std::memory_order_acquire);
     const bool any = drain_records();
@@ -139,10 +173,17 @@ void Probe::serve_outputs() {
     }
     if (any || waits) nap = kShortestNap;
     if (any) continue;
-    if (done) break;
-    std::this_thread::sleep_for(nap);
+    if (done && !cuts_.wanted()) break;
+    if (cuts_.wanted()) {  // somebody waits for the marks of all workers
+      std::this_thread::sleep_for(kNapInCut);
+      continue;
+    }
+    wake_.wait(nap);
+    wake_.clear();
     nap = std::min(2 * nap, kLongestNap);
   }
+  ending_.store(true, std::memory_order_relaxed);
+  cuts_.end();
   for (Output* output : outputs_) output->finish();
 }
 

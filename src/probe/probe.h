@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/wake_up.h"
+#include "probe/cut.h"
 #include "probe/output.h"
 #include "probe/worker.h"
 
@@ -70,6 +72,14 @@ class Probe {
   Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std::vector<Output*> outputs);
   ~Probe();
 
+  /// Before start(): the flows that are open may be asked about, of each worker with a table by its mailbox.
+  /// `answered`: see Mailbox.
+  std::vector<Mailbox*> open_mailboxes(const std::function<void(unsigned lane)>& answered);
+  /// Any thread. Of an exact question to all workers: `then` comes at the moment at which the answers stand.
+  void cut(uint64_t question, Cuts::Then then);
+  /// In the call that a cut makes: records that outputs have got and not taken yet. None when the run is at its end.
+  void each_waiting(const std::function<void(const RecordRef&)>& look) const;
+
   void start();
   /// Any thread, and signal handlers: read no more, tell what is open, end.
   void stop() { stop_.store(true, std::memory_order_relaxed); }
@@ -85,11 +95,13 @@ class Probe {
   /// Any thread. What stands later on a packet's way is read first, so that no stage seems to give more than it got.
   ProbeTotals totals() const;
   bool live() const { return settings_.live; }
+  const CutCounters& cuts() const { return cuts_.counters(); }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
  private:
   void serve_outputs();
   bool drain_records();
+  bool drain_ring(size_t worker);
   uint64_t decoded(const ProbeTotals& totals) const;
   void add_parsers(ProbeTotals& totals) const;
 
@@ -99,9 +111,12 @@ class Probe {
   std::vector<Output*> outputs_;
   std::vector<std::thread> threads_;
   std::thread output_thread_;
+  Cuts cuts_;
+  WakeUp wake_;  // of the output thread
   std::atomic<bool> stop_{false};
   mutable std::atomic<uint64_t> decoded_{0};
   std::atomic<bool> workers_done_{false};
+  std::atomic<bool> ending_{false};  // no records come any more
   uint64_t size_ = 0;
 };
 

@@ -17,6 +17,11 @@ struct Head {
 };
 static_assert(std::is_trivially_copyable_v<Common>);
 
+struct Mark {
+  uint64_t number;
+};
+static_assert(sizeof(Mark) < sizeof(Head));
+
 constexpr size_t kBodyAt = (sizeof(Head) + 15) & ~size_t{15};
 
 }  // namespace
@@ -51,10 +56,20 @@ void RecordRing::put(const RecordRef& record) {
   ring_.commit(size);
 }
 
+bool RecordRing::mark(uint64_t number) {
+  uint8_t* room = ring_.reserve(sizeof(Mark));
+  if (room == nullptr) return false;
+  new (room) Mark{number};
+  ring_.commit(sizeof(Mark));
+  return true;
+}
+
 std::optional<RecordRing::Item> RecordRing::read() {
   size_t size = 0;
   uint8_t* message = ring_.read(size);
   if (message == nullptr) return std::nullopt;
+  if (size == sizeof(Mark))
+    return Item{nullptr, nullptr, nullptr, std::launder(static_cast<Mark*>(static_cast<void*>(message)))->number};
   ++read_;
   Head* head = std::launder(static_cast<Head*>(static_cast<void*>(message)));
   return Item{head->type, &head->common, message + kBodyAt};

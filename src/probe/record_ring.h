@@ -22,11 +22,15 @@ class RecordRing final : public RecordSink {
   /// Of a record that no output takes: counts it as put and taken.
   void pass_by(const RecordRef& record);
 
-  /// Output thread: the next record; it and its parts are valid until release().
+  /// A mark between two records. Worker. False: there is no room for it now.
+  [[nodiscard]] bool mark(uint64_t number);
+
+  /// Output thread: the next record; it and its parts are valid until release(). `type` nullptr: a mark.
   struct Item {
     const RecordType* type;
     Common* common;
     void* body;
+    uint64_t mark = 0;
   };
   std::optional<Item> read();
   void release() {

@@ -50,6 +50,8 @@ Worker::Worker(Settings settings, std::vector<Input> inputs, const FlowSettings*
   if (flows == nullptr) return;
   RecordSink& sink = record_ring_bytes > 0 ? static_cast<RecordSink&>(records_) : dropped_;
   table_ = std::make_unique<FlowTable>(*flows, sink);
+  capacity_ = flows->capacity;
+  seed_ = flows->seed;
   if (!settings_.inspect.anything()) return;
   inspector_ = std::make_unique<Inspector>(settings_.inspect, sink);
   table_->watch(*inspector_);
@@ -61,6 +63,13 @@ void Worker::connect(std::vector<Handover*> inboxes, std::vector<Handover*> outb
   open_inboxes_ = inboxes_.size();
   outboxes_ = std::move(outboxes);
   told_end_.assign(outboxes_.size(), false);
+}
+
+Mailbox& Worker::open_mailbox(std::function<void(unsigned lane)> answered) {
+  mailbox_ = std::make_unique<Mailbox>(std::move(answered));
+  teller_ = std::make_unique<FlowTeller>(*mailbox_, *table_, records_, capacity_, seed_);
+  for (const Input& input : inputs_) input.source->wake_by(mailbox_->wake_fd());
+  return *mailbox_;
 }
 
 void Worker::run(const std::atomic<bool>& stop) {
@@ -75,6 +84,7 @@ void Worker::run(const std::atomic<bool>& stop) {
     if (table_) {
       if (inspector_) inspector_->on_time(intake_.clock().latest_us(), tick_ms_);
       table_->expire(tick_ms_, idle_ ? kExpiryWhenIdle : kExpiryPerBurst);
+      if (teller_) busy = teller_->step() || busy;
       records_.publish();
     }
     const bool said = open_inputs_ == 0 && say_end();
@@ -89,6 +99,7 @@ void Worker::run(const std::atomic<bool>& stop) {
     if (inspector_) inspector_->finish();
     table_->finish(tick_ms_);
     records_.publish();
+    if (teller_) teller_->finish();
   }
 }
 

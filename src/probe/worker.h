@@ -11,7 +11,9 @@
 #include "capture/source.h"
 #include "flow/flow_table.h"
 #include "inspect/inspector.h"
+#include "probe/flow_teller.h"
 #include "probe/intake.h"
+#include "probe/mailbox.h"
 #include "probe/record_ring.h"
 
 namespace microcloud {
@@ -44,6 +46,8 @@ class Worker {
   Worker(Settings settings, std::vector<Input> inputs, const FlowSettings* flows, size_t record_ring_bytes);
 
   void connect(std::vector<Handover*> inboxes, std::vector<Handover*> outboxes);
+  /// Before run(), of a worker with a table: its open flows may be asked about. `answered`: see Mailbox.
+  Mailbox& open_mailbox(std::function<void(unsigned lane)> answered);
   /// Until every input has ended or `stop`, and every other worker that hands packets to it has ended. On its own
   /// thread.
   void run(const std::atomic<bool>& stop);
@@ -54,6 +58,8 @@ class Worker {
   Inspector* inspector() { return inspector_.get(); }
   const FlowCounters* flows() const { return table_ ? &table_->counters() : nullptr; }
   const std::vector<Input>& inputs() const { return inputs_; }
+  const Mailbox* mailbox() const { return mailbox_.get(); }  // null: it was not opened
+  const FlowTeller* teller() const { return teller_.get(); }
   /// Any thread: bytes of the input read, and what its sources dropped, as of the last burst; packets handed to others;
   /// those dropped because a ring was full.
   const Counter& position() const { return position_; }
@@ -84,6 +90,10 @@ class Worker {
   RecordRing records_;
   RecordsDropped dropped_{records_};
   std::unique_ptr<FlowTable> table_;
+  uint32_t capacity_ = 0;
+  HashSeed seed_;
+  std::unique_ptr<Mailbox> mailbox_;
+  std::unique_ptr<FlowTeller> teller_;
   std::unique_ptr<Inspector> inspector_;
   std::vector<Handover*> inboxes_;
   std::vector<bool> inbox_open_;

@@ -20,6 +20,7 @@ class ReplyWriter {
   /// The same buffer, another protocol.
   ReplyWriter with(Protocol protocol) const { return {out_, protocol}; }
 
+  bool is_resp3() const { return resp3_; }
   void null();
   /// Where RESP2 has `*-1`: a key that is missing where an array would stand.
   void null_array();

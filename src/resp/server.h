@@ -65,6 +65,7 @@ struct ServerCounts {
   Counter overflowed;  // disconnected, as they did not read
   Counter malformed;   // disconnected, as they sent no Redis protocol
   Counter commands;
+  Counter subscriptions;  // channels and patterns that somebody has subscribed to now
 };
 
 /// HELLO, AUTH, CLIENT ID/SETNAME/GETNAME/SETINFO, PING, ECHO, SELECT 0, RESET, QUIT and subscriptions are answered

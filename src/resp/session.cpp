@@ -134,6 +134,7 @@ void Session::forget(Subscribers& all, std::set<std::string, std::less<>>& mine)
     if (found->second.empty()) all.erase(found);
   }
   mine.clear();
+  server_->count_subscriptions();
 }
 
 }  // namespace microcloud::resp

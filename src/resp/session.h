@@ -17,6 +17,7 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
   void came(std::unique_ptr<Stream> stream);
   void refuse(std::unique_ptr<Stream> stream);
   void gone(uint64_t id);
+  void count_subscriptions() { counts.subscriptions.set(channels.size() + patterns.size()); }
 
   Loop& loop;
   ServerSettings settings;

@@ -193,6 +193,7 @@ void Session::subscribe(const CommandView& command, ReplyWriter reply, bool patt
     (patterns ? server_->patterns : server_->channels)[channel].insert(this);
     confirm(reply, patterns ? "psubscribe" : "subscribe", channel);
   }
+  server_->count_subscriptions();
 }
 
 void Session::unsubscribe(const CommandView& command, ReplyWriter reply, bool patterns) {

@@ -29,7 +29,7 @@ Run = collections.namedtuple("Run", "status records stdout stderr")
 
 # What LeakSanitizer may say of itself at the end, when a thread was just ending too.
 SANITIZER_NOTE = re.compile(r"(?m)^==\d+==Running thread \d+ was not suspended\. False leaks are possible\.\n")
-STARTING = re.compile(r"\S+Z info (capturing on|metrics on|goes on as) ")
+STARTING = re.compile(r"\S+Z info (capturing on|metrics on|goes on as|Redis clients are answered on) ")
 
 # Where the probes of this run write their metrics when they end. Whoever a probe goes on as may write there.
 _metrics_folder = tempfile.TemporaryDirectory(prefix="microcloud-metrics-")

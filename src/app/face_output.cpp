@@ -1,0 +1,141 @@
+#include "app/face_output.h"
+
+#include "app/command.h"
+#include "base/log.h"
+#include "query/face_users.h"
+
+namespace microcloud {
+namespace {
+
+constexpr const char* kGroup = "MicroCloud";
+constexpr unsigned kPortsToTry = 64;
+constexpr uint16_t kUsualPort = 6380;
+
+resp::ServerSettings server_settings(const FaceOptions& options) {
+  resp::ServerSettings settings;
+  const bool usual = options.listen.empty();
+  settings.address = usual ? ListenAddress{"127.0.0.1", kUsualPort, true} : parse_listen_address(options.listen);
+  settings.ports_to_try = usual ? kPortsToTry : 1;
+  settings.most_unsent = size_t{256} << 20;  // of KEYS over millions of keys
+  settings.limits = {.arguments = 4'096, .bulk = 64 << 10, .line = 64 << 10, .total = 1 << 20};
+  if (!options.certificate_file.empty())
+    settings.tls = std::make_shared<StreamTls>(
+        StreamTls::Side::Server,
+        TlsSettings{.certificate_file = options.certificate_file, .key_file = options.key_file});
+  return settings;
+}
+
+}  // namespace
+
+void declare_face(CLI::App& app, FaceOptions& options) {
+  app.add_option("--listen", options.listen,
+                 "answer Redis clients here about the flows that are open and what the MicroCloud does not have yet; "
+                 "'none': nowhere (default: none with -r, else 127.0.0.1:6380 or the next free port)")
+      ->type_name("ADDR:PORT")
+      ->group(kGroup);
+  app.add_option("--listen-auth", options.auth_file,
+                 "a file, readable by its owner only, with the users who may ask, in Redis' ACL syntax: user NAME on "
+                 ">PASSWORD ~PATTERN &PATTERN; needed, with a certificate, for any address but a loopback one")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--listen-cert", options.certificate_file, "--listen speaks TLS with this certificate (PEM)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--listen-key", options.key_file, "the key of that certificate (PEM), readable by its owner only")
+      ->type_name("FILE")
+      ->group(kGroup);
+}
+
+void check_face(const FaceOptions& options) {
+  if (options.certificate_file.empty() != options.key_file.empty())
+    throw UsageError("--listen-cert and --listen-key go together");
+  try {
+    if (!options.auth_file.empty()) (void)FaceUsers::read(options.auth_file);
+  } catch (const std::runtime_error& error) {
+    throw UsageError(std::string("--listen-auth: ") + error.what());
+  }
+  if (options.listen.empty() || options.listen == "none") return;
+  try {
+    if (parse_listen_address(options.listen).loopback) return;
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string("--listen: ") + error.what() + ", and none");
+  }
+  if (options.auth_file.empty() || options.certificate_file.empty())
+    throw UsageError("--listen: other hosts could read " + options.listen +
+                     " unasked: give --listen-auth, --listen-cert and --listen-key, or a loopback address");
+}
+
+void FaceOutput::open(Probe& probe, LiveView view) {
+  FaceSettings settings;
+  settings.view = std::move(view);
+  settings.version = MICROCLOUD_VERSION;
+  try {
+    settings.server = server_settings(options_);
+    if (!options_.auth_file.empty()) {
+      const auto users = std::make_shared<FaceUsers>(FaceUsers::read(options_.auth_file));
+      settings.server.authenticate = [users](std::string_view user, std::string_view password) {
+        return users->authenticate(user, password);
+      };
+      settings.server.may_subscribe = [users](std::string_view user, std::string_view channel) {
+        return users->may_subscribe(user, channel);
+      };
+      settings.may_read = [users](std::string_view user, std::string_view key) { return users->may_read(user, key); };
+    }
+    const ListenAddress at = settings.server.address;
+    face_ = std::make_unique<Face>(std::move(settings), probe);
+    address_ = Endpoint{at.host, face_->port()}.text();
+    log_info("Redis clients are answered on " + address_);
+  } catch (const std::runtime_error& error) {
+    if (!options_.listen.empty()) throw std::runtime_error(std::string("--listen: ") + error.what());
+    log_warning(std::string("Redis clients are not answered: ") + error.what());
+  }
+}
+
+void FaceOutput::start() {
+  if (face_) face_->start();
+}
+
+void FaceOutput::stop() {
+  if (face_) face_->stop();
+}
+
+void FaceOutput::tell_metrics(const Probe& probe, MetricsPage& page) const {
+  if (!face_) return;
+  const FaceCounters& face = face_->counters();
+  const resp::ServerCounts& server = face_->server_counts();
+  page.gauge("microcloud_probe_face_clients", "Redis clients that are connected.", {},
+             static_cast<double>(server.clients.get()));
+  page.counter("microcloud_probe_face_commands_total", "Commands of Redis clients.", {}, server.commands.get());
+  page.counter("microcloud_probe_face_refused_total", "Clients and commands that were refused, by reason.",
+               {{"reason", "clients"}}, server.refused.get());
+  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "overflow"}}, server.overflowed.get());
+  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "malformed"}}, server.malformed.get());
+  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "busy"}}, face.failed.get());
+  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "publish"}}, face.unpublished.get());
+  page.counter("microcloud_probe_face_questions_total", "Questions put to the workers, of many commands each.", {},
+               face.questions.get());
+  page.counter("microcloud_probe_face_questions_repeated_total", "Of them, asked again.", {}, face.repeated.get());
+  page.counter("microcloud_probe_face_published_total", "Records published to subscribers.", {}, face.published.get());
+  page.counter("microcloud_probe_face_cuts_total", "Common moments of all workers.", {{"result", "made"}},
+               probe.cuts().made.get());
+  page.counter("microcloud_probe_face_cuts_total", "", {{"result", "given_up"}}, probe.cuts().given_up.get());
+  page.gauge("microcloud_probe_face_longest_hold_seconds", "The longest that records waited for such a moment.", {},
+             static_cast<double>(probe.cuts().longest_us.get()) * 1e-6);
+  uint64_t steps = 0, long_steps = 0, flows = 0, longest_ns = 0;
+  for (const auto& worker : probe.workers()) {
+    if (worker->teller() == nullptr) continue;
+    const TellerCounters& of = worker->teller()->counters();
+    steps += of.steps.get();
+    long_steps += of.long_steps.get();
+    flows += of.flows.get();
+    longest_ns = std::max(longest_ns, of.longest_ns.get());
+  }
+  page.counter("microcloud_probe_face_steps_total", "Steps of answers that workers made between bursts.", {}, steps);
+  page.counter("microcloud_probe_face_long_steps_total", "Of them, those that took more than 100 us of CPU.", {},
+               long_steps);
+  page.counter("microcloud_probe_face_flows_total", "Open flows that workers told in answers.", {}, flows);
+  page.gauge("microcloud_probe_face_longest_step_seconds", "CPU of the longest step.", {},
+             static_cast<double>(longest_ns) * 1e-9);
+}
+
+}  // namespace microcloud

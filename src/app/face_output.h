@@ -1,0 +1,49 @@
+// The probe's Redis face as the command line gives it: --listen and what belongs to it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/cloud_output.h"
+#include "app/command_line.h"
+#include "query/face.h"
+
+namespace microcloud {
+
+struct FaceOptions {
+  std::string listen;  // empty: the usual address on live capture, else nowhere; none: nowhere
+  std::string auth_file;
+  std::string certificate_file;
+  std::string key_file;
+
+  bool serves(bool live) const { return listen != "none" && (live || !listen.empty()); }
+};
+
+void declare_face(CLI::App& app, FaceOptions& options);
+/// Throws UsageError.
+void check_face(const FaceOptions& options);
+
+/// Made before the probe, as an output of it; serves from open() on.
+class FaceOutput final : public Output {
+ public:
+  explicit FaceOutput(const FaceOptions& options) : options_(options) {}
+
+  /// Binds; on the usual address as far as that can be. Throws std::runtime_error.
+  void open(Probe& probe, LiveView view);
+  void start();
+  void stop();
+  /// Any thread, once open: ADDR:PORT, empty: it is not served.
+  const std::string& address() const { return address_; }
+
+  void put(const RecordRef& record) override {
+    if (face_) face_->put(record);
+  }
+  void tell_metrics(const Probe& probe, MetricsPage& page) const;
+
+ private:
+  FaceOptions options_;
+  std::unique_ptr<Face> face_;
+  std::string address_;
+};
+
+}  // namespace microcloud

@@ -1,0 +1,27 @@
+// What a live view is made of, beside the flows themselves.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cloud/accounting.h"
+#include "cloud/writer.h"
+
+namespace microcloud {
+
+struct LiveView {
+  AccountingSettings accounting;        // as of the writer, or as it would be
+  const CloudWriter* writer = nullptr;  // nullptr: what is told goes to no node
+  std::string probe_id;
+  std::string incarnation;  // of the writer
+  /// What probe.<id> tells beside the batch.
+  std::function<std::vector<std::pair<std::string, std::string>>()> heartbeat;
+  HashSeed seed;
+};
+
+/// The system field of each hash: number of the last batch that the node had acknowledged.
+inline constexpr std::string_view kBatchField = "_batch";
+
+}  // namespace microcloud

@@ -1,0 +1,230 @@
+#include "query/point_answer.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "cloud/batch_reader.h"
+#include "record/community_id.h"
+#include "record/value_text.h"
+
+namespace microcloud {
+namespace {
+
+using Kind = KeyTarget::Kind;
+
+constexpr size_t kNoBound = SIZE_MAX;
+
+std::array<char, kCommunityIdSize> community_id(const Common& common) {
+  std::array<char, kCommunityIdSize> text;
+  write_community_id({common.source, common.destination, common.protocol, common.has_ports, common.source_port,
+                      common.destination_port, common.icmp_type_code},
+                     text.data());
+  return text;
+}
+
+}  // namespace
+
+/// Flows that say something of any key that was asked for.
+struct PointAnswer::Filter final : FlowFilter {
+  std::vector<KeyTarget> targets;  // those that need a walk
+  std::vector<std::string> names;  // of them
+  std::vector<IpAddress> hosts;    // sorted
+  bool by_record = false;          // there is a target that only the record tells
+
+  bool has(const IpAddress& host) const { return std::binary_search(hosts.begin(), hosts.end(), host); }
+
+  bool may_take(const FlowKey& key) const override {
+    if (by_record) return true;
+    for (const KeyTarget& target : targets) {
+      if (target.kind == Kind::Port && target.protocol == key.protocol &&
+          (target.number == key.low_port || target.number == key.high_port))
+        return true;
+    }
+    return !hosts.empty() && (has(key.address(true)) || has(key.address(false)));
+  }
+
+  bool takes(const Common& common, const FlowRecord& flow) const override {
+    if (!hosts.empty() && (has(common.source) || has(common.destination))) return true;
+    return std::any_of(targets.begin(), targets.end(),
+                       [&](const KeyTarget& target) { return is_of(target, common, flow); });
+  }
+
+  static bool is_of(const KeyTarget& target, const Common& common, const FlowRecord& flow) {
+    switch (target.kind) {
+      case Kind::OtherHosts:
+        return true;
+      case Kind::Mac:
+        return flow.source_mac == target.mac || flow.destination_mac == target.mac;
+      case Kind::Vlan:
+        return common.vlan == target.number;
+      case Kind::Application:
+        return flow.application.value_or("Unknown") == target.name;
+      case Kind::Port:
+        return common.protocol == target.protocol && common.destination_port == target.number;
+      case Kind::Flow: {
+        const auto id = community_id(common);
+        return std::string_view(id.data(), id.size()) == target.name;
+      }
+      default:
+        return false;
+    }
+  }
+};
+
+PointAnswer::PointAnswer(const LiveView& view, const std::vector<std::string>& keys)
+    : view_(view),
+      asked_(keys.size(), TextHash{view.seed}),
+      hosts_(0, IpAddressHash{view.seed}),
+      known_(0, IpAddressHash{view.seed}),
+      buffer_(kNoBound, view.seed) {
+  std::vector<KeyTarget> walked;
+  for (const std::string& key : keys) {
+    const auto [at, is_new] = asked_.try_emplace(key);
+    if (!is_new) continue;
+    KeyTarget& target = at->second.target = parse_key(at->first, view.accounting.realm);
+    if (target.is_host()) hosts_.insert(target.host);
+    // Where every host has a key of its own, no open flow is of another one.
+    if (target.kind == Kind::OtherHosts && view.accounting.hosts == HostChoice::All) continue;
+    wants_others_ = wants_others_ || target.kind == Kind::OtherHosts;
+    wants_flows_ = wants_flows_ || target.kind == Kind::Flow;
+    if (target.needs_walk()) walked.push_back(target);
+  }
+  walks_ = !walked.empty();
+  if (!walks_) return;
+  filter_ = std::make_shared<Filter>();
+  for (KeyTarget& target : walked) {
+    filter_->by_record = filter_->by_record || target.kind != Kind::Port;
+    filter_->names.emplace_back(target.name);
+  }
+  for (size_t at = 0; at < walked.size(); ++at) walked[at].name = filter_->names[at];
+  filter_->targets = std::move(walked);
+  filter_->hosts.assign(hosts_.begin(), hosts_.end());
+  std::sort(filter_->hosts.begin(), filter_->hosts.end());
+}
+
+FlowQuestion PointAnswer::question() const {
+  FlowQuestion question;
+  question.exact = view_.writer != nullptr;
+  question.filter = filter_;
+  if (!walks_) {
+    question.hosts.assign(hosts_.begin(), hosts_.end());
+    std::sort(question.hosts.begin(), question.hosts.end());
+  }
+  return question;
+}
+
+void PointAnswer::at_cut() {
+  if (view_.writer == nullptr) return;
+  view_.writer->look([this](const CloudWriter::Unacknowledged& now) {
+    batch_ = now.batch;
+    batches_ = now.batches;
+    for (const auto& [key, asked] : asked_) {
+      if (const KeyUpdate* waiting = now.waiting.find(key); waiting != nullptr) buffer_.at(key).merge(*waiting);
+    }
+    for (const IpAddress& host : hosts_) {
+      if (const auto known = now.accounting.known_host(host)) known_.emplace(host, *known);
+    }
+  });
+}
+
+AccountingView PointAnswer::accounting_view() {
+  AccountingView wanted{.host_sets = false, .macs = false, .vlans = false, .applications = false, .ports = false};
+  for (const auto& [key, asked] : asked_) {
+    wanted.host_sets |= asked.target.kind == Kind::HostSet;
+    wanted.macs |= asked.target.kind == Kind::Mac;
+    wanted.vlans |= asked.target.kind == Kind::Vlan;
+    wanted.applications |= asked.target.kind == Kind::Application;
+    wanted.ports |= asked.target.kind == Kind::Port;
+  }
+  wanted.hosts = !hosts_.empty() || wants_others_;
+  wanted.only_hosts = &hosts_;
+  wanted.known = [this](const IpAddress& host) -> std::optional<KnownHost> {
+    if (const auto found = known_.find(host); found != known_.end()) return found->second;
+    if (view_.writer == nullptr || !wants_others_ || hosts_.contains(host)) return std::nullopt;
+    std::optional<KnownHost> known;
+    view_.writer->look([&](const CloudWriter::Unacknowledged& now) { known = now.accounting.known_host(host); });
+    return known;
+  };
+  return wanted;
+}
+
+void PointAnswer::keep(const RecordRef& record) {
+  if (view_.writer == nullptr) return;
+  Kept& kept =
+      kept_.emplace_back(Kept{record.type, *record.common, std::make_unique<std::byte[]>(record.type->body_size)});
+  std::memcpy(kept.body.get(), record.body, record.type->body_size);
+}
+
+void PointAnswer::account(const RecordRef& record) {
+  if (!accounting_)
+    accounting_ = std::make_unique<Accounting>(view_.accounting, buffer_, view_.seed, accounting_view());
+  accounting_->put(record, 1);
+}
+
+void PointAnswer::add(const Common& common, const FlowRecord& flow) {
+  account({&kFlowRecordType, &common, &flow});
+  if (wants_flows_) set_flow(common, flow);
+}
+
+void PointAnswer::set_flow(const Common& common, const FlowRecord& flow) {
+  const auto id = community_id(common);
+  for (auto& [key, asked] : asked_) {
+    if (asked.target.kind == Kind::Flow && asked.target.name == std::string_view(id.data(), id.size()))
+      asked.entry = Entry::of_fields(flow_fields(common, flow, view_.probe_id));
+  }
+}
+
+Entry PointAnswer::probe_entry() const {
+  Entry::Fields fields = view_.heartbeat ? view_.heartbeat() : Entry::Fields{};
+  if (view_.writer != nullptr) {
+    fields.emplace_back("batch", std::to_string(batch_));
+    fields.emplace_back("ledger", view_.writer->ledger());
+    fields.emplace_back("incarnation", view_.incarnation);
+  }
+  return Entry::of_fields(std::move(fields));
+}
+
+void PointAnswer::finish() {
+  const auto wanted = [this](std::string_view key) { return asked_.contains(key); };
+  for (const Kept& kept : kept_) account({kept.type, &kept.common, kept.body.get()});
+  for (const auto& batch : batches_) add_batch(batch->commands, wanted, buffer_);
+  for (auto& [key, asked] : asked_) {
+    if (asked.target.kind == Kind::Schema) {
+      asked.entry.type = Entry::Type::String;
+      asked.entry.text = std::to_string(kCloudSchema);
+    } else if (asked.target.kind == Kind::Probe) {
+      if (asked.target.name == view_.probe_id) asked.entry = probe_entry();
+    } else if (const KeyUpdate* update = buffer_.find(key); update != nullptr) {
+      asked.entry = Entry::of(*update);
+    }
+    if (asked.entry.type == Entry::Type::Hash && view_.writer != nullptr)
+      asked.entry.fields.emplace_back(kBatchField, std::to_string(batch_));
+  }
+}
+
+const Entry& PointAnswer::entry(std::string_view key) const {
+  static const Entry kNone;
+  const auto found = asked_.find(key);
+  return found == asked_.end() ? kNone : found->second.entry;
+}
+
+Entry::Fields flow_fields(Common common, const FlowRecord& flow, std::string_view probe_id) {
+  common.probe_id = probe_id;
+  Entry::Fields fields;
+  Scratch scratch;
+  const auto add = [&](std::span<const Field> rows, const void* from) {
+    for (const Field& row : rows) {
+      const Value value = row.read(from, scratch);
+      if (value.kind == Value::Kind::Absent || (row.name == "flowEndReason" && flow.end_reason == 0)) continue;
+      std::string text;
+      append_text(text, value, scratch);
+      fields.emplace_back(row.name, std::move(text));
+    }
+  };
+  add(common_fields(), &common);
+  add(kFlowRecordType.fields, &flow);
+  return fields;
+}
+
+}  // namespace microcloud
