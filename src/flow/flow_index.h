@@ -2,7 +2,9 @@
 // come.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <utility>
 
@@ -20,7 +22,11 @@ class FlowIndex {
  public:
   static constexpr uint32_t kNone = 0xffffffff;
 
-  FlowIndex() : buckets_(kFewestBuckets), mask_(kFewestBuckets - 1) {}
+  FlowIndex() : FlowIndex(0) {}
+  /// With room for so many entries: it does not grow up to there.
+  explicit FlowIndex(size_t entries)
+      : buckets_(std::max(kFewestBuckets, std::bit_ceil(entries * 8 / (kEntries * 5) + 1))),
+        mask_(static_cast<uint32_t>(buckets_.size() - 1)) {}
 
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | kTagBit; }
   void prefetch(uint32_t tag) const { __builtin_prefetch(&buckets_[home(tag)]); }
