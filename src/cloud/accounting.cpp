@@ -1,6 +1,7 @@
 #include "cloud/accounting.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace microcloud {
 namespace {
@@ -246,22 +247,26 @@ void Accounting::add_talk(const IpAddress& address, Host& host, Verdict verdict,
       return;
     }
     known.has_sets = true;
-    add_to_sets(address, Verdict::Born, known.first);
+    add_to_sets(address, host, Verdict::Born, known.first);
   }
-  add_to_sets(address, verdict, talk);
+  add_to_sets(address, host, verdict, talk);
 }
 
-void Accounting::add_to_sets(const IpAddress& address, Verdict verdict, const Talk& talk) {
+void Accounting::add_to_sets(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk) {
+  // 64 different members set 41 bits of 64, 128 of them 55.
+  constexpr int kFewBits = 40;
   if (talk.bytes == 0) return;
-  const auto add = [&](std::string_view of, const std::string& member) {
+  const auto add = [&](size_t set, std::string_view of, const std::string& member) {
     KeyUpdate& update = buffer_.at(names_.host(address, of));
     update.add_member(member, talk.bytes);
     if (verdict != Verdict::Known) update.refresh();
+    host.members[set] |= uint64_t{1} << (hash_text(hosts_.hash_function().seed, member) & 63);
+    if (std::popcount(host.members[set]) > kFewBits) update.trim();
   };
-  add("peers", to_text(talk.peer));
-  add("protocols", std::string(talk.application));
+  add(0, "peers", to_text(talk.peer));
+  add(1, "protocols", std::string(talk.application));
   if (const std::string_view transport = transport_name(talk.protocol); !transport.empty())
-    add("ports", std::string(transport) + '.' + std::to_string(talk.port));
+    add(2, "ports", std::string(transport) + '.' + std::to_string(talk.port));
 }
 
 void Accounting::add_by_rule(const CloudRule& rule, const RecordRef& record) {

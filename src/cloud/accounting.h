@@ -106,6 +106,9 @@ class Accounting {
     Seen seen;
     Mac mac{};
     KnownHost known;
+    /// A bit for each member of .peers, .protocols and .ports that this probe has told of, by its hash: few bits mean few
+    /// members.
+    std::array<uint64_t, 3> members{};
   };
   struct MacKey {
     Seen seen;
@@ -126,7 +129,7 @@ class Accounting {
   void add_host(const IpAddress& address, const Common& common, const Side& side, const std::optional<Mac>& mac,
                 const Talk& talk, const Traffic& traffic);
   void add_talk(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk, bool begins_flow);
-  void add_to_sets(const IpAddress& address, Verdict verdict, const Talk& talk);
+  void add_to_sets(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk);
   void add_by_rule(const CloudRule& rule, const RecordRef& record);
   bool may_have_key(const IpAddress& address, bool answered) const;
   bool looks_at(const IpAddress& address, bool answered) const;

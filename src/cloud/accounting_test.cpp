@@ -216,5 +216,20 @@ TEST(Accounting, AllHostsTogetherEqualTheWireWhateverIsForged) {
     EXPECT_EQ(node.number("ip." + to_text(address), "bytesSent"), sent) << to_text(address);
 }
 
+TEST(Accounting, SetsWithManyMembersAreTrimmedAndFewOnesAreNot) {
+  Bed bed;
+  const auto talk_to = [&bed](uint8_t first, uint8_t last) {
+    for (unsigned peer = first; peer <= last; ++peer)
+      bed.flow(between(kA, ip(10, 0, 1, static_cast<uint8_t>(peer))), bytes(1, 1));
+  };
+  const auto trims = [&bed](const std::string& of) { return bed.buffer.at("ip.10.0.0.1." + of).trims(); };
+  talk_to(1, 20);
+  EXPECT_FALSE(trims("peers"));
+  talk_to(21, 128);
+  EXPECT_TRUE(trims("peers"));
+  EXPECT_FALSE(trims("ports"));
+  EXPECT_FALSE(trims("protocols"));
+}
+
 }  // namespace
 }  // namespace microcloud

@@ -215,18 +215,21 @@ void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) 
   std::vector<std::string_view> reborn;
   for (const Piece::Check& check : piece.checks) {
     const size_t at = kOwnCount + check.command;
-    if (at < results.size() && results[at].as_integer() == check.amount) reborn.push_back(piece.key(check));
+    if (at < results.size() && results[at].as_double() == static_cast<double>(check.amount))
+      reborn.push_back(piece.key(check));
   }
   if (!reborn.empty()) expire_reborn(std::move(reborn));
   acknowledge(number);
 }
 
-/// Keys that this probe believed alive and that were not: they have no time to live.
+/// Keys that this probe believed alive and that may not have been: then they have no time to live.
 void Lane::expire_reborn(std::vector<std::string_view> keys) {
-  counts_.reborn += keys.size();
   resp::Commands commands;
   for (const std::string_view key : keys) commands.add("EXPIRE", key, settings_.ttl_s, "NX");
-  link_.send(std::move(commands), [](resp::Outcome, const std::vector<resp::Value>&) {});
+  link_.send(std::move(commands), [this](resp::Outcome, const std::vector<resp::Value>& replies) {
+    for (const resp::Value& reply : replies)
+      if (reply.as_integer() == 1) ++counts_.reborn;
+  });
 }
 
 void Lane::acknowledge(uint64_t number) {

@@ -54,6 +54,7 @@ void KeyUpdate::start(std::string_view key) {
   texts_.clear();
   members_.clear();
   refresh_ = false;
+  trim_ = false;
   increments_ = 0;
   own_bytes_ = 0;
   grew(kBytesOfKey + key.size());

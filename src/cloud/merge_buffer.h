@@ -62,12 +62,15 @@ class KeyUpdate {
   void merge(const KeyUpdate& other);
   /// Its time to live begins anew.
   void refresh() { refresh_ = true; }
+  /// A sorted set that may have more members than it keeps by now.
+  void trim() { trim_ = true; }
 
   const std::string& key() const { return key_; }
   const std::vector<Number>& numbers() const { return numbers_; }
   const std::vector<Text>& texts() const { return texts_; }
   const Members& members() const { return members_; }
   bool refreshes() const { return refresh_; }
+  bool trims() const { return trim_; }
   /// How many increments were merged into this: what is lost with it.
   uint64_t increments() const { return increments_; }
   /// When the oldest of them came (MergeBuffer::set_time).
@@ -93,6 +96,7 @@ class KeyUpdate {
   std::vector<Text> texts_;
   Members members_;
   bool refresh_ = false;
+  bool trim_ = false;
   uint64_t increments_ = 0;
   int64_t since_ms_ = 0;
   int64_t packet_us_ = 0;

@@ -30,14 +30,11 @@ class PieceWriter {
 
   void sorted_set(const KeyUpdate& update, const std::vector<std::pair<std::string, int64_t>>& members) {
     ++keys_;
+    // Born by this it has no member that was there before: one of them tells.
+    if (!update.refreshes() && !members.empty()) check(update.key(), members.front().second);
     for (const auto& [member, amount] : members) commands_.add("ZINCRBY", update.key(), amount, member);
-    commands_.add("ZREMRANGEBYRANK", update.key(), 0, -static_cast<int64_t>(limits_.members) - 1);
-    // Born or not cannot be told by a member's reply: a time to live is given where there is none.
-    if (update.refreshes()) {
-      commands_.add("EXPIRE", update.key(), limits_.ttl_s);
-    } else {
-      commands_.add("EXPIRE", update.key(), limits_.ttl_s, "NX");
-    }
+    if (update.trims()) commands_.add("ZREMRANGEBYRANK", update.key(), 0, -static_cast<int64_t>(limits_.members) - 1);
+    if (update.refreshes()) commands_.add("EXPIRE", update.key(), limits_.ttl_s);
   }
 
   void count_increments(uint64_t increments) { piece_.increments += increments; }

@@ -13,7 +13,7 @@ namespace microcloud {
 /// So much of the server's time one piece may take: about 0.7 ms.
 struct PieceLimits {
   size_t keys = 256;
-  size_t commands = 1'024;  // a key that brings more stands alone; members of sorted sets are divided
+  size_t commands = 512;  // a key that brings more stands alone; members of sorted sets are divided
   uint32_t ttl_s = 3'600;
   /// A sorted set keeps so many members, the largest. More than readers are told of, so that one at the edge does not
   /// lose its sum each time it is passed; and as many as Redis holds in its compact form.
@@ -28,7 +28,8 @@ struct Piece {
   /// Of each key the time of its oldest packet, as far as records tell it (KeyUpdate::packet_us).
   std::vector<int64_t> packets_us;
   /// Increments whose reply tells that the key was born by them, though this probe believed it alive: it has no time to
-  /// live then. Keys that the piece refreshes are not among them.
+  /// live then. Of a sorted set one member stands for all: it may be new in a set that is not. Keys that the piece
+  /// refreshes are not among them.
   struct Check {
     uint32_t command;
     uint32_t key_at;  // in `keys`

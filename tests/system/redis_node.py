@@ -125,13 +125,15 @@ class Relay:
     """Stands between probe and node. Each connection is cut after a random number of bytes in a random direction; bytes that
     the client had sent may be held back and delivered to the node after the client has connected again."""
 
-    def __init__(self, to_port, seed, longest=60_000, connections=12):
+    def __init__(self, to_port, seed, longest=60_000, connections=20):
         self.random = random.Random(seed)
         self.to_port = to_port
         self.longest = longest
         self.left = connections  # that are cut; later ones live
         self.cuts = self.late = 0
         self.held = []
+        self.lock = threading.Lock()
+        self.carriers = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.stopping = False
@@ -141,6 +143,8 @@ class Relay:
     def close(self):
         self.stopping = True
         self.thread.join()
+        for carrier in self.carriers:
+            carrier.join()
         self.listener.close()
 
     def _serve(self):
@@ -155,12 +159,18 @@ class Relay:
             except OSError:
                 client.close()
                 continue
-            with client, selectors.DefaultSelector() as selector:
-                if not self._carry(client, server, selector):
-                    server.close()
+            self.carriers.append(threading.Thread(target=self._serve_one, args=(client, server), daemon=True))
+            self.carriers[-1].start()
+
+    def _serve_one(self, client, server):
+        with client, selectors.DefaultSelector() as selector:
+            if not self._carry(client, server, selector):
+                server.close()
 
     def _deliver_held(self):
-        for server, data in self.held:
+        with self.lock:
+            held, self.held = self.held, []
+        for server, data in held:
             try:
                 server.sendall(data)
                 self.late += 1
@@ -168,15 +178,15 @@ class Relay:
             except OSError:
                 pass
             server.close()
-        self.held = []
 
     def _carry(self, client, server, selector):
         """True: the server's side stays open, with bytes that come to it later."""
         budget = {client: float("inf"), server: float("inf")}
-        if self.left > 0:
-            self.left -= 1
-            budget[self.random.choice((client, server))] = self.random.randrange(self.longest)
-        hold = self.random.random() < 0.5
+        with self.lock:
+            if self.left > 0:
+                self.left -= 1
+                budget[self.random.choice((client, server))] = self.random.randrange(self.longest)
+            hold = self.random.random() < 0.5
         selector.register(client, selectors.EVENT_READ, server)
         selector.register(server, selectors.EVENT_READ, client)
         since = time.monotonic()
@@ -194,7 +204,8 @@ class Relay:
                         self.cuts += 1
                         target.sendall(data[:cut])
                         if hold and source is client:
-                            self.held.append((server, data[cut:]))
+                            with self.lock:
+                                self.held.append((server, data[cut:]))
                             return True
                         return False
                     budget[source] -= len(data)
