@@ -73,15 +73,6 @@ void take_all(Values& into, const Value& from, KeyKind kind) {
   }
 }
 
-/// The batch of one probe that a key of a cluster tells of.
-std::string batch_in(const Value& reply, const std::string& probe) {
-  std::string found;
-  for_pairs(reply, [&](const Value& name, const Value& value) {
-    if (name.text.starts_with("_l.") && std::string_view(name.text).substr(3) == probe) found = text_of(value);
-  });
-  return found;
-}
-
 void merge(Answer& answer, const Value& reply, bool counted) {
   if (counted && answer.kind == KeyKind::Hash) {
     merge_hash(answer.values, reply);
@@ -210,16 +201,18 @@ std::vector<KeyKind> MergedView::kinds(const std::vector<std::string>& keys) {
   return found;
 }
 
-/// One write, so that all of it stands at one batch.
+/// The batch stands before and behind what is read: where both are the same all of it stands there.
 std::vector<std::vector<Value>> MergedView::ask_face(const Face& face, const std::vector<std::string>& keys,
                                                      const std::vector<KeyKind>& kinds, Standing& standing) {
   Commands commands;
-  commands.add("HMGET", (realm_.empty() ? "" : realm_ + "/") + "probe." + face.probe, "ledger", "batch");
+  const std::string own = (realm_.empty() ? "" : realm_ + "/") + "probe." + face.probe;
+  commands.add("HMGET", own, "ledger", "batch");
   for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at]);
+  commands.add("HGET", own, "batch");
   std::vector<Value> replies = face.store->ask("", commands);
   const Value& stand = no_error(replies.front(), *face.store);
   if (stand.elements.size() != 2) throw std::runtime_error(face.store->name() + ": it does not tell its batch");
-  standing = {text_of(stand.elements[0]), text_of(stand.elements[1])};
+  standing = {text_of(stand.elements[0]), text_of(stand.elements[1]), text_of(replies.back())};
   std::vector<std::vector<Value>> answers(keys.size());
   for (size_t at = 0; at < keys.size(); ++at) answers[at].push_back(no_error(replies[at + 1], *face.store));
   return answers;
@@ -275,17 +268,16 @@ std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
       for (size_t face = 0; face < faces_.size(); ++face) {
         merge(answer, still[face][at].front(), counted);
         if (!counted || of_faces[face].ledger.empty()) continue;
-        const std::string applied =
-            cloud_.is_cluster() ? batch_in(there[at].front(), faces_[face].probe) : of_cloud[face].batch;
-        // No ledger yet: nothing was applied. In a cluster a key tells of the last batch that it was part of.
-        const int64_t in_cloud = resp::parse_integer(applied).value_or(0);
-        const int64_t acknowledged = resp::parse_integer(of_faces[face].batch).value_or(0);
-        if (cloud_.is_cluster() ? in_cloud > acknowledged : in_cloud != acknowledged) answer.exact = false;
+        // No ledger yet: nothing was applied.
+        const int64_t in_cloud = resp::parse_integer(of_cloud[face].batch).value_or(0);
+        const Standing& stand = of_faces[face];
+        if (cloud_.is_cluster() || stand.batch != stand.batch_after || in_cloud != resp::parse_integer(stand.batch))
+          answer.exact = false;
       }
       all_exact = all_exact && answer.exact;
       answers.push_back(std::move(answer));
     }
-    if (all_exact) break;
+    if (all_exact || cloud_.is_cluster()) break;
   }
   return answers;
 }

@@ -21,7 +21,8 @@ struct Answer {
   /// Hash: fields and values; sorted set: members and scores, the largest first; set: members; text: the text.
   std::vector<std::pair<std::string, std::string>> values;
   /// False: the node and a probe's face did not come to stand at one batch while they were asked; what was on its way
-  /// between them may be counted twice.
+  /// between them may be counted twice. With faces beside a cluster never true: what is on its way to its masters for
+  /// some milliseconds may be in both answers, or in neither.
   bool exact = true;
 };
 
@@ -68,6 +69,7 @@ class MergedView {
   struct Standing {
     std::string ledger;
     std::string batch;
+    std::string batch_after;
   };
   std::vector<KeyKind> kinds(const std::vector<std::string>& keys);
   void add_bytes(Store& store, const std::vector<std::string>& names,

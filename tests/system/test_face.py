@@ -37,12 +37,13 @@ def traffic(count, seed, hosts=12, step=0.004):
 class Feed:
     """A probe that reads a pipe, into which packets go bit by bit."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, probe="p"):
+        self.key = f"probe.{probe}"
         self.folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.folder.name, "feed.pcap")
         os.mkfifo(self.path)
         self.port = free_port()
-        self.probe = start_probe("-r", self.path, "--listen", f"127.0.0.1:{self.port}", "--probe-id", "p",
+        self.probe = start_probe("-r", self.path, "--listen", f"127.0.0.1:{self.port}", "--probe-id", probe,
                                  "-n", "none", "--no-dpi", *options)
         self.pipe = open(self.path, "wb", buffering=0)
         self.pipe.write(frames.pcap([]))
@@ -58,19 +59,19 @@ class Feed:
                 time.sleep(0.02)
 
     def give(self, packets):
+        self.fed += len(packets)  # before: the probe may tell of them while this thread sleeps
         self.pipe.write(b"".join(frames.pcap([(seconds, frame)])[24:] for seconds, frame, *_ in packets))
-        self.fed += len(packets)
 
     def settle(self):
         """Until all that was fed has been metered."""
         deadline = time.monotonic() + GRACE
-        while self.client("HGET", "probe.p", "packets") != str(self.fed):
+        while self.client("HGET", self.key, "packets") != str(self.fed):
             if time.monotonic() > deadline:
                 raise AssertionError("the probe does not read what it is fed")
             time.sleep(0.005)
         # What was read was counted before it was handed to the workers.
-        while self.client("HGET", "probe.p", "decode.held") != "0" or \
-                self.client("HGET", "probe.p", "decode.out") != self.client("HGET", "probe.p", "table.in"):
+        while self.client("HGET", self.key, "decode.held") != "0" or \
+                self.client("HGET", self.key, "decode.out") != self.client("HGET", self.key, "table.in"):
             time.sleep(0.005)
         time.sleep(0.05)
 

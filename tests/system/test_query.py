@@ -1,4 +1,5 @@
 """microcloud query against a real redis-server, and against what plain redis-cli says of it."""
+import collections
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import unittest
 import harness
 from harness import CAPTURES, ProbeTest, run
 from redis_node import Client, Node, free_port
+from test_face import Feed, traffic
 
 
 class QueryTest(ProbeTest):
@@ -129,6 +131,66 @@ class InTheNode(QueryTest):
         self.assertNotIn("bit/s", lines[0])
         self.assertIn("bit/s", lines[2])
         self.assertEqual(lines[1].split()[:4], lines[3].split()[:4])
+
+
+class WithProbes(ProbeTest):
+    """What the node has and what is open in two probes, against the packets that they were fed."""
+
+    def setUp(self):
+        self.server = Node()
+        self.addCleanup(self.server.close)
+        self.url = f"redis://127.0.0.1:{self.server.port}"
+        self.packets = traffic(400, 7)
+        self.feeds = [Feed("--cloud", self.url, "-t", "1", probe=f"p{number}") for number in range(2)]
+        harness.wait_for(lambda: len({one["probe"] for one in self.told("loss")}) == 2)
+
+    def told(self, *words):
+        done = run("query", *words, "--json", "--cloud", self.url)
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertNotIn("missing", done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def fed(self, count):
+        """{host: [bytes sent, bytes received]} of the first packets."""
+        sums = collections.defaultdict(lambda: [0, 0])
+        for _, _, source, destination, _, _, octets in self.packets[:count]:
+            sums[source][0] += octets
+            sums[destination][1] += octets
+        return sums
+
+    def test_node_and_probes_are_the_wire(self):
+        exact = 0
+        for count in (60, 150, 400):
+            for number, feed in enumerate(self.feeds):
+                # Every other packet: both probes see a part.
+                feed.give(self.packets[feed.fed * 2 + number:count:2])
+                feed.settle()
+            wanted = self.fed(count)
+            for host in sorted(wanted)[:4]:
+                one, = self.told("get", f"ip.{host}")
+                self.assertTrue(one["exact"])
+                self.assertEqual([one["fields"].get("bytesSent", 0), one["fields"].get("bytesRcvd", 0)], wanted[host])
+                exact += 1
+            top = self.told("top", "ip", "-n", "5")
+            self.assertEqual([one["fields"].get("bytesSent", 0) + one["fields"].get("bytesRcvd", 0) for one in top],
+                             sorted((sum(both) for both in wanted.values()), reverse=True)[:5])
+        self.assertEqual(exact, 12)
+        client = self.server.client()
+        node_alone = sum(int(client("HGET", f"ip.{host}", "bytesSent") or 0) for host in self.fed(400))
+        client.close()
+        self.assertLess(node_alone, sum(sent for sent, _ in self.fed(400).values()), "the probes had a part of it")
+        flows = self.told("keys", "flow.*")
+        self.assertTrue(flows)
+        for feed in self.feeds:
+            feed.end()
+
+    def test_one_that_is_gone_is_named(self):
+        self.feeds[0].probe.kill()
+        self.feeds[0].probe.communicate()
+        done = run("query", "keys", "*", "--cloud", self.url)
+        self.assertEqual(done.status, 0)
+        self.assertRegex(done.stderr, r"probe p0 at 127\.0\.0\.1:\d+: .*Connection refused: its open flows are missing")
+        self.feeds[1].end()
 
 
 class Realm(QueryTest):
