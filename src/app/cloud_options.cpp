@@ -48,6 +48,13 @@ void declare_cloud(CLI::App& app, CloudOptions& options) {
       ->delimiter(',')
       ->type_name("KINDS")
       ->group(kGroup);
+  app.add_option("--alerts", options.alerts,
+                 "rules by which alerts are written to stream.alerts, with commas between them: capture-drops, "
+                 "cloud-lost, export-lost (something is lost), watched (a host of the set list.watched is seen), "
+                 "all or none (default: all)")
+      ->delimiter(',')
+      ->type_name("RULES")
+      ->group(kGroup);
   app.add_option("--volatile-ttl", options.ttl_s, "a key that is not updated is gone after so long")
       ->check(CLI::Range(10U, 30 * 86'400U))
       ->capture_default_str()

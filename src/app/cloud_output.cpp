@@ -46,12 +46,27 @@ void add_ladder(const LossLadder& ladder, Fields& fields) {
   }
 }
 
-WriterSettings surrounded(WriterSettings settings, const CloudOptions& options, const CloudSurroundings& around) {
-  settings.accounting = accounting_settings(options, around);
-  settings.live = around.live;
-  settings.readable = around.has_face;
-  settings.heartbeat = [around] { return heartbeat(around); };
-  return settings;
+int64_t wall_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+std::string joined(const std::vector<std::string_view>& names) {
+  std::string text;
+  for (const std::string_view name : names) text.append(text.empty() ? "" : ", ").append(name);
+  return text;
+}
+
+/// Those that the options name. Throws UsageError.
+std::vector<std::string> chosen_rules(const CloudOptions& options) {
+  const std::vector<std::string_view> all = alert_rule_names();
+  if (options.alerts.empty() || options.alerts == std::vector<std::string>{"all"}) return {all.begin(), all.end()};
+  if (options.alerts == std::vector<std::string>{"none"}) return {};
+  for (const std::string& rule : options.alerts) {
+    if (std::find(all.begin(), all.end(), rule) == all.end())
+      throw UsageError("--alerts: there is no rule '" + rule + "'; accepted: all, none, or some of " + joined(all));
+  }
+  return options.alerts;
 }
 
 void check_events(const CloudOptions& options) {
@@ -142,6 +157,8 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
     throw UsageError(std::string("--cloud-secret-file: ") + error.what());
   }
   check_events(options);
+  const std::vector<std::string> rules = chosen_rules(options);
+  if (std::find(rules.begin(), rules.end(), kWatchedRule) != rules.end()) settings.watch_list = kWatchedRule;
   if (!options.realm.empty() && !is_realm_name(options.realm))
     throw UsageError("--realm: '" + options.realm + "' is no name of one; accepted: up to 64 letters, digits, - and _");
   settings.client.name = "microcloud-probe";
@@ -189,8 +206,29 @@ CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& a
       drain_(around.drain),
       live_(around.live),
       metering_(*around.metering),
-      writer_(surrounded(writer_settings(options, around.probe_id), options, around)) {
+      writer_(surrounded(writer_settings(options, around.probe_id), options, around)),
+      loss_rules_(chosen_rules(options), writer_.alerts()) {
   where_ = "the MicroCloud at " + writer_.node();
+  const std::vector<std::string> rules = chosen_rules(options);
+  if (std::find(rules.begin(), rules.end(), kWatchedRule) != rules.end())
+    watched_.emplace(writer_.watch_list(), writer_.alerts());
+}
+
+WriterSettings CloudOutput::surrounded(WriterSettings settings, const CloudOptions& options,
+                                       const CloudSurroundings& around) {
+  settings.accounting = accounting_settings(options, around);
+  settings.live = around.live;
+  settings.readable = around.has_face;
+  settings.heartbeat = [around] { return heartbeat(around); };
+  if (around.ladder) {
+    settings.each_second = [this, ladder = around.ladder](bool last) { loss_rules_.look(ladder(), wall_ms(), last); };
+  }
+  return settings;
+}
+
+void CloudOutput::wait_for_list(std::chrono::steady_clock::time_point until) const {
+  while (watched_ && writer_.watch_list().version() == 0 && Clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
 bool CloudOutput::publishes(std::string_view kind) const {
@@ -200,6 +238,7 @@ bool CloudOutput::publishes(std::string_view kind) const {
 
 void CloudOutput::put(const RecordRef& record) {
   writer_.put(record);
+  if (watched_) watched_->put(record);
   if (events_.empty() || !publishes(record.type->name)) return;
   line_.clear();
   json_.append(record, line_);
@@ -210,9 +249,7 @@ void CloudOutput::put(const RecordRef& record) {
 /// Of the probe itself: event.probe.started, event.probe.stopped.
 void CloudOutput::tell_event(std::string_view what) {
   if (!publishes("probe")) return;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  std::string payload = fmt::format(R"({{"event":"probe.{}","timeMilliseconds":{},"probeId":)", what,
-                                    std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  std::string payload = fmt::format(R"({{"event":"probe.{}","timeMilliseconds":{},"probeId":)", what, wall_ms());
   append_json_string(payload, probe_id_);
   writer_.publish("event.probe." + std::string(what), payload + "}");
 }
@@ -229,9 +266,14 @@ void CloudOutput::finish() {
   const bool taken = writer_.drain(give_up);
   const WriterStatus status = writer_.status();
   const uint64_t held = loss_stage(status).held();
+  const size_t alerts = writer_.alerts().waiting();
+  const std::string of_alerts = alerts > 0 ? fmt::format("has not taken {} alerts", alerts) : "";
+  if (taken && alerts > 0) log_warning(fmt::format("{} {}: {}", where_, of_alerts, writer_.alerts().trouble()));
   if (!taken && status.fatal.empty()) {
     const std::string lacks = held > 0 ? fmt::format("has not taken {} increments of counters", held)
-                                       : fmt::format("has {} batches that no replica confirms", status.kept_batches);
+                              : status.kept_batches > 0
+                                  ? fmt::format("has {} batches that no replica confirms", status.kept_batches)
+                                  : of_alerts;
     const std::string sentence =
         fmt::format("{} {}{}", where_, lacks, status.trouble.empty() ? "" : ": " + status.trouble);
     if (hurried()) log_warning(sentence);
@@ -262,13 +304,14 @@ void CloudOutput::tell_metrics(MetricsPage& page) const {
   page.gauge("microcloud_cloud_waiting_bytes", "Memory that they take.", {}, static_cast<double>(status.waiting_bytes));
   const EventCounts& events = writer_.events();
   const auto tell_events = [&page](std::string_view outcome, const Counter& counter) {
-    page.counter("microcloud_cloud_events_total", "Events for channels (--events), by what became of them.",
+    page.counter("microcloud_cloud_events_total", "Messages for channels (--events, alerts), by what became of them.",
                  {{"outcome", outcome}}, counter.get());
   };
   tell_events("published", events.published);
   tell_events("overflow", events.overflowed);
   tell_events("lost", events.lost);
   tell_events("refused", events.refused);
+  tell_alerts(page);
   page.gauge("microcloud_cloud_kept_batches", "Batches that may have to be sent again.", {},
              static_cast<double>(status.kept_batches));
   page.gauge("microcloud_cloud_kept_bytes", "Memory that they take.", {}, static_cast<double>(status.kept_bytes));
@@ -290,6 +333,21 @@ void CloudOutput::tell_metrics(MetricsPage& page) const {
       "microcloud_cloud_first_sends_refused_total",
       "Increments that the cluster refused as a repeat though they were new (also in microcloud_dropped_total).", {},
       status.lane.alarms);
+}
+
+void CloudOutput::tell_alerts(MetricsPage& page) const {
+  const AlertCounts& alerts = writer_.alerts().counts();
+  const auto tell = [&page](std::string_view outcome, uint64_t count) {
+    page.counter("microcloud_cloud_alerts_total", "Alerts (--alerts), by what became of them.", {{"outcome", outcome}},
+                 count);
+  };
+  tell("written", alerts.written.get());
+  tell("overflow", alerts.overflowed.get());
+  tell("suppressed", watched_ ? watched_->suppressed().get() : 0);
+  page.counter("microcloud_cloud_alert_refusals_total", "Times that the server refused an alert, which waits.", {},
+               alerts.refused.get());
+  page.gauge("microcloud_cloud_waiting_alerts", "Alerts that the server has not taken.", {},
+             static_cast<double>(writer_.alerts().waiting()));
 }
 
 void CloudOutput::add_checks(Readiness& readiness) const {

@@ -10,6 +10,7 @@
 #include "app/readiness.h"
 #include "base/metrics.h"
 #include "base/prefix_set.h"
+#include "cloud/alert_rules.h"
 #include "cloud/cloud_owners.h"
 #include "cloud/writer.h"
 #include "net/tls_settings.h"
@@ -28,6 +29,7 @@ struct CloudOptions {
   std::string hosts = "all";
   std::string realm;
   std::vector<std::string> events;  // kinds that are published: record types, `probe`, or `all`
+  std::vector<std::string> alerts;  // rules by which alerts are raised; `all`, as when it is empty, or `none`
   uint32_t flush_ms = 10;
   uint32_t ttl_s = 3'600;
   uint32_t new_keys = 2'000;
@@ -69,12 +71,15 @@ AccountingSettings accounting_settings(const CloudOptions& options, const CloudS
 class CloudOutput final : public Output {
  public:
   CloudOutput(const CloudOptions& options, const CloudSurroundings& around);
+  ~CloudOutput() override { writer_.stop(); }  // its thread calls what goes before it
   /// From here to stop() the heartbeat is asked what it tells.
   void start() {
     writer_.start();
     tell_event("started");
   }
   void stop() { writer_.stop(); }
+  /// Until the list of watched hosts is known, where it is wanted; or time is over.
+  void wait_for_list(std::chrono::steady_clock::time_point until) const;
 
   void put(const RecordRef& record) override;
   void flush() override { writer_.sweep(); }
@@ -89,6 +94,8 @@ class CloudOutput final : public Output {
  private:
   bool publishes(std::string_view kind) const;
   void tell_event(std::string_view what);
+  void tell_alerts(MetricsPage& page) const;
+  WriterSettings surrounded(WriterSettings settings, const CloudOptions& options, const CloudSurroundings& around);
 
   std::vector<std::string> events_;
   std::string probe_id_;
@@ -99,6 +106,8 @@ class CloudOutput final : public Output {
   bool live_;
   const std::atomic<const Probe*>& metering_;
   CloudWriter writer_;
+  LossRules loss_rules_;
+  std::optional<WatchedHosts> watched_;
   std::string not_taken_;
 };
 

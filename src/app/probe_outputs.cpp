@@ -192,7 +192,9 @@ void ProbeOutputs::start() {
   if (owners_) owners_->start();
   if (cloud_) cloud_->start();
   if (face_) face_->start();
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   if (waits_for_answers_) owners_->wait_until_ready(kPatience);
+  if (cloud_ && !metering_.load()->live()) cloud_->wait_for_list(until);
 }
 
 void ProbeOutputs::stop() {

@@ -106,8 +106,8 @@ class Accounting {
     Seen seen;
     Mac mac{};
     KnownHost known;
-    /// A bit for each member of .peers, .protocols and .ports that this probe has told of, by its hash: few bits mean few
-    /// members.
+    /// A bit for each member of .peers, .protocols and .ports that this probe has told of, by its hash: few bits mean
+    /// few members.
     std::array<uint64_t, 3> members{};
   };
   struct MacKey {

@@ -16,9 +16,12 @@ using resp::Result;
 constexpr size_t kMostEventBytes = size_t{8} << 20;  // that wait
 constexpr int64_t kBeatMs = 1'000;
 
+std::string realm_prefix(const WriterSettings& settings) {
+  return settings.accounting.realm.empty() ? "" : settings.accounting.realm + "/";
+}
+
 std::string ledger_key(const WriterSettings& settings) {
-  const std::string realm = settings.accounting.realm.empty() ? "" : settings.accounting.realm + "/";
-  return realm + "mc.led." + settings.probe_id + "." + settings.incarnation + ".0";
+  return realm_prefix(settings) + "mc.led." + settings.probe_id + "." + settings.incarnation + ".0";
 }
 
 /// Packets that the clock was set back behind are visible at once.
@@ -58,7 +61,9 @@ CloudWriter::CloudWriter(WriterSettings settings)
       names_(settings_.accounting.realm),
       buffer_(settings_.most_waiting_bytes, HashSeed::random()),
       accounting_(settings_.accounting, buffer_, HashSeed::random()),
-      events_(settings_.accounting.realm.empty() ? "" : settings_.accounting.realm + "/", kMostEventBytes),
+      events_(realm_prefix(settings_), kMostEventBytes),
+      alerts_(realm_prefix(settings_), settings_.probe_id, events_),
+      list_(realm_prefix(settings_) + "list." + settings_.watch_list),
       timer_(loop_),
       way_(make_way()) {}
 
@@ -107,18 +112,19 @@ void CloudWriter::sweep() {
 }
 
 bool CloudWriter::drain(const std::function<bool()>& give_up) {
-  const auto done = [this] {
-    if (!events_.empty()) return false;
-    const std::lock_guard lock(mutex_);
-    return settled_ && buffer_.size() == 0;
+  const auto wait = [&] {
+    while (!done()) {
+      if (give_up() || !status().fatal.empty()) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return true;
   };
-  while (!done()) {
-    if (give_up() || !status().fatal.empty()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
+  if (!wait()) return false;
+  if (settings_.each_second) settings_.each_second(true);  // it may make more
+  if (!wait()) return false;
   // The last heartbeat tells what the run came to.
   loop_.post([this] { beat(true); });
-  for (int wait = 0; wait < 500; ++wait) {
+  for (int tries = 0; tries < 500; ++tries) {
     {
       const std::lock_guard lock(mutex_);
       if (last_beat_done_) break;
@@ -126,6 +132,12 @@ bool CloudWriter::drain(const std::function<bool()>& give_up) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return true;
+}
+
+bool CloudWriter::done() const {
+  if (!alerts_.settled() || !events_.empty()) return false;  // in this order: alerts make events
+  const std::lock_guard lock(mutex_);
+  return settled_ && buffer_.size() == 0;
 }
 
 WriterStatus CloudWriter::status() const {
@@ -201,7 +213,15 @@ void CloudWriter::tick() {
   publish_status(way);
   tell_alarms(way.counts.alarms);
   if (now - beaten_ms_ >= kBeatMs) beat(false);
-  if (way.connected) events_.send(*way_);
+  if (settings_.each_second && now - second_ms_ >= kBeatMs) {
+    second_ms_ = now;
+    settings_.each_second(false);
+  }
+  if (way.connected) {
+    if (!settings_.watch_list.empty()) list_.look(*way_, now);
+    alerts_.send(*way_, now);
+    events_.send(*way_);
+  }
   if (!way.connected) {
     if (!way.trouble.empty()) tell(Reach::Away, way.trouble);
   } else {

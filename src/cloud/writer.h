@@ -13,9 +13,11 @@
 
 #include "base/histogram.h"
 #include "cloud/accounting.h"
+#include "cloud/alerts.h"
 #include "cloud/cluster_lane.h"
 #include "cloud/events.h"
 #include "cloud/update_way.h"
+#include "cloud/watch_list.h"
 #include "net/loop.h"
 #include "resp/client.h"
 #include "resp/url.h"
@@ -35,6 +37,10 @@ struct WriterSettings {
   bool readable = false;
   /// What probe.<id> tells each second beside the writer's own; called on the writer's thread.
   std::function<std::vector<std::pair<std::string, std::string>>()> heartbeat;
+  std::string watch_list;  // list.<name> is read, and kept up; empty: none
+  /// Called each second on the writer's thread, whether or not the server is there. `last`: at the end, on the thread
+  /// of drain(), when the server has all.
+  std::function<void(bool last)> each_second;
 };
 
 struct WriterStatus {
@@ -75,6 +81,9 @@ class CloudWriter final : private PieceSource, private UnitSource {
   /// Any thread: on that channel (event.flow) for whoever listens; at most once.
   void publish(std::string_view channel, std::string payload) { events_.add(channel, std::move(payload)); }
   const EventCounts& events() const { return events_.counts(); }
+  Alerts& alerts() { return alerts_; }
+  const Alerts& alerts() const { return alerts_; }
+  const WatchList& watch_list() const { return list_; }
   /// A few times a second, on the same thread as put().
   void sweep();
   /// After the last record: waits until the server has all (and each of its replicas), or `give_up` says true. False:
@@ -108,6 +117,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   std::unique_ptr<UpdateWay> make_way();
   size_t waiting() override;
   std::optional<Piece> cut() override;
+  bool done() const;
   size_t ready() override;
   UnitCut cut(size_t most, const std::function<bool(resp::Slot)>& takes) override;
   void unshelve(const std::vector<resp::Slot>& slots) override;
@@ -137,10 +147,13 @@ class CloudWriter final : private PieceSource, private UnitSource {
 
   Histogram visible_;
   Events events_;
+  Alerts alerts_;
+  WatchList list_;
   Loop loop_;
   Timer timer_;
   std::unique_ptr<UpdateWay> way_;
   int64_t beaten_ms_ = 0;
+  int64_t second_ms_ = 0;
   uint64_t alarms_told_ = 0;
   bool has_beaten_ = false;
   Reach told_ = Reach::Unknown;
