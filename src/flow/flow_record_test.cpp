@@ -72,6 +72,7 @@ TEST(FlowElements, NumbersAndTypesAreThoseOfTheIanaRegistry) {
       {"flowEndMilliseconds", {153, DataType::Milliseconds}},
       {"dot1qVlanId", {243, DataType::Unsigned16}},
       {"dot1qCustomerVlanId", {245, DataType::Unsigned16}},
+      {"userName", {371, DataType::String}},
       {"applicationCategoryName", {372, DataType::String}},
   };
   size_t found = 0;

@@ -129,10 +129,12 @@ class CloudTest(ProbeTest):
         return os.path.join(self.folder, name + ".json")
 
     def feed(self, process, seed, chunks, pause=0.01):
-        """Writes a capture to the probe's standard input, slowly."""
-        for part in traffic(seed, chunks):
+        """Writes a capture to the probe's standard input, slowly, once it runs."""
+        for at, part in enumerate(traffic(seed, chunks)):
             process.stdin.write(part)
             process.stdin.flush()
+            if at == 0:
+                harness.wait_until_running(process)
             time.sleep(pause)
         process.stdin.close()
 

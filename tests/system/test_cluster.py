@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import harness
 from harness import run
 from redis_cluster import Cluster, ConnectionKiller, slot_of, wait_until
 from test_cloud import OURS, CloudTest, capture, lines, traffic
@@ -32,6 +33,7 @@ class OnCluster(CloudTest):
         feed = threading.Thread(target=self.feed, args=(process, seed, chunks, pause))
         feed.start()
         self.addCleanup(feed.join)
+        harness.wait_until_running(process)
         return feed
 
     def kill(self, node):

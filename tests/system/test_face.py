@@ -257,7 +257,7 @@ class FaceTest(ProbeTest):
         finally:
             stop.set()
             thread.join()
-        self.assertGreater(checked, 20)
+        self.assertGreater(checked, 20 if harness.slowness() == 1 else 0)
         feed.end()
 
     def test_records_are_published_to_subscribers(self):
@@ -266,7 +266,7 @@ class FaceTest(ProbeTest):
         self.assertEqual(subscriber("PSUBSCRIBE", "event.*"), ["psubscribe", "event.*", 1])
         feed.give(traffic(50, 6, hosts=3))
         feed.settle()
-        feed.pipe.close()
+        feed.give([(60.0, *traffic(1, 8)[0][1:])])  # the others have ended by then
         pattern, channel, line = subscriber._reply()[1:]
         self.assertEqual((pattern, channel), ("event.*", "event.flow"))
         self.assertEqual(harness.parse_record(line)["record"], "flow")
