@@ -161,6 +161,7 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
   if (std::find(rules.begin(), rules.end(), kWatchedRule) != rules.end()) settings.watch_list = kWatchedRule;
   if (!options.realm.empty() && !is_realm_name(options.realm))
     throw UsageError("--realm: '" + options.realm + "' is no name of one; accepted: up to 64 letters, digits, - and _");
+  settings.accounting.realm = options.realm;
   settings.client.name = "microcloud-probe";
   settings.flush_ms = options.flush_ms;
   settings.probe_id = probe_id;

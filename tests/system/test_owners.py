@@ -237,7 +237,8 @@ class Keys(OwnersTest):
             done = harness.run("probe", "-r", path, "--cloud", f"redis://127.0.0.1:{node.port}", "--json", self.json_path(), *args)
         self.assertEqual(done.status, 0, done.stderr)
         client.close()
-        return lines(self.json_path())
+        with open(self.json_path(), encoding="utf-8") as file:
+            return [harness.parse_record(line) for line in file]
 
     def user(self, *writes, packets=None, args=()):
         packets = packets or [(1, frames.udp(CLIENT, 4000, SERVER, 5000, b"x"))]
