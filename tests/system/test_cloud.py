@@ -174,6 +174,7 @@ class CloudTest(ProbeTest):
         return hashes
 
 
+@harness.pipeline
 class Plain(CloudTest):
     def test_captures(self):
         for name in ("real/http.pcap", "real/dns.pcap", "made/qinq.pcap", "made/long_flow.pcap", "real/icmp.pcap"):

@@ -225,6 +225,7 @@ class Faults(OwnersTest):
         self.assertIn("CLIENT TRACKING is refused", done.stderr)
 
 
+@harness.pipeline
 class Keys(OwnersTest):
     """Which key decides."""
 
