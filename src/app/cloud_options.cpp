@@ -7,7 +7,7 @@ constexpr const char* kGroup = "MicroCloud";
 
 }  // namespace
 
-void declare_cloud_access(CLI::App& app, CloudOptions& options) {
+void declare_cloud_access(CLI::App& app, CloudAccessOptions& options) {
   app.add_option("--cloud-secret-file", options.secret_file,
                  "a file, readable by its owner only, with the password for it (also: the environment's "
                  "MICROCLOUD_CLOUD_SECRET, or the systemd credential cloud-secret)")

@@ -8,7 +8,7 @@
 namespace microcloud {
 
 /// How to reach the MicroCloud and which realm, but for --cloud itself.
-void declare_cloud_access(CLI::App& app, CloudOptions& options);
+void declare_cloud_access(CLI::App& app, CloudAccessOptions& options);
 /// All that a probe that writes to it can be told.
 void declare_cloud(CLI::App& app, CloudOptions& options);
 

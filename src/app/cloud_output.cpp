@@ -5,8 +5,7 @@
 #include <random>
 
 #include "base/log.h"
-#include "base/secret.h"
-#include "resp/url.h"
+#include "base/wall_clock.h"
 
 namespace microcloud {
 namespace {
@@ -15,9 +14,7 @@ using Clock = std::chrono::steady_clock;
 
 /// Never the same again: a time, and chance for two that start in the same millisecond.
 std::string new_incarnation() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return fmt::format("{:x}-{:x}", std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
-                     std::random_device()());
+  return fmt::format("{:x}-{:x}", wall_ms(), std::random_device()());
 }
 
 HostChoice host_choice(const std::string& word) {
@@ -44,11 +41,6 @@ void add_ladder(const LossLadder& ladder, Fields& fields) {
     for (const auto& [reason, count] : stage.dropped)
       fields.emplace_back(fmt::format("{}.dropped.{}", name, reason), std::to_string(count));
   }
-}
-
-int64_t wall_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
 std::string joined(const std::vector<std::string_view>& names) {
@@ -81,41 +73,14 @@ void check_events(const CloudOptions& options) {
   }
 }
 
-/// How to reach it encrypted; nothing: in clear. Throws UsageError.
-std::shared_ptr<const StreamTls> cloud_tls(const CloudOptions& options) {
-  const TlsSettings& given = options.tls;
-  if (!uses_tls(options)) {
-    const bool any = !given.ca_file.empty() || !given.certificate_file.empty() || !given.key_file.empty();
-    if (any) throw UsageError("--cloud-ca, --cloud-cert and --cloud-key go with --cloud rediss://HOST:PORT");
-    return nullptr;
-  }
-  if (options.insecure && !given.ca_file.empty())
-    throw UsageError("--insecure: nobody is verified, so --cloud-ca has no use beside it; give one of them");
-  if (given.certificate_file.empty() != given.key_file.empty())
-    throw UsageError("--cloud-cert and --cloud-key go together: a certificate and its key");
-  TlsSettings settings = given;
-  settings.verify = !options.insecure;
-  try {
-    return std::make_shared<StreamTls>(StreamTls::Side::Client, settings);
-  } catch (const std::runtime_error& error) {
-    const bool of_ca = std::string(error.what()).find(given.ca_file) != std::string::npos && !given.ca_file.empty();
-    throw UsageError(std::string(of_ca ? "--cloud-ca: " : "--cloud-cert, --cloud-key: ") + error.what());
-  }
-}
-
 }  // namespace
-
-bool uses_tls(const CloudOptions& options) {
-  return options.url.starts_with("rediss");
-}
 
 /// What probe.<id> tells of the probe itself.
 Fields heartbeat(const CloudSurroundings& around) {
   const Probe& probe = *around.metering->load();
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
   const ProbeTotals totals = probe.totals();
   Fields fields = {{"version", MICROCLOUD_VERSION},
-                   {"beat", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())},
+                   {"beat", std::to_string(wall_ms())},
                    {"interfaces", around.source},
                    {"packets", std::to_string(totals.read)},
                    {"drops", std::to_string(totals.kernel_drops + totals.handover_drops + totals.record_drops)},
@@ -138,67 +103,18 @@ AccountingSettings accounting_settings(const CloudOptions& options, const CloudS
 
 WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id) {
   WriterSettings settings;
-  settings.client.tls = cloud_tls(options);
-  try {
-    // A command line that holds one was refused; a configuration file may.
-    const resp::Url url = resp::parse_url(options.url, resp::PasswordInUrl::Allowed);
-    settings.url = url;
-    settings.client.user = url.user;
-    settings.client.password = url.password;
-  } catch (const std::invalid_argument& error) {
-    throw UsageError(std::string("--cloud: ") + error.what());
-  }
-  if (!settings.client.password.empty() && !options.secret_file.empty())
-    throw UsageError("--cloud-secret-file: there is a password in the URL of --cloud too; give one of them");
-  try {
-    if (settings.client.password.empty())
-      settings.client.password = find_secret(options.secret_file, "MICROCLOUD_CLOUD_SECRET", "cloud-secret");
-  } catch (const std::runtime_error& error) {
-    throw UsageError(std::string("--cloud-secret-file: ") + error.what());
-  }
+  CloudAccess access = cloud_access(options);
+  settings.url = std::move(access.url);
+  settings.client = std::move(access.client);
+  settings.client.name = "microcloud-probe";
   check_events(options);
   const std::vector<std::string> rules = chosen_rules(options);
   if (std::find(rules.begin(), rules.end(), kWatchedRule) != rules.end()) settings.watch_list = kWatchedRule;
-  if (!options.realm.empty() && !is_realm_name(options.realm))
-    throw UsageError("--realm: '" + options.realm + "' is no name of one; accepted: up to 64 letters, digits, - and _");
   settings.accounting.realm = options.realm;
-  settings.client.name = "microcloud-probe";
   settings.flush_ms = options.flush_ms;
   settings.probe_id = probe_id;
   settings.incarnation = new_incarnation();
   return settings;
-}
-
-OwnersSettings owners_settings(const WriterSettings& writer, const PrefixSet& local) {
-  OwnersSettings settings;
-  settings.channel.url = writer.url;
-  settings.channel.client = writer.client;
-  settings.channel.client.name = "microcloud-probe-questions";
-  settings.channel.realm = writer.accounting.realm;
-  if (!local.empty()) settings.is_asked_for = [local](const IpAddress& address) { return local.contains(address); };
-  return settings;
-}
-
-void tell_metrics(const CloudOwners& owners, MetricsPage& page) {
-  const CloudOwners::Counts& counts = owners.counts();
-  const OwnerChannel::Counts& channel = owners.channel().counts();
-  const auto answers = [&page](std::string_view answer, const Counter& counter) {
-    page.counter("microcloud_cloud_answers_total", "Who owns an address: by what was answered, and by whom.",
-                 {{"answer", answer}}, counter.get());
-  };
-  answers("memory", counts.from_cache);
-  answers("somebody", counts.somebody);
-  answers("nobody", counts.nobody);
-  answers("late", channel.late);
-  answers("error", channel.refused);
-  answers("too_many_asked", counts.too_many);
-  page.counter("microcloud_cloud_questions_total", "Questions sent.", {}, counts.asked.get());
-  page.counter("microcloud_cloud_changed_answers_total", "Keys that the server said have changed since.", {},
-               counts.changed.get());
-  page.counter("microcloud_cloud_breaker_opened_total",
-               "Times that nobody was asked for a while, as answers were late.", {}, channel.opened.get());
-  page.gauge("microcloud_cloud_kept_answers", "Answers in memory.", {}, static_cast<double>(counts.kept.get()));
-  page.gauge("microcloud_cloud_answering", "1: the server is asked.", {}, owners.channel().answers() ? 1 : 0);
 }
 
 CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& around)
@@ -210,9 +126,7 @@ CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& a
       writer_(surrounded(writer_settings(options, around.probe_id), options, around)),
       loss_rules_(chosen_rules(options), writer_.alerts()) {
   where_ = "the MicroCloud at " + writer_.node();
-  const std::vector<std::string> rules = chosen_rules(options);
-  if (std::find(rules.begin(), rules.end(), kWatchedRule) != rules.end())
-    watched_.emplace(writer_.watch_list(), writer_.alerts());
+  if (writer_.reads_watch_list()) watched_.emplace(writer_.watch_list(), writer_.alerts());
 }
 
 WriterSettings CloudOutput::surrounded(WriterSettings settings, const CloudOptions& options,

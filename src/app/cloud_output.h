@@ -6,14 +6,13 @@
 #include <functional>
 #include <string>
 
+#include "app/cloud_access.h"
 #include "app/command.h"
 #include "app/readiness.h"
 #include "base/metrics.h"
 #include "base/prefix_set.h"
 #include "cloud/alert_rules.h"
-#include "cloud/cloud_owners.h"
 #include "cloud/writer.h"
-#include "net/tls_settings.h"
 #include "probe/output.h"
 #include "probe/probe.h"
 #include "record/json.h"
@@ -21,13 +20,8 @@
 namespace microcloud {
 
 /// As the command line gives them.
-struct CloudOptions {
-  std::string url;  // empty: no MicroCloud
-  std::string secret_file;
-  TlsSettings tls;        // of rediss://
-  bool insecure = false;  // do not verify whom it reaches
+struct CloudOptions : CloudAccessOptions {
   std::string hosts = "all";
-  std::string realm;
   std::vector<std::string> events;  // kinds that are published: record types, `probe`, or `all`
   std::vector<std::string> alerts;  // rules by which alerts are raised; `all`, as when it is empty, or `none`
   uint32_t flush_ms = 10;
@@ -36,16 +30,8 @@ struct CloudOptions {
   uint64_t most_keys = 2'000'000;
 };
 
-/// Whether the URL says that the MicroCloud is reached over TLS.
-bool uses_tls(const CloudOptions& options);
-
 /// Checks all that can be checked without connecting. Throws UsageError.
 WriterSettings writer_settings(const CloudOptions& options, const std::string& probe_id);
-
-/// Of the questions that records ask it, from the settings of the updates. `local`: only these addresses are asked for;
-/// empty: all.
-OwnersSettings owners_settings(const WriterSettings& writer, const PrefixSet& local);
-void tell_metrics(const CloudOwners& owners, MetricsPage& page);
 
 /// What the rest of the probe says about it.
 struct CloudSurroundings {

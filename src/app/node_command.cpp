@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -19,6 +18,7 @@
 #include "app/node_servers.h"
 #include "app/privileges.h"
 #include "app/service.h"
+#include "app/stop_signals.h"
 #include "base/log.h"
 #include "node/configuration.h"
 #include "node/private_file.h"
@@ -66,14 +66,6 @@ std::atomic<bool> stop_asked{false};
 
 extern "C" void on_node_stop_signal(int) {
   if (stop_asked.exchange(true)) _exit(kExitFailed);  // servers end with their parent
-}
-
-void catch_stop_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_node_stop_signal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
 }
 
 std::string url_of(const NodeSettings& settings) {
@@ -128,7 +120,7 @@ int run_node(int count, char** arguments) {
   service.on_reload("users", [&servers] { return servers.reload_users(); });
   service.metrics().add([&servers](MetricsPage& page) { servers.tell_metrics(page); });
   servers.add_checks(service.readiness());
-  catch_stop_signals();
+  catch_stop_signals(on_node_stop_signal);
   service.start();
   servers.begin();
   std::string error;

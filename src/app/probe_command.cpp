@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <csignal>
 
 #include "app/capture_report.h"
 #include "app/command.h"
@@ -12,6 +11,7 @@
 #include "app/probe_outputs.h"
 #include "app/progress.h"
 #include "app/service.h"
+#include "app/stop_signals.h"
 #include "capture/file_source.h"
 #include "capture/interface.h"
 #include "capture/live_source.h"
@@ -64,14 +64,6 @@ extern "C" void on_stop_signal(int) {
   static std::atomic<int> signals{0};
   if (signals.fetch_add(1) > 0) _exit(kExitFailed);
   if (Probe* probe = running_probe.load(); probe != nullptr) probe->stop();
-}
-
-void catch_stop_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_stop_signal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
 }
 
 void go_on_without_privileges(const ProbeOptions& options) {
@@ -138,7 +130,7 @@ void set_up_service(Service& service, const ProbeOptions& options, Probe& probe,
 /// Returns why the run failed, or an empty text.
 std::string run_to_end(Probe& probe, ProbeOutputs& outputs, Service& service) {
   running_probe = &probe;
-  catch_stop_signals();
+  catch_stop_signals(on_stop_signal);
   service.start();
   outputs.start();
   probe.start();

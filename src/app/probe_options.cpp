@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "base/wall_clock.h"
+
 namespace microcloud {
 namespace {
 
@@ -131,9 +133,7 @@ ProbeSettings probe_settings(const ProbeOptions& options) {
   ProbeSettings settings;
   settings.workers = options.workers;
   settings.live = options.live();
-  settings.started_us =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  settings.started_us = wall_us();
   settings.every_checksum = options.every_checksum;
   settings.flows.capacity = options.flows;
   settings.flows.active_ms = options.active_s * 1000;

@@ -20,22 +20,6 @@ void tell_json(const JsonOutput& json, MetricsPage& page) {
                {{"what", "json"}}, json.counts().reopen_failures.get());
 }
 
-void tell_enrichment(const EnrichmentStage& stage, MetricsPage& page) {
-  const EnrichmentStage::Counts& counts = stage.counts();
-  const uint64_t out = counts.out.get();
-  const uint64_t in = std::max(counts.in.get(), out);
-  page.counter("microcloud_probe_enriched_records_total", "Records that left for the outputs with a user.", {},
-               counts.with_user.get());
-  page.counter("microcloud_probe_waited_records_total", "Records that waited for an answer of the MicroCloud.", {},
-               counts.waited.get());
-  page.gauge("microcloud_probe_waiting_records", "Records that wait for one now.", {}, static_cast<double>(in - out));
-  for (size_t at = 0; at < static_cast<size_t>(Unanswered::kCount); ++at) {
-    const auto why = static_cast<Unanswered>(at);
-    page.counter("microcloud_probe_unanswered_records_total", "Records that left before it was known whose they are.",
-                 {{"reason", to_text(why)}}, counts.unanswered.get(why));
-  }
-}
-
 /// A sentence at the start, and again each hour.
 void say_hourly(Service& service, const std::string& sentence) {
   log_warning(sentence);
@@ -67,7 +51,7 @@ ProbeOutputs::ProbeOutputs(const ProbeOptions& options, const std::string& probe
   const bool chosen = exports_ || json_ || cloud_ || !options.exports.collectors.empty();
   if (!chosen) add_summary(options);
   if (around_.has_face) all_.push_back((face_ = std::make_unique<FaceOutput>(options.face)).get());
-  if (cloud_) add_enrichment(options, probe_id);
+  if (cloud_) add_enrichment(options);
 }
 
 void ProbeOutputs::add_exports(const ProbeOptions& options, const std::string& probe_id) {
@@ -88,23 +72,15 @@ void ProbeOutputs::add_cloud(const ProbeOptions& options) {
   all_.push_back((cloud_ = std::make_unique<CloudOutput>(cloud_options(options), around_)).get());
 }
 
-void ProbeOutputs::add_enrichment(const ProbeOptions& options, const std::string& probe_id) {
-  const WriterSettings writer = writer_settings(cloud_options(options), probe_id);
-  if (writer.url.kind == resp::Url::Kind::Cluster) {
+void ProbeOutputs::add_enrichment(const ProbeOptions& options) {
+  CloudAccess access = cloud_access(cloud_options(options));
+  if (access.url.kind == resp::Url::Kind::Cluster) {
     log_info("a cluster is not asked whose addresses are: records have no userName");
     return;
   }
-  waits_for_answers_ = !options.live();
-  OwnersSettings owners = owners_settings(writer, local_networks(options));
-  EnrichmentSettings settings;
-  if (!options.live()) {  // a file's reader can wait, so that its users do not hang on chance
-    constexpr auto kPatience = std::chrono::milliseconds(500);
-    settings.wait_when_full = true;
-    settings.patience = owners.channel.deadline = kPatience;
-  }
-  owners_ = std::make_unique<CloudOwners>(std::move(owners));
-  enrichment_ = std::make_unique<EnrichmentStage>(settings, *owners_, std::move(all_));
-  all_ = {enrichment_.get()};
+  enriched_ = std::make_unique<EnrichedOutputs>(
+      EnrichedSettings{std::move(access), options.cloud.realm, around_.local, options.live()}, std::move(all_));
+  all_ = {&enriched_->stage()};
 }
 
 void ProbeOutputs::add_summary(const ProbeOptions& options) {
@@ -171,12 +147,8 @@ void ProbeOutputs::set_up(Service& service) const {
     service.metrics().add([cloud = cloud_.get()](MetricsPage& page) { cloud->tell_metrics(page); });
     cloud_->add_checks(service.readiness());
   }
-  if (enrichment_) {
-    service.metrics().add([this](MetricsPage& page) {
-      tell_metrics(*owners_, page);
-      tell_enrichment(*enrichment_, page);
-    });
-  }
+  if (enriched_)
+    service.metrics().add([enriched = enriched_.get()](MetricsPage& page) { enriched->tell_metrics(page); });
   if (face_) {
     service.metrics().add(
         [this, face = face_.get()](MetricsPage& page) { face->tell_metrics(*metering_.load(), page); });
@@ -188,18 +160,17 @@ void ProbeOutputs::notice(const std::string& sentence) const {
 }
 
 void ProbeOutputs::start() {
-  constexpr auto kPatience = std::chrono::milliseconds(1'000);
-  if (owners_) owners_->start();
+  constexpr auto kPatience = std::chrono::milliseconds(1'000);  // of a file: until all that its records need is there
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   if (cloud_) cloud_->start();
   if (face_) face_->start();
-  const auto until = std::chrono::steady_clock::now() + kPatience;
-  if (waits_for_answers_) owners_->wait_until_ready(kPatience);
+  if (enriched_) enriched_->start(kPatience);
   if (cloud_ && !metering_.load()->live()) cloud_->wait_for_list(until);
 }
 
 void ProbeOutputs::stop() {
   if (face_) face_->stop();
-  if (owners_) owners_->stop();
+  if (enriched_) enriched_->stop();
   if (cloud_) cloud_->stop();
 }
 

@@ -7,12 +7,12 @@
 
 #include "app/capture_report.h"
 #include "app/cloud_output.h"
+#include "app/enriched_outputs.h"
 #include "app/export_output.h"
 #include "app/face_output.h"
 #include "app/probe_options.h"
 #include "app/progress.h"
 #include "app/service.h"
-#include "probe/enrichment.h"
 #include "probe/json_output.h"
 #include "probe/summary.h"
 
@@ -43,7 +43,7 @@ class ProbeOutputs {
   void add_exports(const ProbeOptions& options, const std::string& probe_id);
   void add_cloud(const ProbeOptions& options);
   /// Before all outputs that there are by now, where the MicroCloud is one that can be asked.
-  void add_enrichment(const ProbeOptions& options, const std::string& probe_id);
+  void add_enrichment(const ProbeOptions& options);
   void add_summary(const ProbeOptions& options);
 
   LossLadder ladder() const;
@@ -51,14 +51,12 @@ class ProbeOutputs {
   std::atomic<const Probe*> metering_{nullptr};
   const CaptureReport* report_ = nullptr;
   bool insecure_;
-  bool waits_for_answers_ = false;  // a file's records do not go on before somebody can be asked
   CloudSurroundings around_;
   AccountingSettings accounting_;
   std::unique_ptr<ExportOutput> exports_;
   std::unique_ptr<JsonOutput> json_;
   std::unique_ptr<CloudOutput> cloud_;
-  std::unique_ptr<CloudOwners> owners_;
-  std::unique_ptr<EnrichmentStage> enrichment_;
+  std::unique_ptr<EnrichedOutputs> enriched_;
   std::unique_ptr<SummaryOutput> summary_;
   std::unique_ptr<FaceOutput> face_;
   Progress progress_;

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <deque>
 #include <thread>
@@ -12,7 +11,9 @@
 #include "app/command.h"
 #include "app/query_options.h"
 #include "app/query_text.h"
+#include "app/stop_signals.h"
 #include "base/secret.h"
+#include "cloud/key_names.h"
 #include "cloud/merged_view.h"
 
 namespace microcloud {
@@ -24,14 +25,6 @@ std::atomic<bool> stop_asked{false};
 
 extern "C" void on_query_stop_signal(int) {
   if (stop_asked.exchange(true)) _exit(kExitFailed);
-}
-
-void catch_stop_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_query_stop_signal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
 }
 
 void print(const std::string& text) {
@@ -47,7 +40,7 @@ void warn(const std::string& sentence) {
 class Everybody {
  public:
   explicit Everybody(const QueryOptions& options)
-      : options_(options), reach_(writer_settings(options.cloud, "query")), cloud_(open_cloud(reach_.url)) {
+      : options_(options), access_(cloud_access(options.cloud)), cloud_(open_cloud(access_.url)) {
     if (!options.faces_secret_file.empty()) {
       try {
         faces_password_ = read_secret(options.faces_secret_file);
@@ -60,7 +53,7 @@ class Everybody {
   Store& cloud() { return *cloud_; }
   /// A connection for channels: every server of a cluster has every message.
   std::unique_ptr<Store> open_channels() const {
-    resp::Url url = reach_.url;
+    resp::Url url = access_.url;
     if (url.kind == resp::Url::Kind::Cluster) url.kind = resp::Url::Kind::Node;
     return open_cloud(url);
   }
@@ -80,9 +73,9 @@ class Everybody {
 
  private:
   std::unique_ptr<Store> open_cloud(const resp::Url& url) const {
-    resp::ClientSettings settings = reach_.client;
+    resp::ClientSettings settings = access_.client;
     settings.name = "microcloud-query";
-    return std::make_unique<Store>("the MicroCloud at " + reach_.url.text(), url, settings);
+    return std::make_unique<Store>("the MicroCloud at " + access_.url.text(), url, settings);
   }
 
   /// nullptr: what is still in this probe is not told, and stderr says why.
@@ -97,12 +90,12 @@ class Everybody {
       settings.user = options_.faces_user;
       settings.password = faces_password_;
       if (url.tls)
-        settings.tls =
-            reach_.client.tls ? reach_.client.tls : std::make_shared<StreamTls>(StreamTls::Side::Client, TlsSettings{});
+        settings.tls = access_.client.tls ? access_.client.tls
+                                          : std::make_shared<StreamTls>(StreamTls::Side::Client, TlsSettings{});
       auto face = std::make_unique<Store>(name, url, settings);
       // Its address may be one of another machine's loopback, where somebody else answers here.
       resp::Commands commands;
-      commands.add("EXISTS", (options_.cloud.realm.empty() ? "" : options_.cloud.realm + "/") + "probe." + probe.id);
+      commands.add("EXISTS", realm_prefix(options_.cloud.realm) + "probe." + probe.id);
       const auto replies = face->ask("", commands);
       if (replies.front().is_error()) throw std::runtime_error(name + ": " + replies.front().text);
       if (replies.front().as_integer() != 1) throw std::runtime_error(name + ": another probe answers there");
@@ -118,7 +111,7 @@ class Everybody {
   }
 
   const QueryOptions& options_;
-  WriterSettings reach_;
+  CloudAccess access_;
   std::unique_ptr<Store> cloud_;
   std::string faces_password_;
   std::vector<std::unique_ptr<Store>> faces_;
@@ -126,8 +119,8 @@ class Everybody {
 };
 
 void tell_keys(const QueryOptions& options, Everybody& everybody) {
-  const std::string prefix = options.cloud.realm.empty() ? "" : options.cloud.realm + "/";
-  print(keys_text(everybody.view().keys(prefix + options.subject, options.type), options.json));
+  print(keys_text(everybody.view().keys(realm_prefix(options.cloud.realm) + options.subject, options.type),
+                  options.json));
 }
 
 void warn_of_inexact(const std::vector<Answer>& answers, Everybody& everybody) {
@@ -137,8 +130,7 @@ void warn_of_inexact(const std::vector<Answer>& answers, Everybody& everybody) {
 }
 
 int tell_key(const QueryOptions& options, Everybody& everybody) {
-  const std::string prefix = options.cloud.realm.empty() ? "" : options.cloud.realm + "/";
-  const std::vector<Answer> answers = everybody.view().get({prefix + options.subject});
+  const std::vector<Answer> answers = everybody.view().get({realm_prefix(options.cloud.realm) + options.subject});
   const Answer& answer = answers.front();
   warn_of_inexact(answers, everybody);
   if (options.json) print(answer_json(answer));
@@ -234,7 +226,7 @@ class Messages {
 };
 
 void tell_messages(const QueryOptions& options, Everybody& everybody) {
-  const std::string pattern = (options.cloud.realm.empty() ? "" : options.cloud.realm + "/") + options.subject;
+  const std::string pattern = realm_prefix(options.cloud.realm) + options.subject;
   Messages messages(options.json);
   (void)everybody.view();
   const std::unique_ptr<Store> channels = everybody.open_channels();
@@ -271,7 +263,7 @@ int run_query(int count, char** arguments) {
       "query");
   declare(app, options);
   if (const auto status = parse_command_line(app, count, arguments, [&options] { check(options); })) return *status;
-  catch_stop_signals();
+  catch_stop_signals(on_query_stop_signal);
   Everybody everybody(options);
   if (options.question == "get") return tell_key(options, everybody);
   if (options.question == "keys") tell_keys(options, everybody);

@@ -79,7 +79,7 @@ void check(const QueryOptions& options) {
   if (!options.type.empty() && options.question != "keys") throw UsageError("--type goes with keys");
   if (!options.faces_secret_file.empty() && options.no_probes)
     throw UsageError("--probes-secret-file: --no-probes asks none");
-  (void)writer_settings(options.cloud, "query");
+  (void)cloud_access(options.cloud);
 }
 
 }  // namespace microcloud

@@ -11,7 +11,7 @@ namespace microcloud {
 struct QueryOptions {
   std::string question;  // keys, get, watch, top, loss
   std::string subject;   // pattern, key or tree
-  CloudOptions cloud;
+  CloudAccessOptions cloud;
   std::string faces_user;
   std::string faces_secret_file;
   bool no_probes = false;

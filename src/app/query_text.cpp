@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
+#include "base/wall_clock.h"
 #include "probe/summary_text.h"
 #include "record/json.h"
 #include "resp/value.h"
@@ -51,10 +51,7 @@ void append_value(std::string& out, std::string_view name, const std::string& va
 std::string ago(const std::string* time_ms) {
   const auto then = time_ms == nullptr ? std::nullopt : resp::parse_integer(*time_ms);
   if (!then) return "-";
-  const auto now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
-  const double seconds = static_cast<double>(std::max<int64_t>(0, now - *then)) / 1000;
+  const double seconds = static_cast<double>(std::max<int64_t>(0, wall_ms() - *then)) / 1000;
   if (seconds < 100) return fmt::format("{:.0f} s", seconds);
   if (seconds < 6'000) return fmt::format("{:.0f} min", seconds / 60);
   if (seconds < 2 * 86'400) return fmt::format("{:.0f} h", seconds / 3'600);

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
+#include "base/wall_clock.h"
 #include "record/json.h"
 
 namespace microcloud {
@@ -32,11 +32,6 @@ uint64_t lost_by(const LossRule& rule, const LossLadder& ladder) {
     for (const auto& [reason, count] : stage.dropped) lost += rule.is_of(stage.stage, reason) ? count : 0;
   }
   return lost;
-}
-
-int64_t wall_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/wall_clock.h"
 #include "resp/outcome.h"
 
 namespace microcloud {
@@ -13,11 +14,6 @@ using resp::NodeId;
 using resp::Slot;
 
 constexpr size_t kUnitsAtOnce = 256;  // in one write to one server
-
-uint64_t microseconds_of_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
 
 }  // namespace
 
@@ -94,7 +90,7 @@ void ClusterLane::send_units(UnitCut cut) {
     resp::Commands commands;
     Units units;
   };
-  if (!cut.units.empty()) last_number_ = std::max(*last_number_ + 1, microseconds_of_now());
+  if (!cut.units.empty()) last_number_ = std::max(*last_number_ + 1, static_cast<uint64_t>(wall_us()));
   for (const Slot slot : cut.divided) {
     if (!std::exchange(slots_[slot].shelved, true)) shelved_.push_back(slot);
   }

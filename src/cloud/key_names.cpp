@@ -30,10 +30,11 @@ bool is_realm_name(std::string_view name) {
   });
 }
 
-KeyNames::KeyNames(std::string_view realm) : name_(realm) {
-  if (!realm.empty()) name_ += '/';
-  prefix_ = name_.size();
+std::string realm_prefix(std::string_view realm) {
+  return realm.empty() ? std::string() : std::string(realm) + '/';
 }
+
+KeyNames::KeyNames(std::string_view realm) : name_(realm_prefix(realm)), prefix_(name_.size()) {}
 
 std::string_view KeyNames::host(const IpAddress& address) {
   start("ip.");

@@ -15,6 +15,9 @@ namespace microcloud {
 /// A realm's name: letters, digits, '-' and '_', at most 64. Empty is the default realm, which has no prefix.
 bool is_realm_name(std::string_view name);
 
+/// What stands before the names of its keys and channels: `NAME/`, or nothing.
+std::string realm_prefix(std::string_view realm);
+
 /// Writes names. Each one stands in the writer and is valid until the next call.
 class KeyNames {
  public:

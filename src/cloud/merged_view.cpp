@@ -6,6 +6,9 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "base/wall_clock.h"
+#include "cloud/key_names.h"
+
 namespace microcloud {
 namespace {
 
@@ -88,6 +91,22 @@ const Value& no_error(const Value& reply, const Store& store) {
   return reply;
 }
 
+/// The reply to one command for each key, which `write` adds.
+template <typename Write>
+std::vector<Value> ask_each(Store& store, std::span<const std::string> keys, Write write) {
+  std::vector<Store::Question> questions(keys.size());
+  for (size_t at = 0; at < keys.size(); ++at) {
+    questions[at].key = keys[at];
+    write(questions[at].commands, keys[at], at);
+  }
+  std::vector<Value> replies;
+  for (std::vector<Value>& of_key : store.ask(questions)) {
+    (void)no_error(of_key.front(), store);
+    replies.push_back(std::move(of_key.front()));
+  }
+  return replies;
+}
+
 }  // namespace
 
 void merge_hash(Values& into, const Value& from) {
@@ -137,30 +156,24 @@ bool is_counted(std::string_view key, std::string_view realm) {
 }
 
 std::vector<ProbeFacts> known_probes(Store& cloud, const std::string& realm) {
-  const std::string tree = realm.empty() ? "probe." : realm + "/probe.";
+  const std::string tree = realm_prefix(realm) + "probe.";
   const std::vector<std::string> keys = cloud.keys(tree + "*", "hash");
-  std::vector<Store::Question> questions(keys.size());
-  for (size_t at = 0; at < keys.size(); ++at) {
-    questions[at].key = keys[at];
-    questions[at].commands.add("HGETALL", keys[at]);
-  }
-  const auto replies = cloud.ask(std::move(questions));
+  const auto replies =
+      ask_each(cloud, keys, [](Commands& commands, const std::string& key, size_t) { commands.add("HGETALL", key); });
   std::vector<ProbeFacts> probes;
   int64_t latest = 0;
   std::vector<int64_t> beats;
   for (size_t at = 0; at < keys.size(); ++at) {
     ProbeFacts probe;
     probe.id = keys[at].substr(tree.size());
-    take_all(probe.heartbeat, no_error(replies[at].front(), cloud), KeyKind::Hash);
+    take_all(probe.heartbeat, replies[at], KeyKind::Hash);
     if (const std::string* listen = find(probe.heartbeat, "listen")) probe.listen = *listen;
     const std::string* beat = find(probe.heartbeat, "beat");
     beats.push_back(beat == nullptr ? 0 : resp::parse_integer(*beat).value_or(0));
     latest = std::max(latest, beats.back());
     probes.push_back(std::move(probe));
   }
-  const int64_t now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  const int64_t now = wall_ms();
   // Against this machine's clock, or, should that be wrong, against the latest of them.
   const int64_t since = std::min(now, latest) - kFreshMs;
   for (size_t at = 0; at < probes.size(); ++at) {
@@ -187,14 +200,10 @@ std::vector<std::string> MergedView::keys(const std::string& pattern, const std:
 std::vector<KeyKind> MergedView::kinds(const std::vector<std::string>& keys) {
   std::vector<KeyKind> found(keys.size(), KeyKind::None);
   const auto look = [&](Store& store) {
-    std::vector<Store::Question> questions(keys.size());
-    for (size_t at = 0; at < keys.size(); ++at) {
-      questions[at].key = keys[at];
-      questions[at].commands.add("TYPE", keys[at]);
-    }
-    const auto replies = store.ask(std::move(questions));
+    const auto replies =
+        ask_each(store, keys, [](Commands& commands, const std::string& key, size_t) { commands.add("TYPE", key); });
     for (size_t at = 0; at < keys.size(); ++at)
-      if (found[at] == KeyKind::None) found[at] = kind_of(no_error(replies[at].front(), store));
+      if (found[at] == KeyKind::None) found[at] = kind_of(replies[at]);
   };
   look(cloud_);
   for (const Face& face : faces_) look(*face.store);
@@ -202,10 +211,10 @@ std::vector<KeyKind> MergedView::kinds(const std::vector<std::string>& keys) {
 }
 
 /// The batch stands before and behind what is read: where both are the same all of it stands there.
-std::vector<std::vector<Value>> MergedView::ask_face(const Face& face, const std::vector<std::string>& keys,
-                                                     const std::vector<KeyKind>& kinds, Standing& standing) {
+std::vector<Value> MergedView::ask_face(const Face& face, const std::vector<std::string>& keys,
+                                        const std::vector<KeyKind>& kinds, Standing& standing) {
   Commands commands;
-  const std::string own = (realm_.empty() ? "" : realm_ + "/") + "probe." + face.probe;
+  const std::string own = realm_prefix(realm_) + "probe." + face.probe;
   commands.add("HMGET", own, "ledger", "batch");
   for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at]);
   commands.add("HGET", own, "batch");
@@ -213,38 +222,32 @@ std::vector<std::vector<Value>> MergedView::ask_face(const Face& face, const std
   const Value& stand = no_error(replies.front(), *face.store);
   if (stand.elements.size() != 2) throw std::runtime_error(face.store->name() + ": it does not tell its batch");
   standing = {text_of(stand.elements[0]), text_of(stand.elements[1]), text_of(replies.back())};
-  std::vector<std::vector<Value>> answers(keys.size());
-  for (size_t at = 0; at < keys.size(); ++at) answers[at].push_back(no_error(replies[at + 1], *face.store));
-  return answers;
+  for (const Value& reply : replies) (void)no_error(reply, *face.store);
+  return {std::make_move_iterator(replies.begin() + 1), std::make_move_iterator(replies.end() - 1)};
 }
 
-std::vector<std::vector<Value>> MergedView::ask_cloud(const std::vector<std::string>& keys,
-                                                      const std::vector<KeyKind>& kinds,
-                                                      std::vector<Standing>& standings) {
-  std::vector<std::vector<Value>> answers(keys.size());
-  if (cloud_.is_cluster()) {
-    std::vector<Store::Question> questions(keys.size());
-    for (size_t at = 0; at < keys.size(); ++at) {
-      questions[at].key = keys[at];
-      add_read(questions[at].commands, keys[at], kinds[at]);
-    }
-    answers = cloud_.ask(std::move(questions));
-    for (const auto& answer : answers) (void)no_error(answer.front(), cloud_);
-    return answers;
+/// What stands alone needs no transaction; of a cluster there is none over several keys.
+std::vector<Value> MergedView::ask_cloud(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds,
+                                         std::vector<Standing>& standings) {
+  if (cloud_.is_cluster() || standings.empty()) {
+    return ask_each(cloud_, keys, [&kinds](Commands& commands, const std::string& key, size_t at) {
+      add_read(commands, key, kinds[at]);
+    });
   }
   Commands commands;
   commands.add("MULTI");
   for (const Standing& standing : standings) commands.add("GET", standing.ledger.empty() ? "-" : standing.ledger);
   for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at]);
   commands.add("EXEC");
-  const std::vector<Value> replies = cloud_.ask("", commands);
-  const Value& all = no_error(replies.back(), cloud_);
-  if (all.elements.size() != standings.size() + keys.size())
+  std::vector<Value> replies = cloud_.ask("", commands);
+  std::vector<Value> all = std::move(replies.back().elements);
+  (void)no_error(replies.back(), cloud_);
+  if (all.size() != standings.size() + keys.size())
     throw std::runtime_error(cloud_.name() + ": its answer to EXEC is none");
-  for (size_t at = 0; at < standings.size(); ++at) standings[at].batch = text_of(all.elements[at]);
-  for (size_t at = 0; at < keys.size(); ++at)
-    answers[at].push_back(no_error(all.elements[standings.size() + at], cloud_));
-  return answers;
+  for (const Value& reply : all) (void)no_error(reply, cloud_);
+  for (size_t at = 0; at < standings.size(); ++at) standings[at].batch = text_of(all[at]);
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(standings.size()));
+  return all;
 }
 
 std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
@@ -254,7 +257,7 @@ std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
   for (unsigned round = 0; round < kRounds; ++round) {
     // The faces first: whatever they knew to be in the cloud then is there now.
     std::vector<Standing> of_faces(faces_.size());
-    std::vector<std::vector<std::vector<Value>>> still;
+    std::vector<std::vector<Value>> still;
     for (size_t at = 0; at < faces_.size(); ++at) still.push_back(ask_face(faces_[at], keys, kinds, of_faces[at]));
     std::vector<Standing> of_cloud = of_faces;
     const auto there = ask_cloud(keys, kinds, of_cloud);
@@ -264,9 +267,9 @@ std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
     for (size_t at = 0; at < keys.size(); ++at) {
       Answer answer{keys[at], kinds[at], {}, true};
       const bool counted = is_counted(keys[at], realm_);
-      merge(answer, there[at].front(), counted);
+      merge(answer, there[at], counted);
       for (size_t face = 0; face < faces_.size(); ++face) {
-        merge(answer, still[face][at].front(), counted);
+        merge(answer, still[face][at], counted);
         if (!counted || of_faces[face].ledger.empty()) continue;
         // No ledger yet: nothing was applied.
         const int64_t in_cloud = resp::parse_integer(of_cloud[face].batch).value_or(0);
@@ -285,24 +288,21 @@ std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
 void MergedView::add_bytes(Store& store, const std::vector<std::string>& names,
                            std::vector<std::pair<std::string, uint64_t>>& sums) {
   for (size_t from = 0; from < names.size(); from += kAtOnce) {
-    const size_t count = std::min(kAtOnce, names.size() - from);
-    std::vector<Store::Question> questions(count);
-    for (size_t at = 0; at < count; ++at) {
-      questions[at].key = names[from + at];
-      questions[at].commands.add("HMGET", names[from + at], "bytesSent", "bytesRcvd");
-    }
-    const auto replies = store.ask(std::move(questions));
-    for (size_t at = 0; at < count; ++at) {
+    const auto some = std::span(names).subspan(from, std::min(kAtOnce, names.size() - from));
+    const auto replies = ask_each(store, some, [](Commands& commands, const std::string& key, size_t) {
+      commands.add("HMGET", key, "bytesSent", "bytesRcvd");
+    });
+    for (size_t at = 0; at < some.size(); ++at) {
       uint64_t bytes = 0;
-      for (const Value& one : no_error(replies[at].front(), store).elements)
+      for (const Value& one : replies[at].elements)
         bytes += static_cast<uint64_t>(std::max<int64_t>(0, one.as_integer().value_or(0)));
-      sums.emplace_back(names[from + at], bytes);
+      sums.emplace_back(some[at], bytes);
     }
   }
 }
 
 std::vector<MergedView::Top> MergedView::largest(const std::string& tree, size_t count) {
-  const std::string pattern = (realm_.empty() ? "" : realm_ + "/") + tree + ".*";
+  const std::string pattern = realm_prefix(realm_) + tree + ".*";
   std::vector<std::pair<std::string, uint64_t>> sums;
   add_bytes(cloud_, cloud_.keys(pattern, "hash"), sums);
   for (const Face& face : faces_) add_bytes(*face.store, face.store->keys(pattern, "hash"), sums);

@@ -74,10 +74,11 @@ class MergedView {
   std::vector<KeyKind> kinds(const std::vector<std::string>& keys);
   void add_bytes(Store& store, const std::vector<std::string>& names,
                  std::vector<std::pair<std::string, uint64_t>>& sums);
-  std::vector<std::vector<resp::Value>> ask_face(const Face& face, const std::vector<std::string>& keys,
-                                                 const std::vector<KeyKind>& kinds, Standing& standing);
-  std::vector<std::vector<resp::Value>> ask_cloud(const std::vector<std::string>& keys,
-                                                  const std::vector<KeyKind>& kinds, std::vector<Standing>& standings);
+  /// One reply a key.
+  std::vector<resp::Value> ask_face(const Face& face, const std::vector<std::string>& keys,
+                                    const std::vector<KeyKind>& kinds, Standing& standing);
+  std::vector<resp::Value> ask_cloud(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds,
+                                     std::vector<Standing>& standings);
 
   Store& cloud_;
   std::vector<Face> faces_;

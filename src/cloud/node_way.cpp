@@ -13,9 +13,7 @@ NodeWay::NodeWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, 
   resp::ClientEvents events;
   events.state = [this](resp::ClientEvents::State state, const std::string& why) { on_state(state, why); };
   client.master_only = true;
-  resp::Locator locator = url.kind == resp::Url::Kind::Sentinel
-                              ? resp::located_by_sentinels(loop, url.endpoints, url.master_name, {.tls = client.tls})
-                              : resp::located_at(url.endpoints.front());
+  resp::Locator locator = resp::located_by(loop, url, client.tls);
   client_ = std::make_unique<resp::Client>(loop, std::move(locator), std::move(client), std::move(events));
 }
 

@@ -42,10 +42,7 @@ void OwnerChannel::start() {
   resp::ClientEvents events;
   events.state = [this](resp::ClientEvents::State state, const std::string& why) { on_state(state, why); };
   events.push = [this](const resp::Value& push) { on_push(push); };
-  const resp::Url& url = settings_.url;
-  resp::Locator locator = url.kind == resp::Url::Kind::Sentinel
-                              ? resp::located_by_sentinels(loop_, url.endpoints, url.master_name, {.tls = client.tls})
-                              : resp::located_at(url.endpoints.front());
+  resp::Locator locator = resp::located_by(loop_, settings_.url, client.tls);
   client_ = std::make_unique<resp::Client>(loop_, std::move(locator), std::move(client), std::move(events));
   client_->start();
   thread_ = std::thread([this] { loop_.run(); });

@@ -4,6 +4,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "resp/outcome.h"
 #include "resp/sentinel.h"
 
 namespace microcloud {
@@ -16,6 +17,7 @@ using resp::Outcome;
 using resp::Value;
 
 constexpr milliseconds kTurn{1};
+constexpr milliseconds kPause{20};  // before what cannot be answered now is asked again
 
 }  // namespace
 
@@ -33,10 +35,8 @@ Store::Store(std::string name, const resp::Url& url, resp::ClientSettings settin
     cluster_ = std::make_unique<resp::Cluster>(loop_, url.endpoints, std::move(cluster), resp::ClusterEvents{});
     return;
   }
-  const bool behind_sentinels = url.kind == resp::Url::Kind::Sentinel;
-  settings.master_only = behind_sentinels;
-  resp::Locator locator = behind_sentinels ? resp::located_by_sentinels(loop_, url.endpoints, url.master_name, {})
-                                           : resp::located_at(url.endpoints.front());
+  settings.master_only = url.kind == resp::Url::Kind::Sentinel;
+  resp::Locator locator = resp::located_by(loop_, url, settings.tls);
   client_ = std::make_unique<resp::Client>(loop_, std::move(locator), std::move(settings), std::move(events));
 }
 
@@ -81,71 +81,65 @@ std::vector<resp::Client*> Store::servers() {
   return found;
 }
 
-std::vector<std::vector<Value>> Store::ask(std::vector<Question> questions) {
+/// Reads only, so that what is answered by an error of the moment is asked again as it stands.
+std::vector<Value> Store::exchange(resp::Client& server, const Commands& commands) {
+  const auto until = Clock::now() + kPatience;
+  for (;;) {
+    std::optional<resp::Result> result;
+    Commands copy = commands;
+    server.send(
+        std::move(copy), [&result](resp::Result come) { result = std::move(come); }, kPatience);
+    while (!result) loop_.run_for(kTurn);
+    if (result->outcome != Outcome::Ok) fail(result->why);
+    const bool passes = std::any_of(result->replies.begin(), result->replies.end(),
+                                    [](const Value& reply) { return resp::outcome_of(reply) == Outcome::Retry; });
+    if (!passes || Clock::now() >= until) return std::move(result->replies);
+    loop_.run_for(kPause);
+  }
+}
+
+std::vector<std::vector<Value>> Store::ask(const std::vector<Question>& questions) {
   connect();
+  return client_ ? ask_server(questions) : ask_cluster(questions);
+}
+
+std::vector<std::vector<Value>> Store::ask_server(const std::vector<Question>& questions) {
+  Commands all;
+  for (const Question& question : questions) all.append(question.commands);
   std::vector<std::vector<Value>> answers(questions.size());
-  size_t left = 0;
+  if (all.empty()) return answers;
+  std::vector<Value> replies = exchange(*client_, all);
+  auto reply = replies.begin();
+  for (size_t at = 0; at < questions.size(); ++at) {
+    const auto end = reply + static_cast<std::ptrdiff_t>(questions[at].commands.count());
+    answers[at].assign(std::make_move_iterator(reply), std::make_move_iterator(end));
+    reply = end;
+  }
+  return answers;
+}
+
+std::vector<std::vector<Value>> Store::ask_cluster(const std::vector<Question>& questions) {
+  std::vector<std::vector<Value>> answers(questions.size());
+  size_t left = questions.size();
   std::string why;
-  const auto note = [&](const resp::Result& result) {
-    if (result.outcome != Outcome::Ok && why.empty()) why = result.why;
-    --left;
-  };
-  if (client_) {
-    Commands all;
-    std::vector<size_t> counts;
-    for (const Question& question : questions) {
-      all.append(question.commands);
-      counts.push_back(question.commands.count());
-    }
-    if (all.empty()) return answers;
-    ++left;
-    client_->send(
-        std::move(all),
-        [&, counts](resp::Result result) {
-          note(result);
-          if (result.outcome != Outcome::Ok) return;
-          auto reply = result.replies.begin();
-          for (size_t at = 0; at < counts.size(); ++at) {
-            const auto end = reply + static_cast<std::ptrdiff_t>(counts[at]);
-            answers[at].assign(std::make_move_iterator(reply), std::make_move_iterator(end));
-            reply = end;
-          }
+  for (size_t at = 0; at < questions.size(); ++at) {
+    cluster_->send(
+        resp::slot_of(questions[at].key), questions[at].commands,
+        [&, at](resp::Result result) {
+          if (result.outcome != Outcome::Ok && why.empty()) why = result.why;
+          answers[at] = std::move(result.replies);
+          --left;
         },
         kPatience);
-  } else {
-    for (size_t at = 0; at < questions.size(); ++at) {
-      ++left;
-      cluster_->send(
-          resp::slot_of(questions[at].key), questions[at].commands,
-          [&, at](resp::Result result) {
-            note(result);
-            answers[at] = std::move(result.replies);
-          },
-          kPatience);
-    }
   }
-  // Both give an answer within their patience, a failed one if there is no other.
+  // Each has an answer within its patience, a failed one if there is no other.
   while (left > 0) loop_.run_for(kTurn);
   if (!why.empty()) fail(why);
   return answers;
 }
 
 std::vector<Value> Store::ask(std::string_view key, const Commands& commands) {
-  std::vector<Question> questions(1);
-  questions[0].key = key;
-  questions[0].commands = commands;
-  return std::move(ask(std::move(questions)).front());
-}
-
-std::vector<Value> Store::ask_server(resp::Client& server, Commands commands) {
-  std::optional<resp::Result> result;
-  server.send(
-      std::move(commands), [&result](resp::Result come) { result = std::move(come); }, kPatience);
-  while (!result) loop_.run_for(kTurn);
-  if (result->outcome != Outcome::Ok) fail(result->why);
-  for (const Value& reply : result->replies)
-    if (reply.is_error()) fail(reply.text);
-  return std::move(result->replies);
+  return std::move(ask(std::vector<Question>{{std::string(key), commands}}).front());
 }
 
 void Store::scan(resp::Client& server, const std::string& pattern, const std::string& type,
@@ -156,8 +150,8 @@ void Store::scan(resp::Client& server, const std::string& pattern, const std::st
     Commands commands;
     if (type.empty()) commands.add("SCAN", cursor, "MATCH", pattern, "COUNT", kAtOnce);
     if (!type.empty()) commands.add("SCAN", cursor, "MATCH", pattern, "COUNT", kAtOnce, "TYPE", type);
-    const std::vector<Value> replies = ask_server(server, std::move(commands));
-    const Value& page = replies.front();
+    const Value page = std::move(exchange(server, commands).front());
+    if (page.is_error()) fail(page.text);
     if (page.elements.size() != 2 || page.elements[0].text.empty()) fail("its answer to SCAN is none");
     cursor = page.elements[0].text;
     for (const Value& name : page.elements[1].elements) found.push_back(name.text);

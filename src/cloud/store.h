@@ -34,9 +34,10 @@ class Store {
     std::string key;
     resp::Commands commands;
   };
-  /// The replies to each question, in their order; what goes to one server goes in one write. Throws
-  /// std::runtime_error when not all were answered in time.
-  std::vector<std::vector<resp::Value>> ask(std::vector<Question> questions);
+  /// The replies to each question, in their order; what goes to a server that is alone goes in one write. Reads: what
+  /// cannot be answered just now (TRYAGAIN, LOADING) is asked again for a while. Throws std::runtime_error when not all
+  /// were answered in time.
+  std::vector<std::vector<resp::Value>> ask(const std::vector<Question>& questions);
   std::vector<resp::Value> ask(std::string_view key, const resp::Commands& commands);
   /// Every key that matches the pattern, each once, by SCAN. `type`: as TYPE says it; empty: any. A cluster's servers
   /// may list keys of slots that they have given away: those are left out.
@@ -54,7 +55,9 @@ class Store {
   /// Runs the loop until `done`; throws when the patience to connect is over.
   void wait(const std::function<bool()>& done);
   void scan(resp::Client& server, const std::string& pattern, const std::string& type, std::vector<std::string>& found);
-  std::vector<resp::Value> ask_server(resp::Client& server, resp::Commands commands);
+  std::vector<resp::Value> exchange(resp::Client& server, const resp::Commands& commands);
+  std::vector<std::vector<resp::Value>> ask_server(const std::vector<Question>& questions);
+  std::vector<std::vector<resp::Value>> ask_cluster(const std::vector<Question>& questions);
   [[noreturn]] void fail(const std::string& why) const;
 
   std::string name_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/wall_clock.h"
 #include "cloud/cluster_way.h"
 #include "cloud/node_way.h"
 
@@ -16,18 +17,13 @@ using resp::Result;
 constexpr size_t kMostEventBytes = size_t{8} << 20;  // that wait
 constexpr int64_t kBeatMs = 1'000;
 
-std::string realm_prefix(const WriterSettings& settings) {
-  return settings.accounting.realm.empty() ? "" : settings.accounting.realm + "/";
-}
-
 std::string ledger_key(const WriterSettings& settings) {
-  return realm_prefix(settings) + "mc.led." + settings.probe_id + "." + settings.incarnation + ".0";
+  return realm_prefix(settings.accounting.realm) + "mc.led." + settings.probe_id + "." + settings.incarnation + ".0";
 }
 
 /// Packets that the clock was set back behind are visible at once.
 void observe(std::span<const int64_t> packets_us, Histogram& visible) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const int64_t now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  const int64_t now_us = wall_us();
   for (const int64_t packet_us : packets_us)
     visible.observe(static_cast<uint64_t>(std::max<int64_t>(0, now_us - packet_us)));
 }
@@ -61,9 +57,9 @@ CloudWriter::CloudWriter(WriterSettings settings)
       names_(settings_.accounting.realm),
       buffer_(settings_.most_waiting_bytes, HashSeed::random()),
       accounting_(settings_.accounting, buffer_, HashSeed::random()),
-      events_(realm_prefix(settings_), kMostEventBytes),
-      alerts_(realm_prefix(settings_), settings_.probe_id, events_),
-      list_(realm_prefix(settings_) + "list." + settings_.watch_list),
+      events_(realm_prefix(settings_.accounting.realm), kMostEventBytes),
+      alerts_(realm_prefix(settings_.accounting.realm), settings_.probe_id, events_),
+      list_(realm_prefix(settings_.accounting.realm) + "list." + settings_.watch_list),
       timer_(loop_),
       way_(make_way()) {}
 
@@ -244,10 +240,7 @@ void CloudWriter::beat(bool last) {
   add("cloudKeptBatches", status.kept_batches);
   add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, status.lane.lag_ms)));
   if (settings_.live) add_visible(status.visible, fields);
-  if (last) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    add("ended", static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
-  }
+  if (last) add("ended", static_cast<uint64_t>(wall_ms()));
   const std::string key(names_.probe(settings_.probe_id));
   resp::Commands commands;
   if (!std::exchange(has_beaten_, true)) commands.add("DEL", key);  // what an earlier life told there

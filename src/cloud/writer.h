@@ -83,6 +83,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   const EventCounts& events() const { return events_.counts(); }
   Alerts& alerts() { return alerts_; }
   const Alerts& alerts() const { return alerts_; }
+  bool reads_watch_list() const { return !settings_.watch_list.empty(); }
   const WatchList& watch_list() const { return list_; }
   /// A few times a second, on the same thread as put().
   void sweep();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/wall_clock.h"
 #include "export/template_exporter.h"
 #include "export/v5_exporter.h"
 
@@ -11,11 +12,6 @@ namespace {
 
 constexpr int64_t kUptimeRoomMs = 3'600'000;  // flows that began before the first record that is told
 constexpr int64_t kUptimeMostMs = 0xffffffff;
-
-int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 

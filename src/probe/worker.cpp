@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/owner.h"
+#include "base/wall_clock.h"
 
 namespace microcloud {
 namespace {
@@ -30,11 +31,6 @@ constexpr auto kNap = std::chrono::microseconds(100);
 void put_note(ByteRing& ring, uint8_t* room, const ClockNote& note) {
   std::memcpy(room, &note, sizeof note);
   ring.commit(sizeof note);
-}
-
-int64_t wall_clock_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 }  // namespace
@@ -127,7 +123,7 @@ bool Worker::read_inputs(bool stopping) {
   if (idle_ && settings_.live && intake_.counters().read.get() > 0) {
     // No packet moves the clock: the wall clock does, less what the kernel may still hold back.
     constexpr int64_t kHeldBackUs = 200'000;
-    intake_.clock().advance(std::max(intake_.clock().latest_us(), wall_clock_us() - kHeldBackUs));
+    intake_.clock().advance(std::max(intake_.clock().latest_us(), wall_us() - kHeldBackUs));
   }
   if (!inputs_.empty()) {
     note_sources();

@@ -4,13 +4,16 @@
 #include <utility>
 
 #include "base/log.h"
+#include "cloud/key_names.h"
 
 namespace microcloud {
 namespace {
 
 constexpr size_t kMostAtOnce = 4'096;  // commands that are asked together
 constexpr size_t kFlowsAtOnce = 512;   // of an answer, before other clients have their turn
-constexpr unsigned kMostTries = 5;
+// Workers that do not come to one moment are asked again, later each time: for about a second and a half in all.
+constexpr unsigned kMostTries = 13;
+constexpr std::chrono::milliseconds kFirstPause{1}, kLongestPause{256};
 constexpr size_t kMostScans = 8;
 constexpr std::chrono::seconds kScanKept{120};
 constexpr size_t kMostReplyBytes = size_t{192} << 20;
@@ -202,11 +205,7 @@ void Face::work(unsigned lane) {
         });
     if (state == Asker::State::Waiting) return;
     if (state == Asker::State::More) return loop_.post([this, lane] { work(lane); });
-    if (state == Asker::State::Failed && ++batch.tries < kMostTries) {
-      counters_.repeated.add();
-      ask(lane);
-      continue;
-    }
+    if (state == Asker::State::Failed && ++batch.tries < kMostTries) return ask_later(lane);
     if (state == Asker::State::Done) {
       answer(batch);
     } else {
@@ -215,6 +214,16 @@ void Face::work(unsigned lane) {
     open_[lane].reset();
     if (next_batch(lane)) ask(lane);
   }
+}
+
+/// The rings were held for nothing: they are let go on meanwhile.
+void Face::ask_later(unsigned lane) {
+  counters_.repeated.add();
+  const auto pause = std::min(kLongestPause, kFirstPause * (1 << (open_[lane]->tries - 1)));
+  again_[lane].start(pause, [this, lane] {
+    ask(lane);
+    work(lane);
+  });
 }
 
 void Face::refuse(Batch& batch) {
@@ -326,7 +335,7 @@ void Face::publish() {
     const std::lock_guard lock(messages_mutex_);
     messages.swap(messages_);
   }
-  const std::string realm = settings_.view.accounting.realm.empty() ? "" : settings_.view.accounting.realm + "/";
+  const std::string realm = realm_prefix(settings_.view.accounting.realm);
   for (const Message& message : messages) {
     if (server_->publish(realm + "event." + std::string(message.type->name), message.line) > 0)
       counters_.published.add();

@@ -85,6 +85,7 @@ class Face final : public Output {
   bool next_batch(unsigned lane);
   void ask(unsigned lane);
   void work(unsigned lane);
+  void ask_later(unsigned lane);
   void answer(Batch& batch);
   void answer_points(Batch& batch);
   void answer_listing(Batch& batch);
@@ -103,6 +104,7 @@ class Face final : public Output {
   std::deque<Waiting> quick_;
   std::deque<Waiting> slow_;
   std::array<std::unique_ptr<Batch>, Mailbox::kLanes> open_;
+  std::array<Timer, Mailbox::kLanes> again_{Timer(loop_), Timer(loop_)};
   std::map<uint64_t, Scan> scans_;
   uint64_t next_scan_ = 1;
   bool flush_posted_ = false;

@@ -127,7 +127,7 @@ KeyTarget parse_key(std::string_view key, std::string_view realm) {
 }
 
 PatternTrees trees_of(std::string_view pattern, std::string_view realm) {
-  const std::string prefix = realm.empty() ? "" : std::string(realm) + "/";
+  const std::string prefix = realm_prefix(realm);
   const std::string_view beginning = literal_beginning(pattern);
   const auto may = [&](const char* tree) { return may_be(beginning, prefix + tree); };
   PatternTrees trees;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cloud/batch_reader.h"
+#include "cloud/key_names.h"
 #include "record/community_id.h"
 #include "resp/glob.h"
 
@@ -129,7 +130,7 @@ void Listing::finish() {
           batch->commands, [](std::string_view) { return true; }, buffer_);
     take_buffer();
   }
-  const std::string realm = view_.accounting.realm.empty() ? "" : view_.accounting.realm + "/";
+  const std::string realm = realm_prefix(view_.accounting.realm);
   take(realm + "probe." + view_.probe_id);
   take("meta.schema");
   found_.close();

@@ -98,4 +98,9 @@ Locator located_by_sentinels(Loop& loop, std::vector<Endpoint> sentinels, std::s
   return [asked](Found found) { asked->ask(std::move(found)); };
 }
 
+Locator located_by(Loop& loop, const Url& url, std::shared_ptr<const StreamTls> tls) {
+  if (url.kind != Url::Kind::Sentinel) return located_at(url.endpoints.front());
+  return located_by_sentinels(loop, url.endpoints, url.master_name, {.tls = std::move(tls)});
+}
+
 }  // namespace microcloud::resp

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "resp/client.h"
+#include "resp/url.h"
 
 namespace microcloud::resp {
 
@@ -10,5 +11,8 @@ namespace microcloud::resp {
 /// connect to the sentinels; their user is not the server's.
 Locator located_by_sentinels(Loop& loop, std::vector<Endpoint> sentinels, std::string master_name,
                              ClientSettings settings);
+
+/// Of a URL of a node or of sentinels, which are reached encrypted where it is: with `tls`.
+Locator located_by(Loop& loop, const Url& url, std::shared_ptr<const StreamTls> tls);
 
 }  // namespace microcloud::resp

@@ -1,5 +1,6 @@
 #include "resp/server.h"
 
+#include <atomic>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -290,15 +291,22 @@ TEST(Server, WhoDoesNotReadIsDisconnectedAndCounted) {
   listener.say("PSUBSCRIBE event.*\r\n");
   lazy.hear(20);
   listener.hear(20);
+  constexpr size_t kMessage = 10'000;
+  std::atomic<size_t> heard{0};
   std::thread reading([&] {
-    while (server.counts().overflowed.get() == 0) listener.hear(100'000);
+    while (server.counts().overflowed.get() == 0) {
+      listener.hear(kMessage);
+      heard += kMessage;
+    }
   });
-  for (int time = 0; time < 20'000 && server.counts().overflowed.get() == 0; ++time) {
-    server.publish("event.flow", std::string(10'000, 'x'));
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (size_t said = kMessage; said < 20'000 * kMessage && server.counts().overflowed.get() == 0; said += kMessage) {
+    server.publish("event.flow", std::string(kMessage, 'x'));
+    // As fast as the one who reads does, however slow that is here.
+    while (said > heard + (size_t{1} << 20) && server.counts().overflowed.get() == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   for (int time = 0; time < 10; ++time)
-    server.publish("event.flow", std::string(10'000, 'y'));  // so that the reader sees it
+    server.publish("event.flow", std::string(kMessage, 'y'));  // so that the reader sees it
   reading.join();
   EXPECT_EQ(server.counts().overflowed.get(), 1U);
 

@@ -184,6 +184,22 @@ class WithProbes(ProbeTest):
         for feed in self.feeds:
             feed.end()
 
+    def test_a_probe_by_itself(self):
+        self.feeds[0].give(self.packets[:50])
+        self.feeds[0].settle()
+        done = run("query", "top", "ip", "--json", "--no-probes", "--cloud", f"redis://127.0.0.1:{self.feeds[0].port}")
+        self.assertEqual((done.status, done.stderr), (0, ""))
+        told = {one["key"][3:]: [one["fields"].get("bytesSent", 0), one["fields"].get("bytesRcvd", 0)]
+                for one in map(json.loads, done.stdout.splitlines())}
+        client = self.server.client()
+        for host, wanted in self.fed(50).items():
+            # Slices that ended have gone to the node.
+            there = [int(client("HGET", f"ip.{host}", field) or 0) for field in ("bytesSent", "bytesRcvd")]
+            self.assertEqual([own + gone for own, gone in zip(told.get(host, (0, 0)), there)], wanted, host)
+        client.close()
+        for feed in self.feeds:
+            feed.end()
+
     def test_one_that_is_gone_is_named(self):
         self.feeds[0].probe.kill()
         self.feeds[0].probe.communicate()

@@ -1,0 +1,42 @@
+// The stage before the outputs that tells records whose they are, with the MicroCloud that it asks.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "app/cloud_access.h"
+#include "base/metrics.h"
+#include "base/prefix_set.h"
+#include "cloud/cloud_owners.h"
+#include "probe/enrichment.h"
+
+namespace microcloud {
+
+struct EnrichedSettings {
+  CloudAccess access;  // of a node, or sentinels
+  std::string realm;
+  PrefixSet local;  // only these addresses are asked for; empty: all
+  bool live = false;
+};
+
+class EnrichedOutputs {
+ public:
+  /// `outputs` get each record after it has passed the stage.
+  EnrichedOutputs(EnrichedSettings settings, std::vector<Output*> outputs);
+
+  Output& stage() { return stage_; }
+  /// From here to stop() questions are answered. Of a file: returns once they are, or that patience is over, so that
+  /// its first records know their users too.
+  void start(std::chrono::milliseconds patience);
+  void stop() { owners_.stop(); }
+  /// Any thread.
+  void tell_metrics(MetricsPage& page) const;
+
+ private:
+  bool live_;
+  CloudOwners owners_;
+  EnrichmentStage stage_;
+};
+
+}  // namespace microcloud
