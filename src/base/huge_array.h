@@ -6,16 +6,20 @@
 
 namespace microcloud {
 
+/// Small: where the first touch of a huge page, which the kernel fills with zeros (up to milliseconds), is too long a
+/// pause.
+enum class Pages : bool { Huge, Small };
+
 /// Address space of `bytes`, zero-filled, nothing resident yet. Throws std::bad_alloc when the kernel refuses.
-void* map_huge(size_t bytes);
+void* map_huge(size_t bytes, Pages pages);
 void unmap_huge(void* memory, size_t bytes);
 
 /// `T` must be fine as all zero bytes.
 template <typename T>
 class HugeArray {
  public:
-  explicit HugeArray(size_t count = 0)
-      : data_(count > 0 ? static_cast<T*>(map_huge(count * sizeof(T))) : nullptr), count_(count) {}
+  explicit HugeArray(size_t count = 0, Pages pages = Pages::Huge)
+      : data_(count > 0 ? static_cast<T*>(map_huge(count * sizeof(T), pages)) : nullptr), count_(count) {}
   ~HugeArray() {
     if (data_ != nullptr) unmap_huge(data_, count_ * sizeof(T));
   }

@@ -24,8 +24,8 @@ class FlowIndex {
 
   FlowIndex() : FlowIndex(0) {}
   /// With room for so many entries: it does not grow up to there.
-  explicit FlowIndex(size_t entries)
-      : buckets_(std::max(kFewestBuckets, std::bit_ceil(entries * 8 / (kEntries * 5) + 1))),
+  explicit FlowIndex(size_t entries, Pages pages = Pages::Huge)
+      : buckets_(std::max(kFewestBuckets, std::bit_ceil(entries * 8 / (kEntries * 5) + 1)), pages),
         mask_(static_cast<uint32_t>(buckets_.size() - 1)) {}
 
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | kTagBit; }

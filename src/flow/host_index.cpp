@@ -6,7 +6,10 @@
 namespace microcloud {
 
 HostIndex::HostIndex(uint32_t capacity, HashSeed seed)
-    : seed_(seed), index_(size_t{2} * capacity), links_(capacity), hosts_(size_t{2} * capacity) {
+    : seed_(seed),
+      index_(size_t{2} * capacity, Pages::Small),
+      links_(capacity, Pages::Small),
+      hosts_(size_t{2} * capacity, Pages::Small) {
   assert(capacity <= 1U << 30);  // an entry's word has 31 bits for the slot, and one value is no entry
 }
 

@@ -12,6 +12,7 @@ namespace microcloud {
 namespace {
 
 constexpr uint32_t kAtOnce = 16;  // slots whose cache misses overlap
+constexpr uint32_t kIndexed = 4;  // in a step: most touch pages that the kernel has yet to give
 
 uint64_t thread_cpu_ns() {
   timespec time{};
@@ -81,12 +82,12 @@ bool FlowTeller::build_index(uint32_t& budget) {
   }
   const uint32_t slots = table_.slots();
   while (index_to_ < slots && budget > 0) {
-    const uint32_t end = std::min(slots, index_to_ + kAtOnce);
+    const uint32_t end = std::min(slots, index_to_ + kIndexed);
     for (uint32_t slot = index_to_; slot < end; ++slot) table_.prefetch_key(slot);
     for (; index_to_ < end; ++index_to_) {
       if (const FlowKey* key = table_.key(index_to_); key != nullptr) index_->add(index_to_, *key);
     }
-    spend_on(budget, kAtOnce * kTold);
+    spend_on(budget, kIndexed * kTold);
   }
   if (index_to_ < slots) return false;
   index_to_ = kAll;
@@ -110,8 +111,10 @@ void FlowTeller::go_on(unsigned lane, uint32_t& budget) {
   } else {
     walk.is_through = true;
   }
-  mailbox_.answers(lane).publish();
-  if (!mailbox_.answers(lane).empty()) mailbox_.tell(lane);
+  ByteRing& ring = mailbox_.answers(lane);
+  ring.publish();
+  // The end of an answer is told in any case; waking somebody costs more than many flows.
+  if (ring.held() > ring.capacity() / 4) mailbox_.tell(lane);
 }
 
 bool FlowTeller::has_room(unsigned lane) const {

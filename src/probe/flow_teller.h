@@ -28,7 +28,7 @@ struct TellerCounters {
 class FlowTeller final : public FlowFollower {
  public:
   /// What a step may cost, in units of a slot that is passed over (some 10 ns); a flow that is told costs kTold.
-  static constexpr uint32_t kStep = 256;
+  static constexpr uint32_t kStep = 64;
   static constexpr uint32_t kTold = 16;
   static constexpr uint64_t kLongNs = 100'000;
 
