@@ -145,6 +145,7 @@ TEST_F(ClusterLaneTest, AServerWithoutMemoryGetsItLaterAndItGoesOnMerging) {
     const int64_t until = now_ms + 20;
     run([&] { return now_ms >= until; });
   }
+  EXPECT_TRUE(run([&] { return !lane->trouble().empty(); }));
   EXPECT_EQ(lane->unacknowledged(), 40U) << "one unit of each key";
   EXPECT_EQ(buffer.size(), 40U);
   EXPECT_TRUE(lane->trouble().starts_with("OOM")) << lane->trouble();
@@ -252,7 +253,7 @@ TEST_F(ClusterLaneTest, UnitsAreKeptUntilTheReplicaHasThem) {
     const auto role = resp::parse_role(ask(1, "ROLE"));
     return role && role->replicas.size() == 1;
   }));
-  const int64_t until = now_ms + 100;
+  const int64_t until = now_ms + 300;
   run([&] { return now_ms >= until; });  // the lane has seen it
   replica.process().signal(SIGSTOP);
   add_many();

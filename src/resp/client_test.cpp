@@ -51,6 +51,7 @@ TEST(Client, AclUserAndWrongPassword) {
   EXPECT_EQ(right.ask("ACL", "WHOAMI").text, "probe");
 
   TestClient wrong(loop, server, {.user = "probe", .password = "other"});
+  ASSERT_TRUE(run_until(loop, [&] { return !wrong.told.empty(); }));
   run_until(
       loop, [] { return false; }, std::chrono::seconds(1));
   ASSERT_EQ(wrong.told.size(), 1U) << "once, however many attempts";
@@ -115,7 +116,7 @@ TEST(Client, DeadlineDoesNotDisturbTheOrder) {
   ASSERT_TRUE(client.wait_ready());
   client.told.clear();
   Commands slow;
-  slow.add("BLPOP", "none", 0.3);
+  slow.add("BLPOP", "none", 1);
   std::optional<Result> late, next;
   client.client.send(
       std::move(slow), [&](Result result) { late = std::move(result); }, milliseconds(30));

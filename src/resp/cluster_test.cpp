@@ -40,7 +40,7 @@ class ClusterTest : public ::testing::Test {
   Loop loop;
   std::unique_ptr<TestCluster> servers;
   std::unique_ptr<Cluster> cluster;
-  std::chrono::milliseconds patience{10'000};
+  std::chrono::milliseconds patience = kPatience;
   unsigned maps = 0;
 };
 
@@ -74,7 +74,7 @@ TEST_F(ClusterTest, ASlotOnItsWay) {
   const Result both = send(slot, "MGET", here, gone);
   EXPECT_EQ(both.outcome, Outcome::Retry);
   EXPECT_TRUE(both.why.starts_with("TRYAGAIN")) << both.why;
-  patience = std::chrono::milliseconds(10'000);
+  patience = kPatience;
   EXPECT_TRUE(servers->ask(0, "MIGRATE", "127.0.0.1", servers->server(1).port(), here, 0, 1000).is("OK"));
   for (const size_t number : {1U, 0U, 2U})
     EXPECT_TRUE(servers->ask(number, "CLUSTER", "SETSLOT", slot, "NODE", servers->id(1)).is("OK"));
@@ -104,7 +104,7 @@ TEST_F(ClusterTest, WithoutOneMasterTheOthersTakeNothingUntilItIsBack) {
   EXPECT_TRUE(down.why.starts_with("CLUSTERDOWN")) << down.why;
   EXPECT_EQ(send(0, "SET", TestCluster::key_in(0), "1").outcome, Outcome::Retry);
   servers->server(0).start();
-  patience = std::chrono::milliseconds(15'000);
+  patience = kPatience;
   EXPECT_TRUE(ask(slot, "SET", TestCluster::key_in(slot), "1").is("OK"));
   EXPECT_TRUE(ask(0, "SET", TestCluster::key_in(0), "1").is("OK"));
 }

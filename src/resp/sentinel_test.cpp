@@ -18,6 +18,15 @@ class Sentinel {
     process_.start({"redis-server", file, "--sentinel"}, folder_.path() + "/log");
   }
   Endpoint endpoint() const { return {"127.0.0.1", port_}; }
+  /// It hears of replicas, of other sentinels and of what was promoted at once, and does not stop working for half a
+  /// minute (TILT) when its machine has kept it waiting for 2 s, as a disk that is busy does.
+  void hurry(Loop& loop) const {
+    TestClient asked(loop, located_at(endpoint()));
+    ASSERT_TRUE(asked.wait_ready());
+    const Value reply = asked.ask("SENTINEL", "DEBUG", "TILT-TRIGGER", 60'000, "INFO-PERIOD", 200, "PUBLISH-PERIOD",
+                                  200, "ASK-PERIOD", 200, "ELECTION-TIMEOUT", 1'000);
+    ASSERT_TRUE(reply.is("OK")) << reply.text;
+  }
 
  private:
   TemporaryFolder folder_;
@@ -34,6 +43,7 @@ class SentinelTest : public ::testing::Test {
       const auto role = parse_role(client.ask("ROLE"));
       return role && role->replicas.size() == 1;
     })) << "the replica has come";
+    for (const Sentinel& sentinel : sentinels) sentinel.hurry(loop);
   }
   /// The first of them is none.
   Locator located() {
@@ -52,18 +62,19 @@ class SentinelTest : public ::testing::Test {
   }
 
   Loop loop;
-  RedisServer master;
+  RedisServer master{{"--repl-diskless-sync-delay", "0"}};
   RedisServer replica{{"--replicaof", "127.0.0.1", std::to_string(master.port())}};
   Sentinel sentinels[3]{Sentinel(master.port()), Sentinel(master.port()), Sentinel(master.port())};
 };
 
 TEST_F(SentinelTest, TheMasterIsFoundBehindSentinelsThatAreGoneAndAfterAFailover) {
   ASSERT_TRUE(sentinels_know_each_other());
-  TestClient client(loop, located(), {.master_only = true, .silence = std::chrono::milliseconds(500)});
+  TestClient client(loop, located(), {.master_only = true});
   ASSERT_TRUE(client.wait_ready());
   EXPECT_EQ(client.client.node().endpoint, master.endpoint());
   EXPECT_EQ(client.client.node().role.replicas.size(), 1U);
   EXPECT_EQ(client.ask("INCR", "n").integer, 1);
+  EXPECT_EQ(client.ask("WAIT", 1, 0).integer, 1) << "the replica has it";
 
   master.process().end();
   ASSERT_TRUE(run_until(loop, [&] {
@@ -93,9 +104,10 @@ TEST_F(SentinelTest, AMasterThatStandsStillIsLeftAndItsReturnDoesNotMatter) {
     return client.client.ready() && client.client.node().endpoint == replica.endpoint();
   })) << client.told.back();
   master.process().signal(SIGCONT);
-  run_until(
-      loop, [] { return false; }, std::chrono::seconds(1));
-  EXPECT_EQ(client.client.node().endpoint, replica.endpoint());
+  const auto back_at_the_old_one = [&] {
+    return client.client.ready() && client.client.node().endpoint != replica.endpoint();
+  };
+  EXPECT_FALSE(run_until(loop, back_at_the_old_one, std::chrono::seconds(1)));
 }
 
 TEST_F(SentinelTest, AServerThatIsNoMasterIsNotTaken) {

@@ -160,15 +160,17 @@ class Visible(OwnersTest):
             seen = [(record["observationTimeMilliseconds"] / 1000, record.get("userName")) for record in records]
             for changed, user in self.changes:
                 delays.append(min((when for when, whose in seen if whose == user), default=changed + 9) - changed)
-            late = [user for when, user in seen if gone < when < self.changes[45][0] - 0.01 and user]
+            # A probe that has fallen behind asks when the next owner is there already: his name is right too.
+            before = {user for _, user in self.changes[:45]}
+            late = [user for when, user in seen if when > gone and user in before]
             self.assertEqual(late, [], "what the node lost is not told from memory")
             for at, (changed, user) in enumerate(self.changes[1:45], 1):
                 stale = [when - changed for when, whose in seen if whose == self.changes[at - 1][1] and when > changed + 1]
                 self.assertEqual(stale, [], f"{name}: the owner before {user}")
             self.assertEqual(words.count("is away"), 1, words)
         delays.sort()
-        print(f"owner visible after: p50 {delays[len(delays) // 2] * 1000:.1f} ms, "
-              f"p99 {delays[int(len(delays) * 0.99)] * 1000:.1f} ms, of {len(delays)}")
+        print(f"owner visible after: p50 {delays[len(delays) // 2] * 1000:.1f} ms, p75 {delays[len(delays) * 3 // 4] * 1000:.1f} ms, "
+              f"p99 {delays[int(len(delays) * 0.99)] * 1000:.1f} ms, of {len(delays)}, {sum(delay > 8 for delay in delays)} never")
         # The tail is this machine's, which may be busy with other tests; what is never seen or comes from memory is not.
         self.assertLess(delays[len(delays) * 3 // 4], 0.1)
 
