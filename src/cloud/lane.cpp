@@ -20,8 +20,9 @@ constexpr std::string_view kSkip =
 /// Inside the transaction: where the user may not run scripts the guard has not guarded, and then EXEC must fail too.
 constexpr std::string_view kMayScript = "return 1";
 
-constexpr size_t kBefore = 3;    // replies before the first QUEUED: WATCH, EVAL, MULTI
-constexpr size_t kOwnCount = 2;  // commands of the transaction before the piece's: SET, EVAL
+constexpr size_t kBefore = 3;      // replies before the first QUEUED: WATCH, EVAL, MULTI
+constexpr size_t kProvenExec = 2;  // before the reply to the EXEC of a transaction that does nothing: WATCH, MULTI
+constexpr size_t kOwnCount = 2;    // commands of the transaction before the piece's: SET, EVAL
 constexpr size_t kMostForgotten = 65'536;
 constexpr int64_t kFirstPauseMs = 50;
 constexpr int64_t kLongestPauseMs = 5'000;
@@ -48,6 +49,7 @@ void Lane::up(int64_t now_ms) {
   now_ms_ = now_ms;
   ++connection_;
   out_ = 0;
+  in_transaction_ = false;
   confirmation_.restart();
   next_pause_ms_ = kFirstPauseMs;
   ask_ledger();
@@ -59,13 +61,22 @@ void Lane::down() {
   state_ = State::Down;
 }
 
-/// Also the proof that the guard is permitted, before the first batch relies on it.
+/// Also the proof that the guard and all that it rests on are permitted, before the first batch relies on it: without
+/// WATCH or MULTI a batch would run unguarded.
 void Lane::ask_ledger() {
   state_ = State::Asking;
   resp::Commands commands;
+  const size_t first = in_transaction_ ? 1 : 0;
+  if (in_transaction_) commands.add("DISCARD");
+  commands.add("WATCH", settings_.ledger);
+  commands.add("MULTI");
+  commands.add("EXEC");
   commands.add("EVAL", kGuard, 1, settings_.ledger, acknowledged_);
-  link_.send(std::move(commands), [this, mine = connection_](resp::Outcome, std::vector<resp::Value> replies) {
-    if (mine == connection_) on_ledger(replies);
+  link_.send(std::move(commands), [this, first, mine = connection_](resp::Outcome, std::vector<resp::Value> replies) {
+    if (mine != connection_) return;
+    if (replies.size() > first + kProvenExec) in_transaction_ = replies[first + kProvenExec].is_error();
+    replies.erase(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(std::min(first, replies.size())));
+    on_ledger(replies);
   });
 }
 
@@ -75,7 +86,8 @@ void Lane::on_ledger(const std::vector<resp::Value>& replies) {
     pause_until_ms_ = now_ms_ + kFirstPauseMs;
     return;
   }
-  const resp::Value& reply = replies.back();
+  const auto refused = std::find_if(replies.begin(), replies.end(), [](const auto& one) { return one.is_error(); });
+  const resp::Value& reply = refused == replies.end() ? replies.back() : *refused;
   if (const auto ledger = ledger_number(reply); ledger && !reply.is_error()) {
     go_on_from(*ledger);
     return;
@@ -191,12 +203,14 @@ void Lane::on_batch(uint64_t number, const std::vector<resp::Value>& replies) {
     drain({}, kFirstPauseMs);
   } else if (exec.is_error()) {
     const std::string why = reason_of(replies);
+    in_transaction_ = resp::error_code(exec) != "EXECABORT";
     drain(why, next_pause_ms_);
     if (why.starts_with("READONLY")) link_.reconnect(why);
   } else if (exec.is_null()) {
     drain({}, 0);
   } else {
     on_applied(number, exec.elements);
+    if (replies[0].is_error()) drain(replies[0].text, 0);  // without WATCH the next ones go unguarded
   }
   if (state_ == State::Draining && out_ == 0) drained();
 }

@@ -148,7 +148,8 @@ class Lane {
   size_t to_flush_ = 0;  // keys
   int64_t pause_until_ms_ = 0;
   int64_t next_pause_ms_ = 0;
-  size_t out_ = 0;  // batches sent over this connection and not answered
+  size_t out_ = 0;               // batches sent over this connection and not answered
+  bool in_transaction_ = false;  // its EXEC was refused
 
   std::deque<Kept> kept_;  // numbers without gaps, up to last_number_
   size_t kept_bytes_ = 0;

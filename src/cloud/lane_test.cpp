@@ -73,15 +73,55 @@ TEST(Lane, WithoutTheRightToRunScriptsNothingIsAppliedAndNothingIsLost) {
   bed.lane.up(bed.now_ms);
   bed.counters.add("k", 1);
   bed.run(100);
-  bed.server.no_scripts = true;  // taken away between two batches: the guard does not guard any more
+  bed.server.denied = {"EVAL"};  // taken away between two batches: the guard does not guard any more
   bed.counters.add("k", 5);
   bed.run(1'000);
   EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 1);
   EXPECT_NE(bed.lane.trouble().find("NOPERM"), std::string::npos) << bed.lane.trouble();
-  bed.server.no_scripts = false;
+  bed.server.denied.clear();
   bed.run(10'000);
   EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 6);
   EXPECT_EQ(bed.lane.trouble(), "");
+}
+
+TEST(Lane, WithoutARightThatTheGuardRestsOnNothingGoesOut) {
+  for (const char* name : {"WATCH", "MULTI", "EXEC", "EVAL", "SET", "HINCRBY"}) {
+    LaneBed bed;
+    bed.server.denied = {name};
+    bed.lane.up(bed.now_ms);
+    bed.counters.add("k", 5);
+    bed.run(1'000);
+    EXPECT_TRUE(bed.server.data.hashes.empty()) << name;
+    EXPECT_EQ(bed.lane.trouble(), std::string("NOPERM no right to ") + name);
+    bed.server.denied.clear();
+    bed.run(10'000);
+    EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 5) << name;
+    EXPECT_EQ(bed.lane.trouble(), "") << name;
+    EXPECT_EQ(bed.network.reconnects, 0U) << name;
+  }
+}
+
+TEST(Lane, ARightTakenAwayBetweenTwoBatchesIsTold) {
+  for (const char* name : {"WATCH", "MULTI", "EXEC", "SET", "HINCRBY"}) {
+    LaneBed bed;
+    bed.lane.up(bed.now_ms);
+    bed.counters.add("k", 1);
+    bed.run(100);
+    bed.server.denied = {name};
+    bed.counters.add("k", 5);
+    bed.run(1'000);
+    EXPECT_EQ(bed.lane.trouble(), std::string("NOPERM no right to ") + name);
+    bed.counters.add("k", 20);
+    bed.network.cut(bed.lane, true);
+    bed.lane.up(bed.now_ms);
+    bed.network.deliver_late();
+    bed.run(1'000);
+    EXPECT_LE(bed.server.data.hashes.at("k").at("n"), 6) << name;
+    bed.server.denied.clear();
+    bed.run(10'000);
+    EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), 26) << name;
+    EXPECT_EQ(bed.lane.trouble(), "") << name;
+  }
 }
 
 TEST(Lane, AServerWithoutMemoryGetsItLater) {

@@ -48,7 +48,7 @@ class Server {
  public:
   Database data;
   bool out_of_memory = false;
-  bool no_scripts = false;
+  std::set<std::string> denied;      // commands
   std::set<std::string> wrong_type;  // keys
   std::vector<int64_t> replicas;     // what each has acknowledged
   int64_t offset = 0;
@@ -77,32 +77,37 @@ class Server {
 
   Value command(Connection& of, const Words& words) {
     const std::string& name = words[0];
-    if (name == "WATCH") {
+    if (denied.contains(name)) return refuse(of, "NOPERM no right to " + name);
+    if (name == "WATCH" && !of.in_multi) {
       of.watched.insert(words[1]);
       return simple("OK");
     }
-    if (name == "MULTI") {
+    if (name == "MULTI" && !of.in_multi) {
       of.in_multi = true;
       return simple("OK");
     }
-    if (name == "EXEC") return exec(of);
-    const bool denied =
-        (out_of_memory && name != "EVAL" && name != "ROLE" && name != "EXPIRE") || (no_scripts && name == "EVAL");
-    if (denied) {
-      of.failed = of.failed || of.in_multi;
-      return Value::of_error(no_scripts ? "NOPERM no right to EVAL" : "OOM command not allowed");
-    }
+    if (name == "WATCH" || name == "MULTI") return Value::of_error("ERR not inside of MULTI");
+    if (name == "EXEC" || name == "DISCARD") return end(of, name == "EXEC");
+    const bool takes_memory = name != "EVAL" && name != "ROLE" && name != "EXPIRE";
+    if (out_of_memory && takes_memory) return refuse(of, "OOM command not allowed");
     if (!of.in_multi) return run(words);
     of.queued.push_back(words);
     return simple("QUEUED");
   }
 
-  Value exec(Connection& of) {
+  static Value refuse(Connection& of, const std::string& why) {
+    of.failed = of.failed || of.in_multi;
+    return Value::of_error(why);
+  }
+
+  Value end(Connection& of, bool runs) {
+    if (!of.in_multi) return Value::of_error("ERR without MULTI");
     const bool failed = of.failed, dirty = of.dirty;
     const std::vector<Words> queued = std::move(of.queued);
     of.queued.clear();
     of.in_multi = of.failed = of.dirty = false;
     of.watched.clear();
+    if (!runs) return simple("OK");
     if (failed) return Value::of_error("EXECABORT Transaction discarded because of previous errors.");
     if (dirty) return {};
     std::vector<Value> results;
