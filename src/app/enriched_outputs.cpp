@@ -29,7 +29,7 @@ EnrichmentSettings stage_settings(bool live) {
 
 void tell_owners(const CloudOwners& owners, MetricsPage& page) {
   const CloudOwners::Counts& counts = owners.counts();
-  const OwnerChannel::Counts& channel = owners.channel().counts();
+  const ChannelCounts& channel = owners.channel().counts();
   const auto answers = [&page](std::string_view answer, const Counter& counter) {
     page.counter("microcloud_cloud_answers_total", "Who owns an address: by what was answered, and by whom.",
                  {{"answer", answer}}, counter.get());

@@ -14,7 +14,7 @@
 namespace microcloud {
 
 struct EnrichedSettings {
-  CloudAccess access;  // of a node, or sentinels
+  CloudAccess access;  // of a node, sentinels or a cluster
   std::string realm;
   PrefixSet local;  // only these addresses are asked for; empty: all
   bool live = false;

@@ -74,10 +74,6 @@ void ProbeOutputs::add_cloud(const ProbeOptions& options) {
 
 void ProbeOutputs::add_enrichment(const ProbeOptions& options) {
   CloudAccess access = cloud_access(cloud_options(options));
-  if (access.url.kind == resp::Url::Kind::Cluster) {
-    log_info("a cluster is not asked whose addresses are: records have no userName");
-    return;
-  }
   enriched_ = std::make_unique<EnrichedOutputs>(
       EnrichedSettings{std::move(access), options.cloud.realm, around_.local, options.live()}, std::move(all_));
   all_ = {&enriched_->stage()};

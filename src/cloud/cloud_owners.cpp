@@ -48,7 +48,7 @@ CloudOwners::CloudOwners(OwnersSettings settings)
 
 void CloudOwners::wait_until_ready(std::chrono::milliseconds longest) const {
   const auto end = Clock::now() + longest;
-  while (!channel_.answers() && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (!channel_.all_answer() && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 /// All that may decide is asked for at once: the answers of one round are enough.
@@ -120,7 +120,7 @@ void CloudOwners::take(OwnerNews& news) {
       if (!news.tracked) keep = std::min(keep, settings_.untracked_ms);
       (nobody ? counts_.nobody : counts_.somebody).add();
       cache.answer(news.key, news.ticket, nobody ? State::Nobody : State::Somebody, std::move(news.user),
-                   now_ms_ + keep);
+                   now_ms_ + keep, news.server);
       break;
     }
     case OwnerNews::Kind::NoAnswer:
@@ -136,8 +136,12 @@ void CloudOwners::take(OwnerNews& news) {
       }
       break;
     case OwnerNews::Kind::AllChanged:
-      hosts_.clear();
-      networks_.clear();
+      if (news.server == kEveryServer) {
+        hosts_.clear();
+      } else {
+        hosts_.forget_from(news.server);
+      }
+      networks_.clear();  // what several servers said
       break;
   }
 }

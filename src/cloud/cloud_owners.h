@@ -29,7 +29,7 @@ class CloudOwners final : public Owners {
   /// From here to stop() questions are answered.
   void start() { channel_.start(); }
   void stop() { channel_.stop(); }
-  /// Until it can be asked, but no longer than that.
+  /// Until whatever is asked can be answered, but no longer than that.
   void wait_until_ready(std::chrono::milliseconds longest) const;
 
   Answer owner(const IpAddress& address, const std::optional<Mac>& mac) override;

@@ -1,7 +1,7 @@
 // On a real redis-server: answers, news of changes, what a slow or broken connection does.
 #include "cloud/cloud_owners.h"
 
-#include "resp/redis_test_bed.h"
+#include "cloud/owners_test_bed.h"
 
 namespace microcloud {
 namespace {
@@ -13,50 +13,20 @@ IpAddress address(uint8_t last) {
   return IpAddress::v4(bytes);
 }
 
-class CloudOwnersTest : public testing::Test {
+class CloudOwnersTest : public OwnersTest {
  protected:
   void start(OwnersSettings settings = {}) {
     ASSERT_TRUE(writer_.wait_ready());
-    settings.channel.url.endpoints = {server_.endpoint()};
-    settings.channel.deadline = deadline_;
-    settings.channel.client.first_pause = std::chrono::milliseconds(10);
-    owners_ = std::make_unique<CloudOwners>(std::move(settings));
-    owners_->start();
-    owners_->wait_until_ready(resp::kPatience);
-    ASSERT_TRUE(owners_->channel().answers());
-  }
-  /// Until it is more than a question.
-  std::string owner(const IpAddress& of, const std::optional<Mac>& mac = {}) {
-    const auto end = std::chrono::steady_clock::now() + resp::kPatience;
-    while (std::chrono::steady_clock::now() < end) {
-      owners_->learn();
-      const Owners::Answer answer = owners_->owner(of, mac);
-      if (answer.known == Known::Somebody) return std::string(answer.user);
-      if (answer.known == Known::Nobody) return "nobody";
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return "no answer";
-  }
-  /// Until it is that one.
-  bool becomes(const IpAddress& of, const std::string& user) {
-    const auto end = std::chrono::steady_clock::now() + resp::kPatience;
-    while (owner(of) != user) {
-      if (std::chrono::steady_clock::now() > end) return false;
-    }
-    return true;
+    OwnersTest::start(resp::Url::Kind::Node, {server_.endpoint()}, std::move(settings));
   }
   template <typename... Words>
   void write(const Words&... words) {
     const resp::Value reply = writer_.ask(words...);
     EXPECT_FALSE(reply.is_error()) << reply.text;
   }
-  uint64_t asked() const { return owners_->counts().asked.get(); }
-
   resp::RedisServer server_;
   Loop loop_;
   resp::TestClient writer_{loop_, server_};
-  std::unique_ptr<CloudOwners> owners_;
-  std::chrono::milliseconds deadline_{20'000};  // where no answer is meant to be late
 };
 
 TEST_F(CloudOwnersTest, IsAskedOnceAndHearsOfChanges) {

@@ -56,15 +56,15 @@ WayStatus ClusterWay::status() const {
 }
 
 void ClusterWay::send(std::string_view key, const resp::Commands& commands, resp::Client::Done done) {
-  if (commands.count() == 1) return cluster_.send(resp::slot_of(key), commands, std::move(done), kPatience);
+  const bool single = commands.count() == 1;
   resp::Commands whole;  // a slot on its way to another server serves several commands only so
-  whole.add("MULTI");
+  if (!single) whole.add("MULTI");
   whole.append(commands);
-  whole.add("EXEC");
+  if (!single) whole.add("EXEC");
   cluster_.send(
       resp::slot_of(key), whole,
-      [done = std::move(done)](Result result) {
-        if (result.outcome == Outcome::Ok && !result.replies.back().is_error())
+      [single, done = std::move(done)](Result result, NodeId) {
+        if (!single && result.outcome == Outcome::Ok && !result.replies.back().is_error())
           result.replies = std::vector<resp::Value>(result.replies.back().elements);
         done(std::move(result));
       },

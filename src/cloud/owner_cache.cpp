@@ -21,7 +21,8 @@ uint32_t OwnerCache::ask(std::string_view key) {
   return tickets_;
 }
 
-bool OwnerCache::answer(std::string_view key, uint32_t ticket, State state, std::string user, int64_t until_ms) {
+bool OwnerCache::answer(std::string_view key, uint32_t ticket, State state, std::string user, int64_t until_ms,
+                        uint32_t server) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return false;
   Entry& entry = found->second.entry;
@@ -30,11 +31,21 @@ bool OwnerCache::answer(std::string_view key, uint32_t ticket, State state, std:
   entry.state = state;
   entry.user = std::move(user);
   entry.until_ms = until_ms;
+  entry.server = server;
   return true;
 }
 
 void OwnerCache::forget(std::string_view key) {
   if (const auto found = entries_.find(key); found != entries_.end()) erase(found);
+}
+
+void OwnerCache::forget_from(uint32_t server) {
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    const auto next = std::next(at);
+    const Entry& entry = at->second.entry;
+    if (entry.state != State::Asked && entry.server == server) erase(at);
+    at = next;
+  }
 }
 
 void OwnerCache::clear() {

@@ -20,6 +20,7 @@ class OwnerCache {
     uint32_t ticket = 0;  // of the question
     std::string user;
     int64_t until_ms = 0;
+    uint32_t server = 0;  // that will tell when it changes
   };
 
   /// `most`: entries; beyond them the oldest ones go.
@@ -30,8 +31,11 @@ class OwnerCache {
   /// Marks it as being asked; the ticket is what the answer is to bring back.
   uint32_t ask(std::string_view key);
   /// False: nobody waits for this any more.
-  bool answer(std::string_view key, uint32_t ticket, State state, std::string user, int64_t until_ms);
+  bool answer(std::string_view key, uint32_t ticket, State state, std::string user, int64_t until_ms,
+              uint32_t server = 0);
   void forget(std::string_view key);
+  /// Answers that came from there.
+  void forget_from(uint32_t server);
   void clear();
 
   size_t size() const { return entries_.size(); }

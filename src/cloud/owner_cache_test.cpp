@@ -34,6 +34,19 @@ TEST(OwnerCache, WhatChangedWhileItWasAskedIsNotKept) {
   EXPECT_EQ(cache.find("a", 0)->user, "new");
 }
 
+TEST(OwnerCache, WhatCameFromOneServerIsForgotten) {
+  OwnerCache cache(10, HashSeed::random());
+  for (uint32_t server : {1U, 2U, 1U}) {
+    const std::string key = "k" + std::to_string(cache.size());
+    cache.answer(key, cache.ask(key), State::Somebody, "anna", 100, server);
+  }
+  const uint32_t open = cache.ask("asked");
+  cache.forget_from(1);
+  EXPECT_EQ(cache.size(), 2U);
+  EXPECT_NE(cache.find("k1", 0), nullptr);
+  EXPECT_TRUE(cache.answer("asked", open, State::Nobody, {}, 100, 1));
+}
+
 TEST(OwnerCache, TheOldestGoWhenItIsFull) {
   OwnerCache cache(3, HashSeed::random());
   for (const char* key : {"a", "b", "c", "d"}) cache.ask(key);

@@ -125,7 +125,7 @@ std::vector<std::vector<Value>> Store::ask_cluster(const std::vector<Question>& 
   for (size_t at = 0; at < questions.size(); ++at) {
     cluster_->send(
         resp::slot_of(questions[at].key), questions[at].commands,
-        [&, at](resp::Result result) {
+        [&, at](resp::Result result, resp::NodeId) {
           if (result.outcome != Outcome::Ok && why.empty()) why = result.why;
           answers[at] = std::move(result.replies);
           --left;

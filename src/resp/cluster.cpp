@@ -35,6 +35,7 @@ NodeId Cluster::Core::add_node(const Endpoint& endpoint) {
   node.had_slots = Clock::now();
   ClientEvents its;
   its.state = [this, id](ClientEvents::State state, const std::string& why) { on_node(id, state, why); };
+  if (events.push) its.push = [this, id](const Value& value) { events.push(id, value); };
   node.client = std::make_unique<Client>(loop, located_at(endpoint), settings.client, std::move(its));
   node.client->start();
   return id;

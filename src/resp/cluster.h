@@ -26,7 +26,9 @@ struct ClusterEvents {
   /// The connection to a server. Down comes after the results of what was out.
   std::function<void(NodeId, ClientEvents::State, const std::string& why)> node;
   /// Slots have other owners than before.
-  std::function<void()> mapped;
+  std::function<void()> mapped = {};
+  /// Messages that answer nothing: see ClientEvents.
+  std::function<void(NodeId, const Value&)> push = {};
 };
 
 /// Belongs to one loop. Servers come and go with the map, which is asked for when a server names another owner (MOVED),
@@ -34,7 +36,8 @@ struct ClusterEvents {
 /// older one.
 class Cluster {
  public:
-  using Done = Client::Done;
+  /// The server that gave the result, or was asked last; kNoNode: none was.
+  using Done = std::function<void(Result, NodeId by)>;
 
   Cluster(Loop& loop, std::vector<Endpoint> seeds, ClusterSettings settings, ClusterEvents events);
   ~Cluster();

@@ -26,6 +26,7 @@ struct Cluster::Core : std::enable_shared_from_this<Cluster::Core> {
     Clock::time_point until;
     unsigned redirected = 0;
     NodeId asking = kNoNode;
+    NodeId sent_to = kNoNode;
   };
 
   Core(Loop& its_loop, std::vector<Endpoint> its_seeds, ClusterSettings its_settings, ClusterEvents its_events);

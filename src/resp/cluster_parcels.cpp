@@ -23,6 +23,7 @@ void Cluster::Core::dispatch(std::shared_ptr<Parcel> parcel) {
   Node* node = find(to);
   if (node == nullptr || !node->client->ready())
     return wait(parcel, {Outcome::Retry, {}, node == nullptr ? "the slot has no master" : "not connected"});
+  parcel->sent_to = to;
   Commands commands;
   if (parcel->asking != kNoNode) commands.add("ASKING");
   commands.append(parcel->bytes, parcel->count);
@@ -41,14 +42,14 @@ void Cluster::Core::on_result(const std::shared_ptr<Parcel>& parcel, NodeId from
   parcel->asking = kNoNode;
   if (result.outcome == Outcome::Retry) return wait(parcel, std::move(result));
   const Value* error = result.outcome == Outcome::Ok ? first_error(result.replies) : nullptr;
-  if (error == nullptr) return parcel->done(std::move(result));
+  if (error == nullptr) return parcel->done(std::move(result), from);
   const Node* node = find(from);
   const auto redirection = parse_redirection(*error, node == nullptr ? Endpoint() : node->endpoint);
   if (redirection && redirection->slot == parcel->slot) return redirect(parcel, *redirection);
   const std::string_view code = error_code(*error);
   if (code == "CLUSTERDOWN") refresh_in({});
   if (code != "TRYAGAIN" && code != "CLUSTERDOWN" && code != "LOADING" && code != "MASTERDOWN")
-    return parcel->done(std::move(result));
+    return parcel->done(std::move(result), from);
   std::string why = error->text;
   wait(parcel, {Outcome::Retry, std::move(result.replies), std::move(why)});
 }
@@ -71,7 +72,7 @@ void Cluster::Core::wait(const std::shared_ptr<Parcel>& parcel, Result result) {
   if (no_room || Clock::now() + kPause >= parcel->until) {
     loop.post([weak = weak_from_this(), parcel, result = std::move(result)]() mutable {
       const auto self = weak.lock();
-      if (self && !self->is_closed) parcel->done(std::move(result));
+      if (self && !self->is_closed) parcel->done(std::move(result), parcel->sent_to);
     });
     return;
   }

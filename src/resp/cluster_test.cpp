@@ -13,7 +13,10 @@ class ClusterTest : public ::testing::Test {
     settings.client = TestClient::hasty({.connect_patience = std::chrono::milliseconds(500)});
     settings.refresh_every = std::chrono::milliseconds(60'000);  // only what the tests are about
     settings.refresh_in_trouble_every = std::chrono::milliseconds(100);
-    cluster = std::make_unique<Cluster>(loop, servers->seeds(), settings, ClusterEvents{{}, [this] { ++maps; }});
+    cluster = std::make_unique<Cluster>(
+        loop, servers->seeds(), settings,
+        ClusterEvents{
+            {}, [this] { ++maps; }, [this](NodeId node, const Value& value) { pushes.emplace_back(node, value); }});
     cluster->start();
     ASSERT_TRUE(run_until(loop, [&] { return cluster->complete() && cluster->masters_ready() == masters; }));
   }
@@ -23,7 +26,12 @@ class ClusterTest : public ::testing::Test {
     commands.add(arguments...);
     std::optional<Result> answer;
     cluster->send(
-        slot, commands, [&](Result one) { answer = std::move(one); }, patience);
+        slot, commands,
+        [&](Result one, NodeId by) {
+          answer = std::move(one);
+          answered_by = by;
+        },
+        patience);
     EXPECT_TRUE(run_until(loop, [&] { return answer.has_value(); }));
     return answer.value_or(Result{Outcome::Indeterminate, {}, "the test gave up"});
   }
@@ -41,7 +49,9 @@ class ClusterTest : public ::testing::Test {
   std::unique_ptr<TestCluster> servers;
   std::unique_ptr<Cluster> cluster;
   std::chrono::milliseconds patience = kPatience;
+  NodeId answered_by = kNoNode;
   unsigned maps = 0;
+  std::vector<std::pair<NodeId, Value>> pushes;
 };
 
 TEST_F(ClusterTest, EachCommandGoesToTheOwnerOfItsSlot) {
@@ -51,12 +61,25 @@ TEST_F(ClusterTest, EachCommandGoesToTheOwnerOfItsSlot) {
   for (int number = 0; number < 100; ++number) {
     const std::string key = "k" + std::to_string(number);
     EXPECT_TRUE(ask(slot_of(key), "SET", key, number).is("OK"));
+    EXPECT_EQ(answered_by, cluster->owner(slot_of(key)));
   }
   int64_t keys = 0;
   for (size_t number = 0; number < 3; ++number) keys += servers->ask(number, "DBSIZE").integer;
   EXPECT_EQ(keys, 100);
   EXPECT_EQ(maps, 1U) << "nobody redirected";
   EXPECT_EQ(error_code(send(5, "INCR", "no number").replies.at(0)), "MOVED") << "a slot that is not the key's: no loop";
+}
+
+TEST_F(ClusterTest, PushesTellWhoseTheyAre) {
+  start(3, 0);
+  const std::string key = TestCluster::key_in(9'000);
+  EXPECT_TRUE(ask(9'000, "CLIENT", "TRACKING", "ON").is("OK"));
+  EXPECT_TRUE(ask(9'000, "GET", key).is_null());
+  EXPECT_TRUE(servers->ask(1, "SET", key, "1").is("OK"));
+  ASSERT_TRUE(run_until(loop, [&] { return !pushes.empty(); }));
+  EXPECT_EQ(pushes.size(), 1U);
+  EXPECT_EQ(pushes[0].first, cluster->owner(9'000));
+  EXPECT_TRUE(pushes[0].second.elements.at(0).is("invalidate"));
 }
 
 TEST_F(ClusterTest, ASlotOnItsWay) {
@@ -67,6 +90,7 @@ TEST_F(ClusterTest, ASlotOnItsWay) {
   EXPECT_TRUE(servers->ask(1, "CLUSTER", "SETSLOT", slot, "IMPORTING", servers->id(0)).is("OK"));
   EXPECT_TRUE(servers->ask(0, "CLUSTER", "SETSLOT", slot, "MIGRATING", servers->id(1)).is("OK"));
   EXPECT_TRUE(ask(slot, "SET", gone, "2").is("OK")) << "ASK";
+  EXPECT_EQ(cluster->client(answered_by)->node().endpoint, servers->server(1).endpoint());
   EXPECT_TRUE(ask(slot, "GET", here).is("1"));
   EXPECT_EQ(owner(slot), servers->server(0).endpoint()) << "ASK changes no map";
   // Keys on both sides: nobody can serve them now.

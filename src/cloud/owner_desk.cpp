@@ -1,0 +1,77 @@
+#include "cloud/owner_desk.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace microcloud {
+namespace {
+
+// What providers delegate to subscribers (RFC 6177; RFC 8415, 6.3), the longest first.
+constexpr uint8_t kLongestPrefix = 64, kShortestPrefix = 32;
+
+IpAddress network_of(IpAddress address, unsigned bits) {
+  for (unsigned bit = bits; bit < 128; ++bit) address.bytes[bit / 8] &= static_cast<uint8_t>(~(0x80U >> (bit % 8)));
+  return address;
+}
+
+}  // namespace
+
+OwnerDesk::OwnerDesk(ChannelSettings its_settings, Tell its_tell)
+    : settings(std::move(its_settings)), tell(std::move(its_tell)), names_(settings.realm) {}
+
+size_t OwnerDesk::keys(const OwnerQuestion& question) {
+  return question.kind == OwnerQuestion::Kind::Networks ? kLongestPrefix - kShortestPrefix + 1 : 1;
+}
+
+std::vector<std::string> OwnerDesk::keys_of(const OwnerQuestion& question) {
+  if (question.kind != OwnerQuestion::Kind::Networks) return {question.key};
+  std::vector<std::string> keys;
+  for (unsigned bits = kLongestPrefix; bits >= kShortestPrefix; --bits)
+    keys.emplace_back(names_.identity(network_of(question.network, bits), static_cast<uint8_t>(bits)));
+  return keys;
+}
+
+KeyAnswer OwnerDesk::read(const resp::Value& user, const resp::Value* lives) {
+  KeyAnswer answer{.answered = true};
+  if (user.is_error()) {
+    counts.refused.add();
+    if (!std::exchange(told_refused_, true))
+      log_warning("the MicroCloud does not say who owns an address: " + user.text);
+  }
+  if (!user.has_text()) return answer;
+  answer.user = user.text;
+  if (lives != nullptr) answer.lives_ms = lives->as_integer().value_or(-1);
+  return answer;
+}
+
+/// The first that somebody owns decides, if all before it were answered.
+OwnerNews OwnerDesk::conclude(const OwnerQuestion& question, std::span<KeyAnswer> keys) {
+  OwnerNews answer{.kind = OwnerNews::Kind::Answer, .key = question.key, .ticket = question.ticket};
+  for (KeyAnswer& key : keys) {
+    if (!key.answered) return {.kind = OwnerNews::Kind::NoAnswer, .key = question.key, .ticket = question.ticket};
+    answer.tracked = answer.tracked && key.tracked;
+    answer.server = key.server;
+    if (key.user.empty()) continue;
+    answer.user = std::move(key.user);
+    answer.lives_ms = key.lives_ms;
+    break;
+  }
+  return answer;
+}
+
+void OwnerDesk::heed(const resp::Value& push, OwnerServer from) {
+  if (push.elements.size() < 2 || !push.elements[0].is("invalidate")) return;
+  const resp::Value& keys = push.elements[1];
+  if (keys.is_null()) return tell_all_changed(from);
+  std::vector<OwnerNews> news;
+  for (const resp::Value& key : keys.elements) news.push_back({.kind = OwnerNews::Kind::Changed, .key = key.text});
+  tell(std::move(news));
+}
+
+void OwnerDesk::say_untracked() {
+  if (std::exchange(told_untracked_, true)) return;
+  log_warning("the MicroCloud does not tell of changes (CLIENT TRACKING is refused): owners are asked for each second");
+}
+
+}  // namespace microcloud
