@@ -1,5 +1,8 @@
 #include "app/face_output.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "app/command.h"
 #include "base/log.h"
 #include "query/face_users.h"
@@ -11,18 +14,48 @@ constexpr const char* kGroup = "MicroCloud";
 constexpr unsigned kPortsToTry = 64;
 constexpr uint16_t kUsualPort = 6380;
 
+/// So many clients at most as descriptors may be open, all else that the probe opens left aside; the limit is raised as
+/// far as it may be.
+size_t clients_for_descriptors(size_t wanted) {
+  constexpr rlim_t kForAllElse = 256;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  if (limit.rlim_cur < wanted + kForAllElse) {
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted + kForAllElse);
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    (void)::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  // Where there are few, all else comes first and half of what there is goes to clients.
+  const rlim_t left = limit.rlim_cur > 2 * kForAllElse ? limit.rlim_cur - kForAllElse : limit.rlim_cur / 2;
+  if (left >= wanted) return wanted;
+  log_warning("at most " + std::to_string(left) + " Redis clients are answered at once, not " + std::to_string(wanted) +
+              ": no more than " + std::to_string(limit.rlim_cur) + " descriptors may be open (ulimit -n)");
+  return static_cast<size_t>(left);
+}
+
 resp::ServerSettings server_settings(const FaceOptions& options) {
   resp::ServerSettings settings;
   const bool usual = options.listen.empty();
   settings.address = usual ? ListenAddress{"127.0.0.1", kUsualPort, true} : parse_listen_address(options.listen);
   settings.ports_to_try = usual ? kPortsToTry : 1;
   settings.most_unsent = size_t{256} << 20;  // of KEYS over millions of keys
+  settings.most_clients = clients_for_descriptors(settings.most_clients);
   settings.limits = {.arguments = 4'096, .bulk = 64 << 10, .line = 64 << 10, .total = 1 << 20};
   if (!options.certificate_file.empty())
     settings.tls = std::make_shared<StreamTls>(
         StreamTls::Side::Server,
         TlsSettings{.certificate_file = options.certificate_file, .key_file = options.key_file});
   return settings;
+}
+
+/// What others are told of where the face is.
+std::string announced(const FaceOptions& options, const ListenAddress& at, uint16_t port) {
+  std::string host = options.name;
+  if (host.empty() && (at.host == "0.0.0.0" || at.host == "::")) {
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) == 0) host = name.data();
+  }
+  return (options.certificate_file.empty() ? "" : "rediss://") + Endpoint{host.empty() ? at.host : host, port}.text();
 }
 
 }  // namespace
@@ -44,6 +77,11 @@ void declare_face(CLI::App& app, FaceOptions& options) {
   app.add_option("--listen-key", options.key_file, "the key of that certificate (PEM), readable by its owner only")
       ->type_name("FILE")
       ->group(kGroup);
+  app.add_option("--listen-name", options.name,
+                 "the name or address under which others reach --listen, as probe.<id> tells it (default: the address "
+                 "of --listen; of 0.0.0.0 and :: the machine's name)")
+      ->type_name("HOST")
+      ->group(kGroup);
 }
 
 void check_face(const FaceOptions& options) {
@@ -54,6 +92,9 @@ void check_face(const FaceOptions& options) {
   } catch (const std::runtime_error& error) {
     throw UsageError(std::string("--listen-auth: ") + error.what());
   }
+  if (options.name.find_first_of("/@[] \t") != std::string::npos)
+    throw UsageError("--listen-name: '" + options.name +
+                     "' is no host; accepted: a name or an address, without a port");
   if (options.listen.empty() || options.listen == "none") return;
   try {
     if (parse_listen_address(options.listen).loopback) return;
@@ -76,15 +117,15 @@ void FaceOutput::open(Probe& probe, LiveView view) {
       settings.server.authenticate = [users](std::string_view user, std::string_view password) {
         return users->authenticate(user, password);
       };
-      settings.server.may_subscribe = [users](std::string_view user, std::string_view channel) {
-        return users->may_subscribe(user, channel);
+      settings.server.may_subscribe = [users](std::string_view user, std::string_view channel, bool is_pattern) {
+        return is_pattern ? users->may_subscribe_pattern(user, channel) : users->may_subscribe(user, channel);
       };
       settings.may_read = [users](std::string_view user, std::string_view key) { return users->may_read(user, key); };
     }
     const ListenAddress at = settings.server.address;
     face_ = std::make_unique<Face>(std::move(settings), probe);
-    address_ = Endpoint{at.host, face_->port()}.text();
-    log_info("Redis clients are answered on " + address_);
+    address_ = announced(options_, at, face_->port());
+    log_info("Redis clients are answered on " + Endpoint{at.host, face_->port()}.text());
   } catch (const std::runtime_error& error) {
     if (!options_.listen.empty()) throw std::runtime_error(std::string("--listen: ") + error.what());
     log_warning(std::string("Redis clients are not answered: ") + error.what());
@@ -105,16 +146,23 @@ void FaceOutput::tell_metrics(const Probe& probe, MetricsPage& page) const {
   const resp::ServerCounts& server = face_->server_counts();
   page.gauge("microcloud_probe_face_clients", "Redis clients that are connected.", {},
              static_cast<double>(server.clients.get()));
+  page.gauge("microcloud_probe_face_clients_bytes", "What they take: commands, answers, names of subscriptions.", {},
+             static_cast<double>(server.memory.get()));
   page.counter("microcloud_probe_face_commands_total", "Commands of Redis clients.", {}, server.commands.get());
   page.counter("microcloud_probe_face_refused_total", "Clients and commands that were refused, by reason.",
                {{"reason", "clients"}}, server.refused.get());
+  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "strangers"}}, server.displaced.get());
+  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "descriptors"}}, face_->not_accepted().get());
   page.counter("microcloud_probe_face_refused_total", "", {{"reason", "overflow"}}, server.overflowed.get());
+  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "memory"}}, server.evicted.get());
   page.counter("microcloud_probe_face_refused_total", "", {{"reason", "malformed"}}, server.malformed.get());
   page.counter("microcloud_probe_face_refused_total", "", {{"reason", "busy"}}, face.failed.get());
   page.counter("microcloud_probe_face_refused_total", "", {{"reason", "publish"}}, face.unpublished.get());
   page.counter("microcloud_probe_face_questions_total", "Questions put to the workers, of many commands each.", {},
                face.questions.get());
-  page.counter("microcloud_probe_face_questions_repeated_total", "Of them, asked again.", {}, face.repeated.get());
+  page.counter("microcloud_probe_face_listings_total", "Of them, KEYS, SCAN 0 and DBSIZE.", {}, face.listings.get());
+  page.counter("microcloud_probe_face_questions_repeated_total", "Questions that were asked again.", {},
+               face.repeated.get());
   page.counter("microcloud_probe_face_published_total", "Records published to subscribers.", {}, face.published.get());
   page.counter("microcloud_probe_face_cuts_total", "Common moments of all workers.", {{"result", "made"}},
                probe.cuts().made.get());

@@ -15,6 +15,7 @@ struct FaceOptions {
   std::string auth_file;
   std::string certificate_file;
   std::string key_file;
+  std::string name;  // for others; empty: as the address says
 
   bool serves(bool live) const { return listen != "none" && (live || !listen.empty()); }
 };
@@ -32,7 +33,7 @@ class FaceOutput final : public Output {
   void open(Probe& probe, LiveView view);
   void start();
   void stop();
-  /// Any thread, once open: ADDR:PORT, empty: it is not served.
+  /// Any thread, once open: where others reach it, HOST:PORT or rediss://HOST:PORT; empty: it is not served.
   const std::string& address() const { return address_; }
 
   void put(const RecordRef& record) override {

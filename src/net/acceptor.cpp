@@ -39,6 +39,7 @@ struct Acceptor::Core : std::enable_shared_from_this<Acceptor::Core> {
   void came(const boost::system::error_code& error, tcp::socket socket) {
     if (is_closed || error == asio::error::operation_aborted) return;
     if (error) {  // no descriptors left, say: others may be given back
+      failures.add();
       pause.start(std::chrono::milliseconds(100), [self = shared_from_this()] { self->accept(); });
       return;
     }
@@ -52,6 +53,7 @@ struct Acceptor::Core : std::enable_shared_from_this<Acceptor::Core> {
   tcp::acceptor acceptor;
   Timer pause;
   Accepted accepted;
+  Counter failures;
   bool is_closed = false;
 };
 
@@ -71,6 +73,10 @@ Acceptor::~Acceptor() {
 uint16_t Acceptor::port() const {
   boost::system::error_code ignored;
   return core_->acceptor.local_endpoint(ignored).port();
+}
+
+const Counter& Acceptor::failures() const {
+  return core_->failures;
 }
 
 }  // namespace microcloud

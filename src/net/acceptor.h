@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/counter.h"
 #include "net/http_listener.h"
 #include "net/stream.h"
 
@@ -21,6 +22,8 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   uint16_t port() const;
+  /// Times that a connection could not be taken: no descriptors were left, say. Read by any thread.
+  const Counter& failures() const;
 
  private:
   struct Core;

@@ -98,9 +98,10 @@ void answer_hscan(const CommandWords& words, Entries entries, ReplyWriter reply)
     }
   }
   if (!is_or_none(*entries[0], Type::Hash, reply)) return;
+  const resp::Glob glob(pattern);
   Entry::Fields found;
   for (const auto& field : entries[0]->fields) {
-    if (resp::glob_matches(pattern, field.first)) found.push_back(field);
+    if (glob.matches(field.first)) found.push_back(field);
   }
   reply.array(2);
   reply.bulk("0");

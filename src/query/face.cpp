@@ -9,51 +9,28 @@
 namespace microcloud {
 namespace {
 
-constexpr size_t kMostAtOnce = 4'096;  // commands that are asked together
+constexpr size_t kMostAtOnce = 4'096;  // commands that are asked together, and keys, unless one command has more
+constexpr size_t kMostListings = 16;   // clients that one listing answers
 constexpr size_t kFlowsAtOnce = 512;   // of an answer, before other clients have their turn
 // Workers that do not come to one moment are asked again, later each time: for about a second and a half in all.
 constexpr unsigned kMostTries = 13;
 constexpr std::chrono::milliseconds kFirstPause{1}, kLongestPause{256};
-constexpr size_t kMostScans = 8;
-constexpr std::chrono::seconds kScanKept{120};
 constexpr size_t kMostReplyBytes = size_t{192} << 20;
 constexpr size_t kMostMessages = 16'384;  // on their way to subscribers
-constexpr unsigned kScanShift = 32;       // a cursor: the scan's number, and below it where it stands
+constexpr size_t kMessagesAtOnce = 64;    // before other clients have their turn
 
 bool is(const FaceCommand& command, std::string_view name) {
   return command.name == name;
 }
 
-/// The options of SCAN; false, and the reply is written: they are wrong.
-struct ScanOptions {
-  uint64_t cursor = 0;
-  uint64_t count = 10;
-  std::string pattern = "*";
-  std::string type;
-
-  bool read(const CommandWords& words, resp::ReplyWriter reply) {
-    const auto number = resp::parse_integer(words[1]);
-    if (!number || *number < 0) return reply.error("ERR invalid cursor"), false;
-    cursor = static_cast<uint64_t>(*number);
-    for (size_t at = 2; at < words.size(); at += 2) {
-      if (at + 1 == words.size()) return reply.error("ERR syntax error"), false;
-      if (resp::is_command(words[at], "MATCH")) {
-        pattern = words[at + 1];
-      } else if (resp::is_command(words[at], "TYPE")) {
-        type = words[at + 1];
-        std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return std::tolower(c); });
-      } else if (resp::is_command(words[at], "COUNT")) {
-        const auto wanted = resp::parse_integer(words[at + 1]);
-        if (!wanted) return reply.error("ERR value is not an integer or out of range"), false;
-        if (*wanted < 1) return reply.error("ERR syntax error"), false;
-        count = static_cast<uint64_t>(*wanted);
-      } else {
-        return reply.error("ERR syntax error"), false;
-      }
-    }
-    return true;
-  }
-};
+/// What a listing is of: KEYS, SCAN and DBSIZE that ask for the same are answered together.
+ScanOptions listing_of(const CommandWords& words, const FaceCommand& command) {
+  ScanOptions options;
+  std::string unused;
+  if (is(command, "keys")) options.pattern = words[1];
+  if (is(command, "scan")) (void)options.read(words, {unused, resp::Protocol::Resp2});
+  return options;
+}
 
 std::span<const std::string> keys_of(const FaceCommand& command, const CommandWords& words) {
   if (command.kind != FaceCommand::Kind::Point) return {};
@@ -82,8 +59,7 @@ Face::Face(FaceSettings settings, Probe& probe)
 Face::~Face() {
   stop();
   for (auto& batch : open_) batch.reset();
-  quick_.clear();
-  slow_.clear();
+  for (auto& queue : waiting_) queue.clear();
 }
 
 void Face::start() {
@@ -120,7 +96,8 @@ void Face::on_command(const resp::CommandView& view, resp::Reply reply) {
   } else if (is(*command, "scan") && go_on_scanning(words, reply)) {
     return;
   }
-  (slow ? slow_ : quick_).push_back({command, std::move(words), std::move(reply)});
+  const uint64_t client = reply.client();
+  waiting_[slow ? Asker::kWalk : Asker::kQuick].push(client, {command, std::move(words), std::move(reply)});
   if (std::exchange(flush_posted_, true)) return;
   loop_.post([this] { flush(); });  // behind all commands that came with this one
 }
@@ -157,18 +134,35 @@ void Face::flush() {
   }
 }
 
+/// False: nothing waits.
 bool Face::next_batch(unsigned lane) {
-  std::deque<Waiting>& queue = lane == Asker::kQuick ? quick_ : slow_;
+  FairQueue<Waiting>& queue = waiting_[lane];
+  // Who has gone wants no answer.
+  while (!queue.empty() && !queue.front().reply.is_wanted()) queue.pop();
   if (queue.empty()) return false;
   auto batch = std::make_unique<Batch>();
-  const bool listing = queue.front().command->kind == FaceCommand::Kind::Listing;
-  do {
-    batch->commands.push_back(std::move(queue.front()));
-    queue.pop_front();
-  } while (!listing && !queue.empty() && queue.front().command->kind == FaceCommand::Kind::Point &&
-           batch->commands.size() < kMostAtOnce);
+  add(*batch, queue.pop());
+  const bool points = batch->commands.front().command->kind == FaceCommand::Kind::Point;
+  queue.take(
+      points ? kMostAtOnce : 1, [&](const Waiting& one) { return fits(*batch, one); },
+      [&](Waiting&& one) { add(*batch, std::move(one)); });
   open_[lane] = std::move(batch);
   return true;
+}
+
+bool Face::fits(const Batch& batch, const Waiting& one) const {
+  const Waiting& first = batch.commands.front();
+  const bool points = one.command->kind == FaceCommand::Kind::Point;
+  const size_t most = points ? kMostAtOnce : kMostListings;
+  if (first.command->kind != one.command->kind || batch.commands.size() >= most) return false;
+  if (points) return batch.keys + keys_of(*one.command, one.words).size() <= kMostAtOnce;
+  const ScanOptions wanted = listing_of(one.words, *one.command), asked = listing_of(first.words, *first.command);
+  return wanted.pattern == asked.pattern && wanted.type == asked.type;
+}
+
+void Face::add(Batch& batch, Waiting&& one) {
+  batch.keys += keys_of(*one.command, one.words).size();
+  batch.commands.push_back(std::move(one));
 }
 
 void Face::ask(unsigned lane) {
@@ -176,10 +170,7 @@ void Face::ask(unsigned lane) {
   counters_.questions.add();
   const Waiting& first = batch.commands.front();
   if (first.command->kind == FaceCommand::Kind::Listing) {
-    ScanOptions options;
-    if (is(*first.command, "keys")) options.pattern = first.words[1];
-    std::string unused;
-    if (is(*first.command, "scan")) (void)options.read(first.words, {unused, resp::Protocol::Resp2});
+    const ScanOptions options = listing_of(first.words, *first.command);
     counters_.listings.add();
     batch.listing = std::make_unique<Listing>(settings_.view, options.pattern, options.type);
     return asker_.ask(lane, batch.listing->question(), {});
@@ -255,21 +246,25 @@ void Face::answer_points(Batch& batch) {
 }
 
 void Face::answer_listing(Batch& batch) {
-  Waiting& asked = batch.commands.front();
-  KeyNamesFound& found = batch.listing->found();
-  resp::ReplyWriter reply = asked.reply.writer();
   constexpr size_t kFraming = 16;
-  if (batch.listing->too_many() || found.bytes() + kFraming * found.size() > kMostReplyBytes) {
-    reply.error("ERR too many keys for one answer; give a narrower pattern");
-  } else if (is(*asked.command, "dbsize")) {
-    reply.integer(static_cast<int64_t>(found.size()));
-  } else if (is(*asked.command, "keys")) {
-    reply.array(found.size());
-    for (size_t at = 0; at < found.size(); ++at) reply.bulk(found.name(at));
-  } else {
-    give_scan(std::make_shared<KeyNamesFound>(std::move(found)), next_scan_++, 0, asked.words, reply);
+  const bool too_many = batch.listing->too_many();
+  const auto found = std::make_shared<const KeyNamesFound>(std::move(batch.listing->found()));
+  const bool too_long = found->bytes() + kFraming * found->size() > kMostReplyBytes;
+  for (Waiting& asked : batch.commands) {
+    if (!asked.reply.is_wanted()) continue;  // of one that did not read the answers before
+    resp::ReplyWriter reply = asked.reply.writer();
+    if (too_many || (is(*asked.command, "keys") && too_long)) {
+      reply.error("ERR too many keys for one answer; give a narrower pattern");
+    } else if (is(*asked.command, "dbsize")) {
+      reply.integer(static_cast<int64_t>(found->size()));
+    } else if (is(*asked.command, "keys")) {
+      reply.array(found->size());
+      for (size_t at = 0; at < found->size(); ++at) reply.bulk(found->name(at));
+    } else {
+      scans_.begin(found, listing_of(asked.words, *asked.command).count, reply);
+    }
+    asked.reply.send();
   }
-  asked.reply.send();
 }
 
 /// True: the reply is written. A scan begins with a listing, of which it goes on to give parts.
@@ -277,45 +272,9 @@ bool Face::go_on_scanning(const CommandWords& words, resp::Reply& reply) {
   ScanOptions options;
   const bool good = options.read(words, reply.writer());
   if (good && options.cursor == 0) return false;
-  if (good) {
-    const auto scan = scans_.find(options.cursor >> kScanShift);
-    if (scan == scans_.end()) {
-      reply.writer().error("ERR invalid cursor");
-    } else {
-      give_scan(scan->second.names, scan->first, options.cursor & ((uint64_t{1} << kScanShift) - 1), words,
-                reply.writer());
-    }
-  }
+  if (good) scans_.go_on(options.cursor, options.count, reply.writer());
   reply.send();
   return true;
-}
-
-void Face::give_scan(std::shared_ptr<KeyNamesFound> names, uint64_t id, uint64_t at, const CommandWords& words,
-                     resp::ReplyWriter reply) {
-  ScanOptions options;
-  std::string unused;
-  (void)options.read(words, {unused, resp::Protocol::Resp2});
-  const uint64_t begin = std::min<uint64_t>(at, names->size());
-  const uint64_t end = begin + std::min<uint64_t>(options.count, names->size() - begin);
-  reply.array(2);
-  reply.bulk(end == names->size() ? "0" : std::to_string(id << kScanShift | end));
-  reply.array(end - begin);
-  for (uint64_t name = begin; name < end; ++name) reply.bulk(names->name(name));
-  if (end == names->size()) {
-    scans_.erase(id);
-  } else {
-    scans_[id] = {std::move(names), Clock::now()};
-    forget_scans();
-  }
-}
-
-void Face::forget_scans() {
-  const auto now = Clock::now();
-  std::erase_if(scans_, [now](const auto& one) { return now - one.second.used > kScanKept; });
-  while (scans_.size() > kMostScans) {
-    scans_.erase(std::min_element(scans_.begin(), scans_.end(),
-                                  [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
-  }
 }
 
 void Face::put(const RecordRef& record) {
@@ -326,20 +285,26 @@ void Face::put(const RecordRef& record) {
   const std::lock_guard lock(messages_mutex_);
   if (messages_.size() >= kMostMessages) return counters_.unpublished.add();
   messages_.push_back(std::move(message));
-  if (messages_.size() == 1) loop_.post([this] { publish(); });
+  if (std::exchange(publish_posted_, true)) return;
+  loop_.post([this] { publish(); });
 }
 
 void Face::publish() {
-  std::vector<Message> messages;
-  {
+  if (publishing_.empty()) {
     const std::lock_guard lock(messages_mutex_);
-    messages.swap(messages_);
+    std::move(messages_.begin(), messages_.end(), std::back_inserter(publishing_));
+    messages_.clear();
   }
   const std::string realm = realm_prefix(settings_.view.accounting.realm);
-  for (const Message& message : messages) {
+  for (size_t count = 0; count < kMessagesAtOnce && !publishing_.empty(); ++count) {
+    const Message& message = publishing_.front();
     if (server_->publish(realm + "event." + std::string(message.type->name), message.line) > 0)
       counters_.published.add();
+    publishing_.pop_front();
   }
+  const std::lock_guard lock(messages_mutex_);
+  publish_posted_ = !publishing_.empty() || !messages_.empty();
+  if (publish_posted_) loop_.post([this] { publish(); });
 }
 
 }  // namespace microcloud

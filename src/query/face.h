@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,8 +13,10 @@
 #include "probe/output.h"
 #include "query/asker.h"
 #include "query/commands.h"
+#include "query/fair_queue.h"
 #include "query/listing.h"
 #include "query/point_answer.h"
+#include "query/scans.h"
 #include "record/json.h"
 #include "resp/server.h"
 
@@ -55,6 +56,7 @@ class Face final : public Output {
 
   const FaceCounters& counters() const { return counters_; }
   const resp::ServerCounts& server_counts() const { return server_->counts(); }
+  const Counter& not_accepted() const { return server_->not_accepted(); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -64,34 +66,28 @@ class Face final : public Output {
     CommandWords words;
     resp::Reply reply;
   };
-  /// What is asked together.
+  /// What is asked together: what stands under keys, or one listing, however many want it.
   struct Batch {
     std::vector<Waiting> commands;
+    size_t keys = 0;
     std::unique_ptr<PointAnswer> points;  // either
     std::unique_ptr<Listing> listing;
     unsigned tries = 0;
   };
-  /// What a SCAN gives bit by bit.
-  struct Scan {
-    std::shared_ptr<KeyNamesFound> names;
-    Clock::time_point used;
-  };
-
   void on_command(const resp::CommandView& view, resp::Reply reply);
   void answer_itself(const FaceCommand& command, const CommandWords& words, resp::Reply reply);
   std::string info() const;
   bool go_on_scanning(const CommandWords& words, resp::Reply& reply);
   void flush();
   bool next_batch(unsigned lane);
+  void add(Batch& batch, Waiting&& one);
+  bool fits(const Batch& batch, const Waiting& one) const;
   void ask(unsigned lane);
   void work(unsigned lane);
   void ask_later(unsigned lane);
   void answer(Batch& batch);
   void answer_points(Batch& batch);
   void answer_listing(Batch& batch);
-  void give_scan(std::shared_ptr<KeyNamesFound> names, uint64_t id, uint64_t at, const CommandWords& words,
-                 resp::ReplyWriter reply);
-  void forget_scans();
   void refuse(Batch& batch);
   void publish();
 
@@ -101,12 +97,10 @@ class Face final : public Output {
   std::unique_ptr<resp::Server> server_;
   Asker asker_;
   std::array<std::atomic<bool>, Mailbox::kLanes> woken_{};
-  std::deque<Waiting> quick_;
-  std::deque<Waiting> slow_;
+  std::array<FairQueue<Waiting>, Mailbox::kLanes> waiting_;
   std::array<std::unique_ptr<Batch>, Mailbox::kLanes> open_;
   std::array<Timer, Mailbox::kLanes> again_{Timer(loop_), Timer(loop_)};
-  std::map<uint64_t, Scan> scans_;
-  uint64_t next_scan_ = 1;
+  Scans scans_;
   bool flush_posted_ = false;
   Clock::time_point started_ = Clock::now();
 
@@ -117,7 +111,9 @@ class Face final : public Output {
   };
   std::mutex messages_mutex_;
   std::vector<Message> messages_;
-  JsonWriter json_;  // the output thread's
+  bool publish_posted_ = false;
+  std::deque<Message> publishing_;  // the loop's
+  JsonWriter json_;                 // the output thread's
   FaceCounters counters_;
   std::thread thread_;
 };

@@ -10,8 +10,6 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "resp/glob.h"
-
 namespace microcloud {
 namespace {
 
@@ -33,12 +31,17 @@ bool is_digest(std::string_view text) {
   return text.size() == kDigestText && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-bool matches_any(const std::vector<std::string>& patterns, std::string_view text) {
+bool matches_any(const std::vector<resp::Glob>& patterns, std::string_view text) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [text](const std::string& pattern) { return resp::glob_matches(pattern, text); });
+                     [text](const resp::Glob& pattern) { return pattern.matches(text); });
 }
 
 }  // namespace
+
+void FaceUsers::User::allow_channels(const std::string& pattern) {
+  channels.emplace_back(pattern);
+  channel_patterns.push_back(pattern);
+}
 
 FaceUsers::User FaceUsers::parse(const std::string& line) {
   std::istringstream words(line);
@@ -54,15 +57,15 @@ FaceUsers::User FaceUsers::parse(const std::string& line) {
     } else if (word.front() == '#' && is_digest(std::string_view(word).substr(1))) {
       user.digests.push_back(word.substr(1));
     } else if (word.starts_with("%R~")) {
-      user.keys.push_back(word.substr(3));
+      user.keys.emplace_back(word.substr(3));
     } else if (word.front() == '~') {
-      user.keys.push_back(word.substr(1));
+      user.keys.emplace_back(word.substr(1));
     } else if (word.front() == '&') {
-      user.channels.push_back(word.substr(1));
+      user.allow_channels(word.substr(1));
     } else if (word == "allkeys") {
       user.keys.emplace_back("*");
     } else if (word == "allchannels") {
-      user.channels.emplace_back("*");
+      user.allow_channels("*");
     } else if (word != "+@all" && word != "+@read") {
       throw std::invalid_argument("'" + word.substr(0, 1) + "...' is not understood; accepted: on, off, >PASSWORD, " +
                                   "#SHA256, ~PATTERN, %R~PATTERN, allkeys, &PATTERN, allchannels, +@all, +@read");
@@ -117,9 +120,14 @@ bool FaceUsers::may_read(std::string_view name, std::string_view key) const {
 
 bool FaceUsers::may_subscribe(std::string_view name, std::string_view channel) const {
   const User* user = find(name);
+  return user != nullptr && matches_any(user->channels, channel);
+}
+
+bool FaceUsers::may_subscribe_pattern(std::string_view name, std::string_view pattern) const {
+  const User* user = find(name);
   if (user == nullptr) return false;
-  // A pattern of PSUBSCRIBE must stand in the list as it is, as with Redis.
-  return matches_any(user->channels, channel);
+  return std::any_of(user->channel_patterns.begin(), user->channel_patterns.end(),
+                     [pattern](const std::string& allowed) { return allowed == "*" || allowed == pattern; });
 }
 
 }  // namespace microcloud

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "resp/glob.h"
+
 namespace microcloud {
 
 /// One line a user: `user NAME on >PASSWORD ~PATTERN &PATTERN`. Also: `off`, `#SHA256` in hexadecimal for a password,
@@ -18,14 +20,19 @@ class FaceUsers {
   bool authenticate(std::string_view user, std::string_view password) const;
   bool may_read(std::string_view user, std::string_view key) const;
   bool may_subscribe(std::string_view user, std::string_view channel) const;
+  /// As with Redis a pattern must stand in the user's line as it is; allchannels allows all.
+  bool may_subscribe_pattern(std::string_view user, std::string_view pattern) const;
 
  private:
   struct User {
+    void allow_channels(const std::string& pattern);
+
     std::string name;
     bool on = false;
     std::vector<std::string> digests;  // SHA-256 of passwords, hexadecimal
-    std::vector<std::string> keys;     // patterns
-    std::vector<std::string> channels;
+    std::vector<resp::Glob> keys;
+    std::vector<resp::Glob> channels;
+    std::vector<std::string> channel_patterns;  // the same, as they are written
   };
   const User* find(std::string_view name) const;
   static User parse(const std::string& line);

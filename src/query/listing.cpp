@@ -1,11 +1,8 @@
 #include "query/listing.h"
 
-#include <array>
-
 #include "cloud/batch_reader.h"
 #include "cloud/key_names.h"
-#include "record/community_id.h"
-#include "resp/glob.h"
+#include "query/wanted_flows.h"
 
 namespace microcloud {
 namespace {
@@ -43,12 +40,12 @@ struct EveryFlow final : FlowFilter {
   bool takes(const Common&, const FlowRecord&) const override { return true; }
 };
 
-Listing::Listing(const LiveView& view, std::string pattern, std::string type)
+Listing::Listing(const LiveView& view, const std::string& pattern, std::string type)
     : view_(view),
-      pattern_(std::move(pattern)),
+      pattern_(pattern),
       type_(std::move(type)),
-      trees_(trees_of(pattern_, view.accounting.realm)),
-      flow_prefix_(view.accounting.realm.empty() ? "flow." : view.accounting.realm + "/flow."),
+      trees_(trees_of(pattern, view.accounting.realm)),
+      flow_prefix_(realm_prefix(view.accounting.realm) + "flow."),
       found_(view.seed),
       buffer_(SIZE_MAX, view.seed) {
   if (type_ == "zset")
@@ -83,10 +80,7 @@ void Listing::add(const Common& common, const FlowRecord& flow) {
 }
 
 void Listing::take_flow(const Common& common) {
-  std::array<char, kCommunityIdSize> id;
-  write_community_id({common.source, common.destination, common.protocol, common.has_ports, common.source_port,
-                      common.destination_port, common.icmp_type_code},
-                     id.data());
+  const auto id = community_id_of(common);
   const size_t size = flow_prefix_.size();
   flow_prefix_.append(id.data(), id.size());
   take(flow_prefix_);
@@ -94,7 +88,7 @@ void Listing::take_flow(const Common& common) {
 }
 
 void Listing::take(std::string_view key) {
-  if (!resp::glob_matches(pattern_, key)) return;
+  if (!pattern_.matches(key)) return;
   if (!type_.empty()) {
     const KeyTarget::Kind kind = parse_key(key, view_.accounting.realm).kind;
     const std::string_view type = kind == KeyTarget::Kind::HostSet  ? "zset"

@@ -10,6 +10,7 @@
 #include "probe/question.h"
 #include "query/key_target.h"
 #include "query/live_view.h"
+#include "resp/glob.h"
 
 namespace microcloud {
 
@@ -46,7 +47,7 @@ class Listing {
   static constexpr size_t kMost = 5'000'000;
 
   /// `type`: only keys of this type; empty: all.
-  Listing(const LiveView& view, std::string pattern, std::string type);
+  Listing(const LiveView& view, const std::string& pattern, std::string type);
 
   FlowQuestion question() const;
   void add(const Common& common, const FlowRecord& flow);
@@ -62,7 +63,7 @@ class Listing {
   void take_flow(const Common& common);
 
   const LiveView& view_;
-  const std::string pattern_;
+  const resp::Glob pattern_;
   const std::string type_;
   PatternTrees trees_;
   std::string flow_prefix_;

@@ -1,11 +1,10 @@
 #include "query/point_answer.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "cloud/batch_reader.h"
-#include "record/community_id.h"
+#include "cloud/key_names.h"
 #include "record/value_text.h"
 
 namespace microcloud {
@@ -15,67 +14,13 @@ using Kind = KeyTarget::Kind;
 
 constexpr size_t kNoBound = SIZE_MAX;
 
-std::array<char, kCommunityIdSize> community_id(const Common& common) {
-  std::array<char, kCommunityIdSize> text;
-  write_community_id({common.source, common.destination, common.protocol, common.has_ports, common.source_port,
-                      common.destination_port, common.icmp_type_code},
-                     text.data());
-  return text;
-}
-
 }  // namespace
-
-/// Flows that say something of any key that was asked for.
-struct PointAnswer::Filter final : FlowFilter {
-  std::vector<KeyTarget> targets;  // those that need a walk
-  std::vector<std::string> names;  // of them
-  std::vector<IpAddress> hosts;    // sorted
-  bool by_record = false;          // there is a target that only the record tells
-
-  bool has(const IpAddress& host) const { return std::binary_search(hosts.begin(), hosts.end(), host); }
-
-  bool may_take(const FlowKey& key) const override {
-    if (by_record) return true;
-    for (const KeyTarget& target : targets) {
-      if (target.kind == Kind::Port && target.protocol == key.protocol &&
-          (target.number == key.low_port || target.number == key.high_port))
-        return true;
-    }
-    return !hosts.empty() && (has(key.address(true)) || has(key.address(false)));
-  }
-
-  bool takes(const Common& common, const FlowRecord& flow) const override {
-    if (!hosts.empty() && (has(common.source) || has(common.destination))) return true;
-    return std::any_of(targets.begin(), targets.end(),
-                       [&](const KeyTarget& target) { return is_of(target, common, flow); });
-  }
-
-  static bool is_of(const KeyTarget& target, const Common& common, const FlowRecord& flow) {
-    switch (target.kind) {
-      case Kind::OtherHosts:
-        return true;
-      case Kind::Mac:
-        return flow.source_mac == target.mac || flow.destination_mac == target.mac;
-      case Kind::Vlan:
-        return common.vlan == target.number;
-      case Kind::Application:
-        return flow.application.value_or("Unknown") == target.name;
-      case Kind::Port:
-        return common.protocol == target.protocol && common.destination_port == target.number;
-      case Kind::Flow: {
-        const auto id = community_id(common);
-        return std::string_view(id.data(), id.size()) == target.name;
-      }
-      default:
-        return false;
-    }
-  }
-};
 
 PointAnswer::PointAnswer(const LiveView& view, const std::vector<std::string>& keys)
     : view_(view),
       asked_(keys.size(), TextHash{view.seed}),
       hosts_(0, IpAddressHash{view.seed}),
+      flow_prefix_(realm_prefix(view.accounting.realm) + "flow."),
       known_(0, IpAddressHash{view.seed}),
       buffer_(kNoBound, view.seed) {
   std::vector<KeyTarget> walked;
@@ -90,24 +35,18 @@ PointAnswer::PointAnswer(const LiveView& view, const std::vector<std::string>& k
     wants_flows_ = wants_flows_ || target.kind == Kind::Flow;
     if (target.needs_walk()) walked.push_back(target);
   }
-  walks_ = !walked.empty();
-  if (!walks_) return;
-  filter_ = std::make_shared<Filter>();
-  for (KeyTarget& target : walked) {
-    filter_->by_record = filter_->by_record || target.kind != Kind::Port;
-    filter_->names.emplace_back(target.name);
+  if (walked.empty()) return;
+  for (const auto& [key, asked] : asked_) {
+    if (asked.target.is_host()) walked.push_back(asked.target);
   }
-  for (size_t at = 0; at < walked.size(); ++at) walked[at].name = filter_->names[at];
-  filter_->targets = std::move(walked);
-  filter_->hosts.assign(hosts_.begin(), hosts_.end());
-  std::sort(filter_->hosts.begin(), filter_->hosts.end());
+  filter_ = std::make_shared<WantedFlows>(walked);
 }
 
 FlowQuestion PointAnswer::question() const {
   FlowQuestion question;
   question.exact = view_.writer != nullptr;
   question.filter = filter_;
-  if (!walks_) {
+  if (!filter_) {
     question.hosts.assign(hosts_.begin(), hosts_.end());
     std::sort(question.hosts.begin(), question.hosts.end());
   }
@@ -168,11 +107,12 @@ void PointAnswer::add(const Common& common, const FlowRecord& flow) {
 }
 
 void PointAnswer::set_flow(const Common& common, const FlowRecord& flow) {
-  const auto id = community_id(common);
-  for (auto& [key, asked] : asked_) {
-    if (asked.target.kind == Kind::Flow && asked.target.name == std::string_view(id.data(), id.size()))
-      asked.entry = Entry::of_fields(flow_fields(common, flow, view_.probe_id));
-  }
+  const auto id = community_id_of(common);
+  const size_t prefix = flow_prefix_.size();
+  flow_prefix_.append(id.data(), id.size());
+  const auto found = asked_.find(flow_prefix_);
+  flow_prefix_.resize(prefix);
+  if (found != asked_.end()) found->second.entry = Entry::of_fields(flow_fields(common, flow, view_.probe_id));
 }
 
 Entry PointAnswer::probe_entry() const {

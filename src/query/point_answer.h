@@ -14,6 +14,7 @@
 #include "query/entry.h"
 #include "query/key_target.h"
 #include "query/live_view.h"
+#include "query/wanted_flows.h"
 
 namespace microcloud {
 
@@ -34,7 +35,6 @@ class PointAnswer {
   const Entry& entry(std::string_view key) const;
 
  private:
-  struct Filter;
   struct Asked {
     KeyTarget target;  // its name points into the key
     Entry entry;
@@ -47,10 +47,10 @@ class PointAnswer {
   const LiveView& view_;
   std::unordered_map<std::string, Asked, TextHash, std::equal_to<>> asked_;
   std::unordered_set<IpAddress, IpAddressHash> hosts_;
-  bool walks_ = false;  // some key is answered by a walk only
+  std::string flow_prefix_;
   bool wants_flows_ = false;
   bool wants_others_ = false;  // and there may be hosts without a key
-  std::shared_ptr<Filter> filter_;
+  std::shared_ptr<const WantedFlows> filter_;
 
   // Of the cut.
   uint64_t batch_ = 0;

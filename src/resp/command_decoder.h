@@ -38,6 +38,8 @@ class CommandDecoder {
   [[nodiscard]] Progress next(CommandView& command);
   /// What was malformed, in Redis' words: `Protocol error: invalid multibulk length`.
   const std::string& wrong() const { return wrong_; }
+  /// Bytes of memory for what came.
+  size_t memory() const { return input_.capacity(); }
   size_t buffered() const { return input_.size() - (done_ ? at_ : 0); }
 
  private:

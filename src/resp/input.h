@@ -16,6 +16,8 @@ class Input {
   }
   Bytes rest() const { return Bytes(bytes_).subspan(read_); }
   size_t size() const { return bytes_.size() - read_; }
+  /// Bytes of memory.
+  size_t capacity() const { return bytes_.capacity(); }
   /// The next `count` bytes are done with; no more than there are.
   void consume(size_t count) { read_ += count; }
   void clear() {

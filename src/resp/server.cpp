@@ -1,5 +1,6 @@
 #include "resp/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "resp/glob.h"
@@ -9,6 +10,7 @@ namespace microcloud::resp {
 namespace {
 
 constexpr std::chrono::seconds kHandshake{5};
+constexpr size_t kMostAudiences = 1024;
 
 }  // namespace
 
@@ -27,9 +29,17 @@ void Reply::send() {
   if (session) session->complete(number_, std::move(bytes_));
 }
 
+uint64_t Reply::client() const {
+  return session_->id();
+}
+
+bool Reply::is_wanted() const {
+  return session_->is_here();
+}
+
 void Server::Core::came(std::unique_ptr<Stream> stream) {
   counts.accepted.add();
-  if (sessions.size() >= settings.most_clients) return refuse(std::move(stream));
+  if (sessions.size() >= settings.most_clients && !displace_stranger()) return refuse(std::move(stream));
   const uint64_t id = next_id++;
   auto session = std::make_shared<Session>(*this, id, std::move(stream));
   sessions.emplace(id, session);
@@ -59,6 +69,44 @@ void Server::Core::gone(uint64_t id) {
   session->leave();
 }
 
+bool Server::Core::displace_stranger() {
+  if (!settings.authenticate) return false;
+  const auto now = std::chrono::steady_clock::now();
+  // In the order in which they came.
+  for (const auto& [id, session] : sessions) {
+    if (now - session->since() < settings.strangers_stay) return false;
+    if (session->is_authenticated()) continue;
+    counts.displaced.add();
+    gone(id);
+    return true;
+  }
+  return false;
+}
+
+void Server::Core::relieve() {
+  while (memory > settings.most_memory) {
+    const auto most = std::max_element(sessions.begin(), sessions.end(), [](const auto& a, const auto& b) {
+      return a.second->weight() < b.second->weight();
+    });
+    if (most == sessions.end()) return;
+    most->second->evict();
+  }
+}
+
+Server::Core::Audience Server::Core::audience(std::string_view channel) {
+  if (const auto known = audiences.find(channel); known != audiences.end()) return known->second;
+  std::vector<Listener> listeners;
+  const auto add = [&](const std::set<Session*>& who, const std::string& pattern) {
+    for (Session* session : who) listeners.push_back({session->shared_from_this(), pattern});
+  };
+  if (const auto found = channels.find(channel); found != channels.end()) add(found->second, {});
+  for (const auto& [pattern, who] : patterns) {
+    if (glob_matches(pattern, channel)) add(who, pattern);
+  }
+  if (audiences.size() >= kMostAudiences) audiences.clear();
+  return audiences[std::string(channel)] = std::make_shared<const std::vector<Listener>>(std::move(listeners));
+}
+
 Server::Server(Loop& loop, ServerSettings settings, Handler handler)
     : core_(std::make_shared<Core>(loop, std::move(settings), std::move(handler))) {
   core_->acceptor = std::make_unique<Acceptor>(
@@ -69,6 +117,7 @@ Server::Server(Loop& loop, ServerSettings settings, Handler handler)
 Server::~Server() {
   core_->acceptor.reset();
   while (!core_->sessions.empty()) core_->gone(core_->sessions.begin()->first);
+  core_->audiences.clear();
 }
 
 uint16_t Server::port() const {
@@ -79,30 +128,25 @@ const ServerCounts& Server::counts() const {
   return core_->counts;
 }
 
+const Counter& Server::not_accepted() const {
+  return core_->acceptor->failures();
+}
+
 size_t Server::publish(std::string_view channel, std::string_view message) {
+  // Who does not read is disconnected on the way, which makes other audiences.
+  const Core::Audience audience = core_->audience(channel);
   size_t count = 0;
-  const auto give = [&](Session& session, std::string_view pattern) {
+  for (const auto& [session, pattern] : *audience) {
+    if (!session->is_here()) continue;
     std::string bytes;
-    ReplyWriter writer(bytes, session.protocol());
+    ReplyWriter writer(bytes, session->protocol());
     writer.push(pattern.empty() ? 3 : 4);
     writer.bulk(pattern.empty() ? "message" : "pmessage");
     if (!pattern.empty()) writer.bulk(pattern);
     writer.bulk(channel);
     writer.bulk(message);
-    session.push(std::move(bytes));
+    session->push(std::move(bytes));
     ++count;
-  };
-  // Who does not read is disconnected on the way, and leaves the sets: so over copies of them.
-  if (const auto found = core_->channels.find(channel); found != core_->channels.end()) {
-    for (Session* session : std::set<Session*>(found->second)) give(*session, {});
-  }
-  const auto patterns = core_->patterns;
-  for (const auto& [pattern, sessions] : patterns) {
-    if (!glob_matches(pattern, channel)) continue;
-    for (Session* session : sessions) {
-      const auto still = core_->patterns.find(pattern);
-      if (still != core_->patterns.end() && still->second.contains(session)) give(*session, pattern);
-    }
   }
   return count;
 }

@@ -1,6 +1,7 @@
 // The server side of the Redis protocol: who connects sends commands, a handler answers them, now or later.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +34,10 @@ class Reply {
   const std::string& user() const { return user_; }
   /// Once.
   void send();
+  /// Whose command it was: a number of the connection's own.
+  uint64_t client() const;
+  /// On the loop's thread. False: the client has gone, nobody waits for the answer.
+  bool is_wanted() const;
 
  private:
   std::shared_ptr<Session> session_;
@@ -48,13 +53,22 @@ struct ServerSettings {
   std::shared_ptr<const StreamTls> tls = {};
   std::string version = "7.0.0";  // of Redis, as HELLO tells it
   size_t most_clients = 1000;
-  size_t most_unsent = size_t{32} << 20;  // bytes for a client that does not read: above it, it is disconnected
-  size_t most_unanswered = 1024;          // commands of a client; the next one is not read before
+  // Bytes for a client that does not read: above them it is disconnected; messages of channels, and all together.
+  size_t most_unsent = size_t{32} << 20;
+  size_t most_unheard = size_t{32} << 20;
+  // Commands of a client that are not answered, and their bytes: the next one is not read before.
+  size_t most_unanswered = 1024;
+  size_t most_asked = size_t{1} << 20;
+  // Bytes of all clients together, commands and answers: above them the one that has most is disconnected.
+  size_t most_memory = size_t{512} << 20;
+  size_t most_subscriptions = 16'384;  // different channels and patterns
+  // A client that has not shown its password for so long gives its place to the next one when all are taken.
+  std::chrono::milliseconds strangers_stay{5'000};
   CommandLimits limits = {};
   /// Empty: nobody is asked for a password.
   std::function<bool(std::string_view user, std::string_view password)> authenticate = {};
-  /// Whether a user may subscribe to a channel or pattern; empty: all may.
-  std::function<bool(std::string_view user, std::string_view channel)> may_subscribe = {};
+  /// Whether a user may subscribe to a channel, or to all that match a pattern; empty: all may.
+  std::function<bool(std::string_view user, std::string_view channel, bool is_pattern)> may_subscribe = {};
 };
 
 /// Written by the loop's thread, read by any.
@@ -62,10 +76,13 @@ struct ServerCounts {
   Counter clients;     // now
   Counter accepted;    // connections
   Counter refused;     // there were too many
+  Counter displaced;   // strangers who gave their place to another client
   Counter overflowed;  // disconnected, as they did not read
+  Counter evicted;     // disconnected, as all together took too much memory and they most of it
   Counter malformed;   // disconnected, as they sent no Redis protocol
   Counter commands;
   Counter subscriptions;  // channels and patterns that somebody has subscribed to now
+  Counter memory;         // bytes of all clients now: commands, answers, names of subscriptions
 };
 
 /// HELLO, AUTH, CLIENT ID/SETNAME/GETNAME/SETINFO, PING, ECHO, SELECT 0, RESET, QUIT and subscriptions are answered
@@ -83,6 +100,8 @@ class Server {
 
   uint16_t port() const;
   const ServerCounts& counts() const;
+  /// Connections that the system did not give. Read by any thread.
+  const Counter& not_accepted() const;
   /// On the loop's thread: to all that have subscribed to the channel, or to a pattern that it matches. How many got
   /// it.
   size_t publish(std::string_view channel, std::string_view message);

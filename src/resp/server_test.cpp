@@ -3,6 +3,7 @@
 #include <atomic>
 #include <fstream>
 #include <mutex>
+#include <random>
 #include <sstream>
 
 #include "resp/glob.h"
@@ -107,12 +108,15 @@ class Peer {
   void say(std::string_view text) const {
     EXPECT_EQ(send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
   }
+  /// Up to the end of the connection.
+  void try_to_say(std::string_view text) const { (void)::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
   std::string hear(size_t count) const {
     std::string text(count, '\0');
     const ssize_t got = recv(fd_, text.data(), count, MSG_WAITALL);
     text.resize(got > 0 ? static_cast<size_t>(got) : 0);
     return text;
   }
+  void shut() const { shutdown(fd_, SHUT_RDWR); }
   /// All that comes until the server closes.
   std::string hear_all() const {
     std::string all;
@@ -149,6 +153,45 @@ TEST(Glob, AsRedisMatches) {
   std::string stars;
   for (int time = 0; time < 200; ++time) stars += "*a";
   EXPECT_FALSE(glob_matches(stars + "b", std::string(2000, 'a'))) << "and at once";
+  EXPECT_TRUE(glob_matches("[", "[") == false && glob_matches("[a", "a") && glob_matches("x\\", "x\\"));
+  EXPECT_TRUE(glob_matches("[]a-]", "a-]") == false && glob_matches("[^]", "a") && glob_matches("[z-a]", "m"));
+  EXPECT_TRUE(glob_matches("[\\]x]", "]") && glob_matches("[\\]x]", "x"));
+}
+
+/// As it is written in Redis' documentation: the shortest way to say it, which may take for ever.
+bool matches_plainly(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern[0] == '*')
+    return matches_plainly(pattern.substr(1), text) || (!text.empty() && matches_plainly(pattern, text.substr(1)));
+  if (text.empty()) return false;
+  return (pattern[0] == '?' || pattern[0] == text[0]) && matches_plainly(pattern.substr(1), text.substr(1));
+}
+
+TEST(Glob, StarsAndQuestionMarksAgreeWithThePlainWay) {
+  std::mt19937 random(3);
+  const auto some = [&](const char* letters, size_t most) {
+    std::string text;
+    for (size_t count = random() % (most + 1); count > 0; --count) text += letters[random() % std::strlen(letters)];
+    return text;
+  };
+  int matched = 0;
+  for (int time = 0; time < 20'000; ++time) {
+    const std::string pattern = some("ab*?*", 8), text = some("ab", 10);
+    EXPECT_EQ(glob_matches(pattern, text), matches_plainly(pattern, text)) << pattern << " " << text;
+    matched += glob_matches(pattern, text) ? 1 : 0;
+  }
+  EXPECT_GT(matched, 1'000);
+}
+
+TEST(Glob, CostsNoMoreThanTheTextSquaredHoweverLongThePatternIs) {
+  const std::string text(50, 'a');
+  const Glob classes("*[" + std::string(60'000, 'b') + "]"), stars(std::string(60'000, '*') + "b"),
+      questions("*" + std::string(60'000, '?'));
+  for (int time = 0; time < 20'000; ++time) {  // a look at 60,000 characters for each would take a minute
+    EXPECT_FALSE(classes.matches(text));
+    EXPECT_FALSE(stars.matches(text));
+    EXPECT_FALSE(questions.matches(text));
+  }
 }
 
 TEST(Server, RedisCli) {
@@ -337,6 +380,90 @@ TEST(Server, TenThousandConnections) {
   EXPECT_EQ(peers[7]->hear(7), "+PONG\r\n");
   EXPECT_EQ(server.counts().clients.get(), 50U);
   EXPECT_EQ(server.counts().refused.get(), 10'001U);
+}
+
+TEST(Server, WhoTakesMostGoesWhenAllTogetherTakeTooMuch) {
+  ServerSettings settings;
+  settings.most_memory = 4 << 20;
+  ExampleServer server(std::move(settings));
+  Peer small(server.port());
+  small.say("*2\r\n$3\r\nGET\r\n$100000\r\n" + std::string(50'000, 'x'));
+  std::vector<std::unique_ptr<Peer>> large;
+  for (int number = 0; number < 10; ++number) {
+    large.push_back(std::make_unique<Peer>(server.port()));
+    large.back()->say("*2\r\n$3\r\nGET\r\n$1000000\r\n" + std::string(900'000, 'x'));
+  }
+  for (int time = 0; time < 1000 && server.counts().evicted.get() == 0; ++time)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GT(server.counts().evicted.get(), 0U);
+  EXPECT_LE(server.counts().memory.get(), uint64_t{4} << 20);
+  small.say(std::string(50'000, 'x') + "\r\n");
+  EXPECT_EQ(small.hear(5), "$-1\r\n");
+  large.clear();
+  for (int time = 0; time < 1000 && server.counts().clients.get() > 1; ++time)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_LT(server.counts().memory.get(), 300'000U);
+}
+
+TEST(Server, WhatIsNotAnsweredIsBoundedInBytes) {
+  ServerSettings settings;
+  settings.most_asked = 1 << 20;
+  ExampleServer server(std::move(settings));
+  Peer peer(server.port());
+  std::string asked, expected;
+  const std::string filling(200'000, 'x');
+  for (int number = 0; number < 32; ++number) asked += "*2\r\n$5\r\nLATER\r\n$200000\r\n" + filling + "\r\n";
+  std::thread saying([&] { peer.try_to_say(asked); });
+  // Sixteen are wanted before any is answered: so nothing comes, and nothing more is taken.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_LT(server.counts().commands.get(), 8U);
+  EXPECT_LT(server.counts().memory.get(), uint64_t{4} << 20);
+  peer.shut();
+  saying.join();
+}
+
+TEST(Server, StrangersGiveTheirPlacesToOthers) {
+  ServerSettings settings;
+  settings.most_clients = 3;
+  settings.strangers_stay = std::chrono::milliseconds(200);
+  settings.authenticate = [](std::string_view, std::string_view password) { return password == "pass"; };
+  ExampleServer server(std::move(settings));
+  Peer user(server.port()), first(server.port()), second(server.port());
+  user.say("AUTH u pass\r\n");
+  EXPECT_EQ(user.hear(5), "+OK\r\n");
+  EXPECT_EQ(Peer(server.port()).hear_all(), "-ERR max number of clients reached\r\n")
+      << "they have time to say who they are";
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  Peer late(server.port());
+  EXPECT_EQ(first.hear_all(), "");
+  for (Peer* peer : {&user, &late}) {
+    peer->say("AUTH u pass\r\n");
+    EXPECT_EQ(peer->hear(5), "+OK\r\n");
+  }
+  EXPECT_EQ(server.counts().displaced.get(), 1U);
+  Peer another(server.port());
+  EXPECT_EQ(second.hear_all(), "");
+  another.say("AUTH u pass\r\n");
+  EXPECT_EQ(another.hear(5), "+OK\r\n");
+  EXPECT_EQ(Peer(server.port()).hear_all(), "-ERR max number of clients reached\r\n") << "users keep theirs";
+}
+
+TEST(Server, SubscriptionsComeAndGoWhileMessagesDo) {
+  ExampleServer server;
+  Peer peer(server.port()), other(server.port());
+  peer.say("SUBSCRIBE event.flow\r\nPSUBSCRIBE event.*\r\n");
+  peer.hear(78);
+  server.publish("event.flow", "1");
+  const std::string message = "*3\r\n$7\r\nmessage\r\n$10\r\nevent.flow\r\n$1\r\n1\r\n";
+  const std::string by_pattern = "*4\r\n$8\r\npmessage\r\n$7\r\nevent.*\r\n$10\r\nevent.flow\r\n$1\r\n1\r\n";
+  EXPECT_EQ(peer.hear(message.size() + by_pattern.size()), message + by_pattern);
+  other.say("SUBSCRIBE event.flow\r\n");
+  other.hear(40);
+  peer.say("UNSUBSCRIBE\r\n");
+  peer.hear(43);
+  server.publish("event.flow", "1");
+  EXPECT_EQ(other.hear(message.size()), message);
+  EXPECT_EQ(peer.hear(by_pattern.size()), by_pattern);
 }
 
 TEST(Server, ClientOfOursOverTls) {

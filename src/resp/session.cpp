@@ -23,7 +23,8 @@ void Session::start() {
   events.closed = [with](const std::string&) { with([](Session& self) { self.server_->gone(self.id_); }); };
   events.sent = [with] {
     with([](Session& self) {
-      if (self.ending_ && self.slots_.empty()) self.server_->gone(self.id_);
+      self.weigh();
+      if (self.is_here() && self.ending_ && self.slots_.empty()) self.server_->gone(self.id_);
     });
   };
   stream_->accept(server_->settings.tls, std::chrono::seconds(5), std::move(events));
@@ -35,12 +36,25 @@ void Session::received(Bytes bytes) {
   process();
 }
 
+bool Session::may_ask() const {
+  return slots_.size() < server_->settings.most_unanswered && asked_ < server_->settings.most_asked;
+}
+
+void Session::weigh() {
+  if (server_ == nullptr) return;
+  const size_t now = decoder_.memory() + asked_ + held_ + out_.size() + stream_->unsent() + subscribed_;
+  server_->memory += now - weight_;
+  weight_ = now;
+  server_->counts.memory.set(server_->memory);
+  if (server_->memory > server_->settings.most_memory) server_->relieve();
+}
+
 void Session::process() {
   if (processing_) return;
   processing_ = true;
   const auto self = shared_from_this();
   CommandView command;
-  while (server_ != nullptr && !ending_ && slots_.size() < server_->settings.most_unanswered) {
+  while (server_ != nullptr && !ending_ && may_ask()) {
     const Progress progress = decoder_.next(command);
     if (progress == Progress::More) break;
     if (progress == Progress::Malformed) {
@@ -56,13 +70,18 @@ void Session::process() {
   }
   processing_ = false;
   if (server_ == nullptr) return;
-  stream_->read(!ending_ && slots_.size() < server_->settings.most_unanswered);
+  stream_->read(!ending_ && may_ask());
   flush();
+  weigh();
 }
 
 void Session::dispatch(const CommandView& command) {
   server_->counts.commands.add();
-  slots_.emplace_back();
+  constexpr size_t kWord = sizeof(std::string);
+  size_t asked = 0;
+  for (const std::string_view word : command) asked += kWord + word.size();
+  slots_.push_back({{}, false, asked});
+  asked_ += asked;
   const uint64_t number = first_ + slots_.size() - 1;
   std::string bytes;
   if (own_command(command, {bytes, protocol_})) return finish(number, std::move(bytes));
@@ -79,12 +98,18 @@ void Session::complete(uint64_t number, std::string bytes) {
 void Session::finish(uint64_t number, std::string bytes) {
   if (server_ == nullptr || number < first_ || number - first_ >= slots_.size()) return;
   const size_t at = static_cast<size_t>(number - first_);
+  const bool was_full = !may_ask();
   held_ += bytes.size();
+  asked_ -= slots_[at].asked;
   slots_[at] = {std::move(bytes), true};
-  const bool was_full = slots_.size() >= server_->settings.most_unanswered;
   while (!slots_.empty() && slots_.front().ready) {
-    held_ -= slots_.front().bytes.size();
-    out_ += slots_.front().bytes;
+    std::string& front = slots_.front().bytes;
+    held_ -= front.size();
+    if (out_.empty()) {
+      out_ = std::move(front);
+    } else {
+      out_ += front;
+    }
     slots_.pop_front();
     ++first_;
   }
@@ -92,7 +117,8 @@ void Session::finish(uint64_t number, std::string bytes) {
     return disconnect(server_->counts.overflowed);
   if (processing_) return;
   flush();
-  if (was_full && server_ != nullptr && slots_.size() < server_->settings.most_unanswered) process();
+  weigh();
+  if (was_full && server_ != nullptr && may_ask()) process();
 }
 
 void Session::flush() {
@@ -107,9 +133,11 @@ void Session::flush() {
 void Session::push(std::string bytes) {
   if (server_ == nullptr) return;
   out_ += bytes;
-  if (held_ + out_.size() + stream_->unsent() > server_->settings.most_unsent)
+  if (held_ + out_.size() + stream_->unsent() > server_->settings.most_unheard)
     return disconnect(server_->counts.overflowed);
-  if (!processing_) flush();
+  if (processing_) return;
+  flush();
+  weigh();
 }
 
 void Session::disconnect(Counter& counter) {
@@ -120,6 +148,8 @@ void Session::disconnect(Counter& counter) {
 void Session::leave() {
   forget(server_->channels, channels_);
   forget(server_->patterns, patterns_);
+  server_->memory -= std::exchange(weight_, 0);
+  server_->counts.memory.set(server_->memory);
   server_ = nullptr;
   stream_->close();
   slots_.clear();
@@ -127,14 +157,16 @@ void Session::leave() {
 }
 
 void Session::forget(Subscribers& all, std::set<std::string, std::less<>>& mine) {
+  if (mine.empty()) return;
   for (const std::string& channel : mine) {
     const auto found = all.find(channel);
     if (found == all.end()) continue;
+    subscribed_ -= channel.size();
     found->second.erase(this);
     if (found->second.empty()) all.erase(found);
   }
   mine.clear();
-  server_->count_subscriptions();
+  server_->subscriptions_changed();
 }
 
 }  // namespace microcloud::resp

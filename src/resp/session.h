@@ -17,7 +17,22 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
   void came(std::unique_ptr<Stream> stream);
   void refuse(std::unique_ptr<Stream> stream);
   void gone(uint64_t id);
-  void count_subscriptions() { counts.subscriptions.set(channels.size() + patterns.size()); }
+  /// True: a stranger's place is free now.
+  bool displace_stranger();
+  /// Disconnects those that have most until all together have no more than they may.
+  void relieve();
+  void subscriptions_changed() {
+    counts.subscriptions.set(channels.size() + patterns.size());
+    audiences.clear();
+  }
+
+  /// Who gets the messages of a channel; by which pattern, empty: by its name.
+  struct Listener {
+    std::shared_ptr<Session> session;
+    std::string pattern;
+  };
+  using Audience = std::shared_ptr<const std::vector<Listener>>;
+  Audience audience(std::string_view channel);
 
   Loop& loop;
   ServerSettings settings;
@@ -28,6 +43,8 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
   std::map<uint64_t, std::unique_ptr<Stream>> refused;  // get their error still
   std::map<std::string, std::set<Session*>, std::less<>> channels;
   std::map<std::string, std::set<Session*>, std::less<>> patterns;
+  std::map<std::string, Audience, std::less<>> audiences;  // of channels that messages went to lately
+  size_t memory = 0;                                       // of all sessions
   uint64_t next_id = 1;
 };
 
@@ -42,6 +59,14 @@ class Session : public std::enable_shared_from_this<Session> {
   void push(std::string bytes);
   Protocol protocol() const { return protocol_; }
   const std::string& user() const { return user_; }
+  uint64_t id() const { return id_; }
+  bool is_here() const { return server_ != nullptr; }
+  bool is_authenticated() const { return is_authenticated_; }
+  std::chrono::steady_clock::time_point since() const { return since_; }
+  /// What it takes, as of when that was last looked at.
+  size_t weight() const { return weight_; }
+  /// Another one's weight is too much: this one goes.
+  void evict() { disconnect(server_->counts.evicted); }
 
  private:
   using Subscribers = std::map<std::string, std::set<Session*>, std::less<>>;
@@ -64,10 +89,14 @@ class Session : public std::enable_shared_from_this<Session> {
   void finish(uint64_t number, std::string bytes);
   void flush();
   void disconnect(Counter& counter);
+  bool may_ask() const;
+  /// May disconnect anybody, this one too.
+  void weigh();
 
   struct Slot {
     std::string bytes;
     bool ready = false;
+    size_t asked = 0;  // bytes of the command, while it is not answered
   };
   Server::Core* server_;  // nullptr: it has gone
   Loop& loop_;
@@ -78,10 +107,14 @@ class Session : public std::enable_shared_from_this<Session> {
   std::deque<Slot> slots_;  // of commands that are not answered, or wait for earlier ones
   uint64_t first_ = 0;      // number of the first of them
   size_t held_ = 0;         // bytes of those that are ready
+  size_t asked_ = 0;        // bytes of those that are not
+  size_t subscribed_ = 0;   // bytes of names
+  size_t weight_ = 0;
   std::string out_;
   bool processing_ = false;
   bool ending_ = false;  // nothing more is read; closed when all is sent
   bool is_authenticated_;
+  const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   Protocol protocol_ = Protocol::Resp2;
   std::string user_ = "default";
   std::string name_;

@@ -6,7 +6,8 @@
 namespace microcloud::resp {
 namespace {
 
-constexpr size_t kMostSubscriptions = 1024;
+constexpr size_t kMostSubscriptions = 1024;  // of a client
+constexpr size_t kMostSubscribedBytes = 64 << 10;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -182,18 +183,21 @@ void Session::subscribe(const CommandView& command, ReplyWriter reply, bool patt
   if (command.size() < 2) return write_wrong_arity(reply, command[0]);
   const auto& may = server_->settings.may_subscribe;
   for (size_t at = 1; may && at < command.size(); ++at) {
-    if (!may(user_, command[at]))
+    if (!may(user_, command[at], patterns))
       return reply.error("NOPERM this user has no permissions to access one of the channels used as arguments");
   }
-  if (channels_.size() + patterns_.size() + command.size() > kMostSubscriptions)
+  size_t bytes = subscribed_;
+  for (size_t at = 1; at < command.size(); ++at) bytes += command[at].size();
+  if (channels_.size() + patterns_.size() + command.size() > kMostSubscriptions || bytes > kMostSubscribedBytes ||
+      server_->channels.size() + server_->patterns.size() + command.size() > server_->settings.most_subscriptions)
     return reply.error("ERR too many subscriptions");
   for (size_t at = 1; at < command.size(); ++at) {
     const std::string channel(command[at]);
-    (patterns ? patterns_ : channels_).insert(channel);
+    if ((patterns ? patterns_ : channels_).insert(channel).second) subscribed_ += channel.size();
     (patterns ? server_->patterns : server_->channels)[channel].insert(this);
     confirm(reply, patterns ? "psubscribe" : "subscribe", channel);
   }
-  server_->count_subscriptions();
+  server_->subscriptions_changed();
 }
 
 void Session::unsubscribe(const CommandView& command, ReplyWriter reply, bool patterns) {

@@ -37,14 +37,14 @@ def traffic(count, seed, hosts=12, step=0.004):
 class Feed:
     """A probe that reads a pipe, into which packets go bit by bit."""
 
-    def __init__(self, *options, probe="p"):
+    def __init__(self, *options, probe="p", prefix=()):
         self.key = f"probe.{probe}"
         self.folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.folder.name, "feed.pcap")
         os.mkfifo(self.path)
         self.port = free_port()
         self.probe = start_probe("-r", self.path, "--listen", f"127.0.0.1:{self.port}", "--probe-id", probe,
-                                 "-n", "none", "--no-dpi", *options)
+                                 "-n", "none", "--no-dpi", *options, prefix=prefix)
         self.pipe = open(self.path, "wb", buffering=0)
         self.pipe.write(frames.pcap([]))
         self.fed = 0
