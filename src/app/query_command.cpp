@@ -123,8 +123,7 @@ void tell_keys(const QueryOptions& options, Everybody& everybody) {
                   options.json));
 }
 
-void warn_of_inexact(const std::vector<Answer>& answers, Everybody& everybody) {
-  if (everybody.cloud().is_cluster()) return;  // never exact to the last milliseconds
+void warn_of_inexact(const std::vector<Answer>& answers) {
   for (const Answer& answer : answers)
     if (!answer.exact) warn(answer.key + ": updates were on their way all the time; some may be counted twice");
 }
@@ -132,7 +131,7 @@ void warn_of_inexact(const std::vector<Answer>& answers, Everybody& everybody) {
 int tell_key(const QueryOptions& options, Everybody& everybody) {
   const std::vector<Answer> answers = everybody.view().get({realm_prefix(options.cloud.realm) + options.subject});
   const Answer& answer = answers.front();
-  warn_of_inexact(answers, everybody);
+  warn_of_inexact(answers);
   if (options.json) print(answer_json(answer));
   if (answer.kind == KeyKind::None) {
     warn("there is no key " + answer.key);
@@ -177,7 +176,7 @@ void tell_top(const QueryOptions& options, Everybody& everybody) {
     if (options.json) {
       for (const Answer& answer : answers) text += answer_json(answer);
     } else {
-      warn_of_inexact(answers, everybody);
+      warn_of_inexact(answers);
       text = top_text(answers, before);
     }
     looked = now;

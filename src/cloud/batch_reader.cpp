@@ -71,4 +71,26 @@ void add_batch(std::string_view commands, const std::function<bool(std::string_v
   }
 }
 
+void add_unit(const KeyUnit& unit, MergeBuffer& into) {
+  KeyUpdate& update = into.at(unit.key);
+  for (const auto& [field, value, op] : unit.numbers) {
+    switch (op) {
+      case KeyUpdate::Op::Add:
+        update.add(field, static_cast<uint64_t>(value));
+        break;
+      case KeyUpdate::Op::Latest:
+        update.latest(field, value);
+        break;
+      case KeyUpdate::Op::IfAbsent:
+        update.if_absent(field, value);
+        break;
+      case KeyUpdate::Op::Earliest:
+        update.earliest(field, value);
+        break;
+    }
+  }
+  for (const auto& [field, value] : unit.texts) update.set(field, value);
+  for (const auto& [member, amount] : unit.members) update.add_member(member, static_cast<uint64_t>(amount));
+}
+
 }  // namespace microcloud

@@ -297,12 +297,4 @@ void ClusterLane::queue_open(Slot number) {
   nodes_[slot.owner].open.push_back(number);
 }
 
-std::vector<const KeyUnit*> ClusterLane::open_of(std::string_view key) const {
-  std::vector<const KeyUnit*> found;
-  for (const UnitPointer& unit : slots_[resp::slot_of(key)].kept) {
-    if (unit->key == key && unit->fate != KeyUnit::Fate::Acknowledged) found.push_back(unit.get());
-  }
-  return found;
-}
-
 }  // namespace microcloud

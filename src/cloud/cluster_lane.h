@@ -7,6 +7,7 @@
 // not there is anything new.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -50,7 +51,10 @@ class ClusterLane {
   ClusterLane(LaneSettings settings, UnitSource& source, ClusterLink& link);
 
   /// Numbers begin above this one: what an earlier life of this writer has used. Nothing goes out before.
-  void begin(uint64_t above) { last_number_ = acknowledged_ = above; }
+  void begin(uint64_t above) {
+    acknowledged_ = above;
+    last_number_ = std::max<uint64_t>(above, 1);  // 0 says that nothing is known (stands_at)
+  }
   bool begun() const { return last_number_.has_value(); }
   void up(resp::NodeId node, const resp::NodeFacts& facts, int64_t now_ms);
   void down(resp::NodeId node);
@@ -73,8 +77,15 @@ class ClusterLane {
   std::string trouble() const;
   /// Of the last increment that was refused, in the server's words.
   const std::string& refusal() const { return refusal_; }
-  /// What is on its way to this key and not acknowledged.
+  /// What is on its way to this key and not acknowledged, in the order of the numbers.
   std::vector<const KeyUnit*> open_of(std::string_view key) const;
+  /// Shows all that is on its way and not acknowledged.
+  void each_open(const std::function<void(const KeyUnit&)>& look) const;
+  /// Up to this number the cluster has all that went to this key, and open_of() is what is above it. 0: that is not
+  /// known now, as its slot's master is not there.
+  uint64_t stands_at(std::string_view key) const;
+  /// The same of every key to which nothing is on its way.
+  uint64_t stands_at() const;
 
  private:
   using UnitPointer = std::shared_ptr<KeyUnit>;
@@ -131,7 +142,7 @@ class ClusterLane {
   void forget_oldest(Node& node);
   size_t share_of_bytes() const;
 
-  // Units (cluster_lane.cpp)
+  // Units (cluster_lane.cpp; what is seen of them: cluster_lane_view.cpp)
   void flush();
   void unshelve();
   bool takes(const Node& node) const;

@@ -137,6 +137,33 @@ TEST_F(ClusterLaneTest, ConnectionsBreakAndEachUnitIsAppliedOnce) {
   EXPECT_EQ(lane->counts().alarms, 0U);
 }
 
+TEST_F(ClusterLaneTest, ItStandsWhereTheServersDo) {
+  begins = false;
+  start(2);
+  owners = [](Slot slot) -> NodeId { return slot % 2 == 0 ? 1 : 2; };
+  lane->mapped();
+  EXPECT_EQ(lane->stands_at(), 0U) << "nothing is known of numbers yet";
+  lane->begin(7);
+  EXPECT_TRUE(run([&] { return lane->stands_at() == 7; }));
+  EXPECT_EQ(lane->stands_at("k"), 7U);
+  add_many();
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(lane->stands_at(), lane->acknowledged());
+  EXPECT_EQ(lane->stands_at("k1"), ask(owners(resp::slot_of("k1")), "HGET", "k1", "_l.test").as_integer());
+  // What is lost of a server that is not there is not known.
+  peers[1].server.process().end();
+  EXPECT_TRUE(run([&] { return lane->stands_at() == 0; }));
+  for (int key = 0; key < 40; ++key) {
+    const std::string name = "k" + std::to_string(key);
+    EXPECT_EQ(lane->stands_at(name) == 0, owners(resp::slot_of(name)) == 1) << name;
+  }
+  // It came back empty: all that it had is on its way again.
+  peers[1].server.start();
+  EXPECT_TRUE(run([&] { return lane->stands_at() != 0; }));
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+}
+
 TEST_F(ClusterLaneTest, AServerWithoutMemoryGetsItLaterAndItGoesOnMerging) {
   start(1);
   ask(1, "CONFIG", "SET", "maxmemory", 1);
@@ -151,6 +178,11 @@ TEST_F(ClusterLaneTest, AServerWithoutMemoryGetsItLaterAndItGoesOnMerging) {
   EXPECT_TRUE(lane->trouble().starts_with("OOM")) << lane->trouble();
   ASSERT_EQ(lane->open_of("k7").size(), 1U);
   EXPECT_EQ(lane->open_of("k7")[0]->numbers.at(0).value, 3);
+  EXPECT_EQ(lane->stands_at("k7"), lane->open_of("k7")[0]->number - 1);
+  EXPECT_GE(lane->stands_at("other"), lane->open_of("k7")[0]->number);
+  size_t open = 0;
+  lane->each_open([&open](const KeyUnit&) { ++open; });
+  EXPECT_EQ(open, 40U);
   ask(1, "CONFIG", "SET", "maxmemory", 0);
   EXPECT_TRUE(settle());
   EXPECT_TRUE(holds_truth());

@@ -28,7 +28,17 @@ ClusterWay::ClusterWay(Loop& loop, const resp::Url& url, resp::ClientSettings cl
       lane_(std::move(lane), source, *this),
       cluster_(loop, url.endpoints, {.client = std::move(client)},
                {[this](NodeId node, resp::ClientEvents::State state, const std::string&) { on_node(node, state); },
-                [this] { lane_.mapped(); }}) {}
+                [this] { change_lane([this] { lane_.mapped(); }); }}) {}
+
+void ClusterWay::change_lane(const std::function<void()>& how) {
+  const std::lock_guard lock(lane_mutex_);
+  how();
+}
+
+void ClusterWay::hold_still(const std::function<void(const ClusterLane* lane)>& at) const {
+  const std::lock_guard lock(lane_mutex_);
+  at(&lane_);
+}
 
 void ClusterWay::start(int64_t now_ms) {
   now_ms_ = now_ms;
@@ -38,7 +48,7 @@ void ClusterWay::start(int64_t now_ms) {
 void ClusterWay::tick(int64_t now_ms) {
   now_ms_ = now_ms;
   if (!lane_.begun() && !beginning_ && fatal_.empty() && cluster_.masters_ready() > 0) begin();
-  lane_.tick(now_ms);
+  change_lane([this] { lane_.tick(now_ms_); });
 }
 
 WayStatus ClusterWay::status() const {
@@ -93,9 +103,10 @@ void ClusterWay::count_keys(std::function<void(uint64_t)> done) {
 void ClusterWay::send(NodeId node, resp::Commands commands, Done done) {
   resp::Client* client = cluster_.client(node);
   if (client == nullptr)  // forgotten meanwhile
-    return loop_.post([done = std::move(done)] { done(Outcome::Retry, {}); });
-  client->send(std::move(commands),
-               [done = std::move(done)](Result result) { done(result.outcome, std::move(result.replies)); });
+    return loop_.post([this, done = std::move(done)] { change_lane([&] { done(Outcome::Retry, {}); }); });
+  client->send(std::move(commands), [this, done = std::move(done)](Result result) {
+    change_lane([&] { done(result.outcome, std::move(result.replies)); });
+  });
 }
 
 NodeId ClusterWay::heed(NodeId by, const resp::Value& error) {
@@ -111,8 +122,10 @@ NodeId ClusterWay::heed(NodeId by, const resp::Value& error) {
 }
 
 void ClusterWay::on_node(NodeId node, resp::ClientEvents::State state) {
-  if (state == resp::ClientEvents::State::Down) return lane_.down(node);
-  lane_.up(node, cluster_.client(node)->node(), now_ms_);
+  change_lane([&] {
+    if (state == resp::ClientEvents::State::Down) return lane_.down(node);
+    lane_.up(node, cluster_.client(node)->node(), now_ms_);
+  });
 }
 
 /// Updates begin when the schema is known, and the numbers that an earlier life has used.
@@ -136,8 +149,9 @@ void ClusterWay::on_schema(const Result& result) {
 void ClusterWay::on_earlier_life(const Result& result) {
   beginning_ = false;
   trouble_ = trouble_of(result);
-  if (trouble_.empty())
-    lane_.begin(static_cast<uint64_t>(std::max<int64_t>(0, result.replies[0].as_integer().value_or(0))));
+  if (!trouble_.empty()) return;
+  const auto above = static_cast<uint64_t>(std::max<int64_t>(0, result.replies[0].as_integer().value_or(0)));
+  change_lane([&] { lane_.begin(above); });
 }
 
 }  // namespace microcloud

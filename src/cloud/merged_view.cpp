@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <numeric>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -14,10 +15,8 @@ namespace {
 
 using resp::Commands;
 using resp::Value;
-using Values = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view kCountedTrees[] = {"ip.", "mac.", "vlan.", "proto.", "port."};
-constexpr std::string_view kLearnt[] = {"mac", "ip", "vlan", "name", "os", "user"};
 constexpr size_t kAtOnce = 1'000;  // keys in one request
 constexpr int64_t kFreshMs = 5'000;
 constexpr int64_t kAnyClockMs = 60'000;  // clocks of machines may differ by so much
@@ -35,45 +34,6 @@ void add_read(Commands& commands, const std::string& key, KeyKind kind) {
   if (kind == KeyKind::Set) commands.add("SMEMBERS", key);
   if (kind == KeyKind::Text) commands.add("GET", key);
   if (kind == KeyKind::Hash || kind == KeyKind::None) commands.add("HGETALL", key);
-}
-
-/// Text of a value that may come as a number.
-std::string text_of(const Value& value) {
-  if (value.type == resp::Type::Integer) return std::to_string(value.integer);
-  if (value.type == resp::Type::Double) return std::to_string(static_cast<int64_t>(value.number));
-  return value.text;
-}
-
-/// A reply's elements by twos: names and values, members and scores; RESP3 nests the latter.
-template <typename Each>
-void for_pairs(const Value& reply, Each each) {
-  const std::vector<Value>& elements = reply.elements;
-  const bool nested = !elements.empty() && elements.front().elements.size() == 2;
-  if (nested) {
-    for (const Value& pair : elements) each(pair.elements[0], pair.elements[1]);
-  } else {
-    for (size_t at = 0; at + 1 < elements.size(); at += 2) each(elements[at], elements[at + 1]);
-  }
-}
-
-std::string* find(Values& values, std::string_view name) {
-  const auto found = std::find_if(values.begin(), values.end(), [name](const auto& one) { return one.first == name; });
-  return found == values.end() ? nullptr : &found->second;
-}
-
-bool is_learnt(std::string_view field) {
-  return std::find(std::begin(kLearnt), std::end(kLearnt), field) != std::end(kLearnt);
-}
-
-void take_all(Values& into, const Value& from, KeyKind kind) {
-  if (kind == KeyKind::Text && from.has_text()) into.emplace_back("", from.text);
-  if (kind == KeyKind::Set)
-    for (const Value& member : from.elements) into.emplace_back(member.text, "");
-  if (kind == KeyKind::Hash || kind == KeyKind::SortedSet) {
-    for_pairs(from, [&into](const Value& name, const Value& value) {
-      if (!name.text.starts_with('_')) into.emplace_back(name.text, text_of(value));
-    });
-  }
 }
 
 void merge(Answer& answer, const Value& reply, bool counted) {
@@ -109,43 +69,6 @@ std::vector<Value> ask_each(Store& store, std::span<const std::string> keys, Wri
 
 }  // namespace
 
-void merge_hash(Values& into, const Value& from) {
-  for_pairs(from, [&into](const Value& field, const Value& value) {
-    if (field.text.starts_with('_')) return;
-    std::string* mine = find(into, field.text);
-    if (mine == nullptr) {
-      into.emplace_back(field.text, text_of(value));
-      return;
-    }
-    const auto ours = resp::parse_integer(*mine), theirs = value.as_integer();
-    if (!ours || !theirs || is_learnt(field.text)) return;
-    if (field.text == "firstSeen") {
-      *mine = std::to_string(std::min(*ours, *theirs));
-    } else if (field.text == "lastSeen") {
-      *mine = std::to_string(std::max(*ours, *theirs));
-    } else {
-      *mine = std::to_string(*ours + *theirs);
-    }
-  });
-}
-
-void merge_sorted_set(Values& into, const Value& from) {
-  for_pairs(from, [&into](const Value& member, const Value& score) {
-    if (member.text.starts_with('_')) return;
-    const auto amount = score.as_double();
-    if (!amount) return;
-    std::string* mine = find(into, member.text);
-    if (mine == nullptr) {
-      into.emplace_back(member.text, std::to_string(static_cast<int64_t>(*amount)));
-    } else {
-      *mine = std::to_string(resp::parse_integer(*mine).value_or(0) + static_cast<int64_t>(*amount));
-    }
-  });
-  std::stable_sort(into.begin(), into.end(), [](const auto& a, const auto& b) {
-    return resp::parse_integer(a.second).value_or(0) > resp::parse_integer(b.second).value_or(0);
-  });
-}
-
 bool is_counted(std::string_view key, std::string_view realm) {
   if (!realm.empty()) {
     if (!key.starts_with(realm) || key.size() <= realm.size() || key[realm.size()] != '/') return false;
@@ -167,8 +90,8 @@ std::vector<ProbeFacts> known_probes(Store& cloud, const std::string& realm) {
     ProbeFacts probe;
     probe.id = keys[at].substr(tree.size());
     take_all(probe.heartbeat, replies[at], KeyKind::Hash);
-    if (const std::string* listen = find(probe.heartbeat, "listen")) probe.listen = *listen;
-    const std::string* beat = find(probe.heartbeat, "beat");
+    if (const std::string* listen = find_value(probe.heartbeat, "listen")) probe.listen = *listen;
+    const std::string* beat = find_value(probe.heartbeat, "beat");
     beats.push_back(beat == nullptr ? 0 : resp::parse_integer(*beat).value_or(0));
     latest = std::max(latest, beats.back());
     probes.push_back(std::move(probe));
@@ -177,7 +100,7 @@ std::vector<ProbeFacts> known_probes(Store& cloud, const std::string& realm) {
   // Against this machine's clock, or, should that be wrong, against the latest of them.
   const int64_t since = std::min(now, latest) - kFreshMs;
   for (size_t at = 0; at < probes.size(); ++at) {
-    const bool has_ended = find(probes[at].heartbeat, "ended") != nullptr;
+    const bool has_ended = find_value(probes[at].heartbeat, "ended") != nullptr;
     probes[at].alive = beats[at] >= since && now - beats[at] < kAnyClockMs && !has_ended;
   }
   return probes;
@@ -250,39 +173,65 @@ std::vector<Value> MergedView::ask_cloud(const std::vector<std::string>& keys, c
   return all;
 }
 
+/// The faces first: whatever they knew to be in the cloud then is there now.
+std::vector<Answer> MergedView::ask(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds) {
+  std::vector<Standing> of_faces(faces_.size());
+  std::vector<std::vector<Value>> still;
+  for (size_t at = 0; at < faces_.size(); ++at) still.push_back(ask_face(faces_[at], keys, kinds, of_faces[at]));
+  std::vector<Standing> of_cloud = of_faces;
+  const auto there = ask_cloud(keys, kinds, of_cloud);
+
+  std::vector<Answer> answers;
+  for (size_t at = 0; at < keys.size(); ++at) {
+    Answer answer{keys[at], kinds[at], {}, true};
+    const bool counted = is_counted(keys[at], realm_);
+    merge(answer, there[at], counted);
+    for (size_t face = 0; face < faces_.size(); ++face) {
+      merge(answer, still[face][at], counted);
+      if (counted && !meet(of_faces[face], of_cloud[face], still[face][at], there[at])) answer.exact = false;
+    }
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+/// All together; what is not exact then again, and fewer at once each time: that is faster, so that less happens
+/// meanwhile.
 std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
   constexpr unsigned kRounds = 20;
   const std::vector<KeyKind> kinds = this->kinds(keys);
-  std::vector<Answer> answers;
-  for (unsigned round = 0; round < kRounds; ++round) {
-    // The faces first: whatever they knew to be in the cloud then is there now.
-    std::vector<Standing> of_faces(faces_.size());
-    std::vector<std::vector<Value>> still;
-    for (size_t at = 0; at < faces_.size(); ++at) still.push_back(ask_face(faces_[at], keys, kinds, of_faces[at]));
-    std::vector<Standing> of_cloud = of_faces;
-    const auto there = ask_cloud(keys, kinds, of_cloud);
-
-    answers.clear();
-    bool all_exact = true;
-    for (size_t at = 0; at < keys.size(); ++at) {
-      Answer answer{keys[at], kinds[at], {}, true};
-      const bool counted = is_counted(keys[at], realm_);
-      merge(answer, there[at], counted);
-      for (size_t face = 0; face < faces_.size(); ++face) {
-        merge(answer, still[face][at], counted);
-        if (!counted || of_faces[face].ledger.empty()) continue;
-        // No ledger yet: nothing was applied.
-        const int64_t in_cloud = resp::parse_integer(of_cloud[face].batch).value_or(0);
-        const Standing& stand = of_faces[face];
-        if (cloud_.is_cluster() || stand.batch != stand.batch_after || in_cloud != resp::parse_integer(stand.batch))
-          answer.exact = false;
+  std::vector<Answer> answers(keys.size());
+  std::vector<size_t> open(keys.size());
+  std::iota(open.begin(), open.end(), size_t{0});
+  size_t at_once = std::max<size_t>(1, keys.size());
+  for (unsigned round = 0; round < kRounds && !open.empty(); ++round, at_once = (at_once + 1) / 2) {
+    for (size_t from = 0; from < open.size(); from += at_once) {
+      const auto some = std::span(open).subspan(from, std::min(at_once, open.size() - from));
+      std::vector<std::string> their_keys;
+      std::vector<KeyKind> their_kinds;
+      for (const size_t at : some) {
+        their_keys.push_back(keys[at]);
+        their_kinds.push_back(kinds[at]);
       }
-      all_exact = all_exact && answer.exact;
-      answers.push_back(std::move(answer));
+      std::vector<Answer> told = ask(their_keys, their_kinds);
+      for (size_t number = 0; number < some.size(); ++number) answers[some[number]] = std::move(told[number]);
     }
-    if (all_exact || cloud_.is_cluster()) break;
+    std::erase_if(open, [&answers](size_t at) { return answers[at].exact; });
   }
   return answers;
+}
+
+/// Whether all that the probe has sent of a key is in just one of the two answers.
+bool MergedView::meet(const Standing& face, const Standing& cloud, const Value& of_face, const Value& of_cloud) const {
+  if (face.ledger.empty()) return true;
+  const int64_t batch = resp::parse_integer(face.batch).value_or(0);
+  if (cloud_.is_cluster()) {
+    // Each key has a ledger of its own. A key that the face does not have stands where the face stood before.
+    const int64_t stands_at = of_face.elements.empty() ? batch : system_number(of_face, "_batch");
+    return stands_at > 0 && system_number(of_cloud, face.ledger) <= stands_at;
+  }
+  // No ledger yet: nothing was applied.
+  return face.batch == face.batch_after && resp::parse_integer(cloud.batch).value_or(0) == batch;
 }
 
 void MergedView::add_bytes(Store& store, const std::vector<std::string>& names,

@@ -8,29 +8,21 @@
 #include <utility>
 #include <vector>
 
+#include "cloud/merged_values.h"
 #include "cloud/store.h"
 
 namespace microcloud {
-
-/// A key as TYPE names it.
-enum class KeyKind : uint8_t { None, Hash, SortedSet, Set, Text };
 
 struct Answer {
   std::string key;
   KeyKind kind = KeyKind::None;
   /// Hash: fields and values; sorted set: members and scores, the largest first; set: members; text: the text.
-  std::vector<std::pair<std::string, std::string>> values;
+  Values values;
   /// False: the node and a probe's face did not come to stand at one batch while they were asked; what was on its way
-  /// between them may be counted twice. With faces beside a cluster never true: what is on its way to its masters for
-  /// some milliseconds may be in both answers, or in neither.
+  /// between them may be counted twice.
   bool exact = true;
 };
 
-/// The counters of both together; the earliest firstSeen, the latest lastSeen; of what was learnt (texts, ip, vlan)
-/// what stands there already, and what only `from` knows. Fields that begin with _ are the system's own and left out.
-void merge_hash(std::vector<std::pair<std::string, std::string>>& into, const resp::Value& from);
-/// Scores of one member add up.
-void merge_sorted_set(std::vector<std::pair<std::string, std::string>>& into, const resp::Value& from);
 /// Whether keys of this name hold counters that probes share; else one of the answers is taken, the node's first.
 bool is_counted(std::string_view key, std::string_view realm);
 
@@ -39,7 +31,7 @@ struct ProbeFacts {
   std::string id;
   bool alive = false;  // it has not ended, and beat within the last seconds
   std::string listen;  // its face; empty: it has none
-  std::vector<std::pair<std::string, std::string>> heartbeat;
+  Values heartbeat;
 };
 
 /// All whose heartbeat has not expired, by name.
@@ -56,6 +48,7 @@ class MergedView {
 
   /// Names that match the pattern, anywhere; each once. `type` as TYPE says it; empty: any.
   std::vector<std::string> keys(const std::string& pattern, const std::string& type);
+  /// In the order of the keys. Each stands for itself: they need not be of one moment.
   std::vector<Answer> get(const std::vector<std::string>& keys);
 
   struct Top {
@@ -71,7 +64,9 @@ class MergedView {
     std::string batch;
     std::string batch_after;
   };
+  bool meet(const Standing& face, const Standing& cloud, const resp::Value& of_face, const resp::Value& of_cloud) const;
   std::vector<KeyKind> kinds(const std::vector<std::string>& keys);
+  std::vector<Answer> ask(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds);
   void add_bytes(Store& store, const std::vector<std::string>& names,
                  std::vector<std::pair<std::string, uint64_t>>& sums);
   /// One reply a key.

@@ -9,7 +9,6 @@ namespace {
 
 using resp::Type;
 using resp::Value;
-using Values = std::vector<std::pair<std::string, std::string>>;
 
 Value bulk(std::string text) {
   Value value;
@@ -47,6 +46,13 @@ TEST(MergedView, FieldsOfTheSystemAreLeftOut) {
   Values values;
   merge_hash(values, map({{"_batch", "7"}, {"_l.p1", "9"}, {"bytesRcvd", "1"}}));
   EXPECT_EQ(values, (Values{{"bytesRcvd", "1"}}));
+}
+
+TEST(MergedView, NumbersOfTheSystem) {
+  EXPECT_EQ(system_number(map({{"_l.p1", "1795666081000123"}, {"_l.p2", "9"}}), "_l.p1"), 1'795'666'081'000'123);
+  EXPECT_EQ(system_number(map({{"tcp.443", "7"}, {"_l.p1", "-1795666081000123"}}), "_l.p1"), 1'795'666'081'000'123);
+  EXPECT_EQ(system_number(map({{"bytesSent", "7"}}), "_l.p1"), 0);
+  EXPECT_EQ(system_number(Value(), "_l.p1"), 0);
 }
 
 TEST(MergedView, SortedSetsAddUpAndStaySorted) {

@@ -25,6 +25,8 @@ struct WayStatus {
   LaneCounts counts;
 };
 
+class ClusterLane;
+
 class UpdateWay {
  public:
   virtual ~UpdateWay() = default;
@@ -37,6 +39,9 @@ class UpdateWay {
   virtual void send(std::string_view key, const resp::Commands& commands, resp::Client::Done done) = 0;
   /// How many keys there are in all; not called where that cannot be told now.
   virtual void count_keys(std::function<void(uint64_t)> done) = 0;
+  /// Any thread. Of a cluster: its lane, which takes nothing from the buffer and hears nothing until `at` returns; else
+  /// nullptr.
+  virtual void hold_still(const std::function<void(const ClusterLane* lane)>& at) const { at(nullptr); }
 };
 
 /// Writes the number of the schema where there is none, and reads it.

@@ -17,7 +17,8 @@ using resp::Result;
 constexpr size_t kMostEventBytes = size_t{8} << 20;  // that wait
 constexpr int64_t kBeatMs = 1'000;
 
-std::string ledger_key(const WriterSettings& settings) {
+std::string ledger_name(const WriterSettings& settings) {
+  if (settings.url.kind == resp::Url::Kind::Cluster) return "_l." + settings.probe_id;
   return realm_prefix(settings.accounting.realm) + "mc.led." + settings.probe_id + "." + settings.incarnation + ".0";
 }
 
@@ -41,7 +42,7 @@ void add_visible(const HistogramCounts& visible, Fields& fields) {
 
 LaneSettings lane_settings(const WriterSettings& settings, Histogram& visible) {
   LaneSettings lane;
-  lane.ledger = settings.url.kind == resp::Url::Kind::Cluster ? "_l." + settings.probe_id : ledger_key(settings);
+  lane.ledger = ledger_name(settings);
   lane.flush_ms = settings.flush_ms;
   lane.ttl_s = settings.accounting.births.ttl_s;
   lane.applied = [&visible](std::span<const int64_t> packets_us) { observe(packets_us, visible); };
@@ -163,12 +164,14 @@ std::optional<Piece> CloudWriter::cut() {
 }
 
 std::string CloudWriter::ledger() const {
-  return ledger_key(settings_);
+  return ledger_name(settings_);
 }
 
 void CloudWriter::look(const std::function<void(const Unacknowledged&)>& at) const {
-  const std::lock_guard lock(mutex_);
-  at({buffer_, accounting_, acknowledged_, unacknowledged_});
+  way_->hold_still([&](const ClusterLane* lane) {
+    const std::lock_guard lock(mutex_);
+    at({buffer_, accounting_, acknowledged_, unacknowledged_, lane});
+  });
 }
 
 /// A server that lost what it had acknowledged has those batches no more.

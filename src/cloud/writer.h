@@ -95,17 +95,19 @@ class CloudWriter final : private PieceSource, private UnitSource {
   std::string node() const { return settings_.url.text(); }
   const AccountingSettings& accounting() const { return settings_.accounting; }
   const std::string& incarnation() const { return settings_.incarnation; }
-  /// The key that holds the number of the last batch applied.
+  /// What holds the number of the last batch applied: a key, or of a cluster a field of each hash and a member of each
+  /// sorted set.
   std::string ledger() const;
 
-  /// What the server has not acknowledged, of one moment: what waits, and commands of batches (readable settings only;
-  /// of a cluster only what waits).
+  /// What the server has not acknowledged, of one moment: what waits, and commands of batches (readable settings only),
+  /// of a cluster units.
   struct Unacknowledged {
     const MergeBuffer& waiting;
     const Accounting& accounting;
     uint64_t batch;  // the last one acknowledged
     /// In the order of their numbers; the texts stay as they are.
     const std::deque<std::shared_ptr<const Batch>>& batches;
+    const ClusterLane* lane;  // nullptr: it is no cluster
   };
   /// Any thread; records wait for it meanwhile.
   void look(const std::function<void(const Unacknowledged&)>& at) const;

@@ -118,7 +118,11 @@ void Listing::finish() {
       for (const std::string& key : keys) take(key);
       more = keys.size() == kKeysAtOnce;
     }
-    view_.writer->look([&](const CloudWriter::Unacknowledged& now) { batches = now.batches; });
+    view_.writer->look([&](const CloudWriter::Unacknowledged& now) {
+      batches = now.batches;
+      if (now.lane == nullptr) return;
+      now.lane->each_open([this](const KeyUnit& unit) { (void)buffer_.at(unit.key); });
+    });
     for (const auto& batch : batches)
       add_batch(
           batch->commands, [](std::string_view) { return true; }, buffer_);

@@ -21,7 +21,9 @@ struct LiveView {
   HashSeed seed;
 };
 
-/// The system field of each hash: number of the last batch that the node had acknowledged.
+/// The system field of each hash: number of the last batch that the node had acknowledged. Of a cluster, where each key
+/// has numbers of its own: what its masters have up to there is not told, and what is above is; so it is a member of
+/// each sorted set too, the number its negative score. 0: that is not known now.
 inline constexpr std::string_view kBatchField = "_batch";
 
 }  // namespace microcloud

@@ -55,16 +55,23 @@ FlowQuestion PointAnswer::question() const {
 
 void PointAnswer::at_cut() {
   if (view_.writer == nullptr) return;
-  view_.writer->look([this](const CloudWriter::Unacknowledged& now) {
-    batch_ = now.batch;
-    batches_ = now.batches;
-    for (const auto& [key, asked] : asked_) {
-      if (const KeyUpdate* waiting = now.waiting.find(key); waiting != nullptr) buffer_.at(key).merge(*waiting);
+  view_.writer->look([this](const CloudWriter::Unacknowledged& now) { look_at(now); });
+}
+
+void PointAnswer::look_at(const CloudWriter::Unacknowledged& now) {
+  is_cluster_ = now.lane != nullptr;
+  batch_ = is_cluster_ ? now.lane->stands_at() : now.batch;
+  batches_ = now.batches;
+  for (auto& [key, asked] : asked_) {
+    asked.batch = is_cluster_ ? now.lane->stands_at(key) : now.batch;
+    if (is_cluster_) {
+      for (const KeyUnit* unit : now.lane->open_of(key)) add_unit(*unit, buffer_);
     }
-    for (const IpAddress& host : hosts_) {
-      if (const auto known = now.accounting.known_host(host)) known_.emplace(host, *known);
-    }
-  });
+    if (const KeyUpdate* waiting = now.waiting.find(key); waiting != nullptr) buffer_.at(key).merge(*waiting);
+  }
+  for (const IpAddress& host : hosts_) {
+    if (const auto known = now.accounting.known_host(host)) known_.emplace(host, *known);
+  }
 }
 
 AccountingView PointAnswer::accounting_view() {
@@ -138,9 +145,15 @@ void PointAnswer::finish() {
     } else if (const KeyUpdate* update = buffer_.find(key); update != nullptr) {
       asked.entry = Entry::of(*update);
     }
-    if (asked.entry.type == Entry::Type::Hash && view_.writer != nullptr)
-      asked.entry.fields.emplace_back(kBatchField, std::to_string(batch_));
+    if (view_.writer != nullptr) stamp(asked);
   }
+}
+
+void PointAnswer::stamp(Asked& asked) const {
+  Entry& entry = asked.entry;
+  if (entry.type == Entry::Type::Hash) entry.fields.emplace_back(kBatchField, std::to_string(asked.batch));
+  if (entry.type == Entry::Type::SortedSet && is_cluster_)
+    entry.members.emplace(entry.members.begin(), kBatchField, -static_cast<int64_t>(asked.batch));
 }
 
 const Entry& PointAnswer::entry(std::string_view key) const {

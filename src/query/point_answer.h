@@ -38,7 +38,10 @@ class PointAnswer {
   struct Asked {
     KeyTarget target;  // its name points into the key
     Entry entry;
+    uint64_t batch = 0;  // that the entry stands at
   };
+  void look_at(const CloudWriter::Unacknowledged& now);
+  void stamp(Asked& asked) const;
   AccountingView accounting_view();
   void account(const RecordRef& record);
   void set_flow(const Common& common, const FlowRecord& flow);
@@ -54,6 +57,7 @@ class PointAnswer {
 
   // Of the cut.
   uint64_t batch_ = 0;
+  bool is_cluster_ = false;
   std::unordered_map<IpAddress, KnownHost, IpAddressHash> known_;
   std::deque<std::shared_ptr<const Batch>> batches_;
   struct Kept {

@@ -1,15 +1,20 @@
 """microcloud query against a real redis-server, and against what plain redis-cli says of it."""
 import collections
+import contextlib
 import json
 import os
 import signal
 import subprocess
+import threading
+import time
 import unittest
 
+import frames
 import harness
 from harness import CAPTURES, ProbeTest, run
+from redis_cluster import Cluster, slot_of
 from redis_node import Client, Node, free_port
-from test_face import Feed, traffic
+from test_face import Feed, as_dict, traffic
 
 
 class QueryTest(ProbeTest):
@@ -136,10 +141,20 @@ class InTheNode(QueryTest):
 class WithProbes(ProbeTest):
     """What the node has and what is open in two probes, against the packets that they were fed."""
 
-    def setUp(self):
+    def open_cloud(self):
+        """Its URL."""
         self.server = Node()
         self.addCleanup(self.server.close)
-        self.url = f"redis://127.0.0.1:{self.server.port}"
+        return f"redis://127.0.0.1:{self.server.port}"
+
+    def in_the_cloud(self, host, field):
+        client = self.server.client()
+        number = int(client("HGET", f"ip.{host}", field) or 0)
+        client.close()
+        return number
+
+    def setUp(self):
+        self.url = self.open_cloud()
         self.packets = traffic(400, 7)
         self.feeds = [Feed("--cloud", self.url, "-t", "1", probe=f"p{number}") for number in range(2)]
         harness.wait_for(lambda: len({one["probe"] for one in self.told("loss")}) == 2)
@@ -175,14 +190,60 @@ class WithProbes(ProbeTest):
             self.assertEqual([one["fields"].get("bytesSent", 0) + one["fields"].get("bytesRcvd", 0) for one in top],
                              sorted((sum(both) for both in wanted.values()), reverse=True)[:5])
         self.assertEqual(exact, 12)
-        client = self.server.client()
-        node_alone = sum(int(client("HGET", f"ip.{host}", "bytesSent") or 0) for host in self.fed(400))
-        client.close()
+        node_alone = sum(self.in_the_cloud(host, "bytesSent") for host in self.fed(400))
         self.assertLess(node_alone, sum(sent for sent, _ in self.fed(400).values()), "the probes had a part of it")
         flows = self.told("keys", "flow.*")
         self.assertTrue(flows)
         for feed in self.feeds:
             feed.end()
+
+    def exactly(self, key):
+        """Where updates go on all the time and the machine is busy an answer may say that it is not exact."""
+        for _ in range(20):
+            one, = self.told("get", key)
+            if one["exact"]:
+                return one
+        raise AssertionError(f"{key} is never exact")
+
+    @contextlib.contextmanager
+    def time_going_on(self):
+        """Others' packets let the time go on, bit by bit, so that slices end and move from the probes to the cloud."""
+        for number, feed in enumerate(self.feeds):
+            feed.give(self.packets[number::2])
+            feed.settle()
+        stopping = threading.Event()
+
+        def go_on():
+            at = 0
+            while not stopping.is_set():
+                at += 1
+                for feed in self.feeds:
+                    feed.give([(1.6 + at * 0.0005, frames.udp(f"172.16.{at % 9}.{at % 250}", 1024 + at % 60_000, "172.17.0.1", 53, b"x"))])
+                time.sleep(0.002)
+        others = threading.Thread(target=go_on)
+        others.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            others.join()
+        for feed in self.feeds:
+            feed.end()
+
+    def test_while_updates_are_on_their_way(self):
+        wanted = self.fed(400)
+        hosts = sorted(wanted)
+        in_all, moved = sum(sent for sent, _ in wanted.values()), []
+        with self.time_going_on():
+            while len(moved) < 12 or moved[-1] < in_all:
+                host = hosts[len(moved) % len(hosts)]
+                one, peers = self.exactly(f"ip.{host}"), self.exactly(f"ip.{host}.peers")
+                self.assertEqual([one["fields"].get("bytesSent", 0), one["fields"].get("bytesRcvd", 0)], wanted[host], host)
+                self.assertEqual(sum(peers["scores"].values()), sum(wanted[host]), host)
+                moved.append(sum(self.in_the_cloud(host, "bytesSent") for host in hosts))
+                self.assertLess(len(moved), 1_000)
+        self.assertGreater(len(set(moved)), 3, "updates were on their way meanwhile")
+        print(f"{len(moved)} exact answers, while {moved[0]} to {moved[-1]} of {in_all} octets had moved to the cloud")
 
     def test_a_probe_by_itself(self):
         self.feeds[0].give(self.packets[:50])
@@ -191,12 +252,10 @@ class WithProbes(ProbeTest):
         self.assertEqual((done.status, done.stderr), (0, ""))
         told = {one["key"][3:]: [one["fields"].get("bytesSent", 0), one["fields"].get("bytesRcvd", 0)]
                 for one in map(json.loads, done.stdout.splitlines())}
-        client = self.server.client()
         for host, wanted in self.fed(50).items():
             # Slices that ended have gone to the node.
-            there = [int(client("HGET", f"ip.{host}", field) or 0) for field in ("bytesSent", "bytesRcvd")]
+            there = [self.in_the_cloud(host, field) for field in ("bytesSent", "bytesRcvd")]
             self.assertEqual([own + gone for own, gone in zip(told.get(host, (0, 0)), there)], wanted, host)
-        client.close()
         for feed in self.feeds:
             feed.end()
 
@@ -207,6 +266,53 @@ class WithProbes(ProbeTest):
         self.assertEqual(done.status, 0)
         self.assertRegex(done.stderr, r"probe p0 at 127\.0\.0\.1:\d+: .*Connection refused: its open flows are missing")
         self.feeds[1].end()
+
+
+class WithProbesOfACluster(WithProbes):
+    """The same of a cluster of three masters."""
+
+    def open_cloud(self):
+        self.cluster = Cluster(3)
+        self.addCleanup(self.cluster.close)
+        self.owners = self.cluster.slots()
+        self.clients = {node: node.client() for node in self.cluster.nodes}
+        for client in self.clients.values():
+            self.addCleanup(client.close)
+        return self.cluster.url
+
+    def in_the_cloud(self, host, field):
+        key = f"ip.{host}"
+        return int(self.clients[self.owners[slot_of(key)]]("HGET", key, field) or 0)
+
+    def once(self, key):
+        """What a script can reckon: the key's counters, and whether they are exact (docs/keys.md)."""
+        told, exact = collections.Counter(), True
+        stands = []
+        for feed in self.feeds:
+            batch = int(feed.client("HGET", feed.key, "batch"))
+            own = as_dict(feed.client("HGETALL", key))
+            stands.append((feed.client("HGET", feed.key, "ledger"), int(own["_batch"]) if own else batch))
+            told.update({field: int(own.get(field, 0)) for field in ("bytesSent", "bytesRcvd")})
+        there = as_dict(self.clients[self.owners[slot_of(key)]]("HGETALL", key))
+        told.update({field: int(there.get(field, 0)) for field in ("bytesSent", "bytesRcvd")})
+        for ledger, stands_at in stands:
+            exact = exact and 0 < stands_at and int(there.get(ledger, 0)) <= stands_at
+        return [told["bytesSent"], told["bytesRcvd"]], exact
+
+    def test_what_a_script_can_reckon(self):
+        wanted = self.fed(400)
+        hosts = sorted(wanted)
+        in_all, seen = sum(sent for sent, _ in wanted.values()), collections.Counter()
+        with self.time_going_on():
+            while sum(self.in_the_cloud(host, "bytesSent") for host in hosts) < in_all or sum(seen.values()) < 100:
+                for host in hosts:
+                    told, exact = self.once(f"ip.{host}")
+                    if exact:
+                        self.assertEqual(told, wanted[host], host)
+                    seen[exact, told == wanted[host]] += 1
+                self.assertLess(sum(seen.values()), 100_000)
+        self.assertGreater(seen[True, True], 50)
+        print(f"{seen[True, True]} exact looks, all right; {seen[False, False]} wrong and {seen[False, True]} right ones that were not")
 
 
 class Realm(QueryTest):
