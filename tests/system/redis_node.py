@@ -66,7 +66,7 @@ class Node:
     def start(self):
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
-             "--logfile", "log", "--dbfilename", "dump.rdb", *self.options], stdin=subprocess.DEVNULL,
+             "--logfile", "log", "--dbfilename", "dump.rdb", "--repl-diskless-sync-delay", "0", *self.options], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while True:
@@ -87,6 +87,15 @@ class Node:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def lose_tail(self, chance, most=60_000):
+        """What a loss of power does to the append-only file of a server that was killed: its last bytes are gone, whatever stood there.
+        Gives how many."""
+        folder = os.path.join(self.folder, "appendonlydir")
+        log = max((entry for entry in os.scandir(folder) if entry.name.endswith(".incr.aof")), key=lambda entry: entry.stat().st_mtime)
+        lost = chance.randrange(1, min(most, log.stat().st_size // 2))
+        os.truncate(log.path, log.stat().st_size - lost)
+        return lost
 
     def fix_and_start(self):
         """As `microcloud node` does: the tail of the append-only file is made whole before each start."""

@@ -156,6 +156,10 @@ class OnCluster(CloudTest):
         self.assertRegex(source("INFO", "errorstats"), r"errorstat_MOVED:count=[1-9]")
         self.assertTrue(all(self.cluster.slots()[slot] is target for slot in busy))
 
+    def test_two_probes_killed_and_started_again(self):
+        """Their numbers begin above those of the life before."""
+        self.check_next_life(self.cluster, lambda name: self.start_fed(self.cluster.url, name=name))
+
     def test_cluster_down_and_up_again(self):
         process = self.start()
         feed = self.feeding(process, 16, 350)
