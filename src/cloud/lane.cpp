@@ -1,6 +1,7 @@
 #include "cloud/lane.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace microcloud {
 namespace {
@@ -106,6 +107,11 @@ void Lane::go_on_from(uint64_t ledger) {
     pause_until_ms_ = now_ms_ + kLongestPauseMs;
     return;
   }
+  if (std::exchange(unwritten_, 0) == ledger + 1) {
+    unwritten_ = ledger + 1;  // until the ledger says so
+    skip(ledger, unwritten_);
+    return;
+  }
   const uint64_t oldest = kept_.empty() ? last_number_ + 1 : kept_.front().number;
   if (ledger + 1 < oldest) {
     close_gap(ledger);
@@ -132,8 +138,12 @@ void Lane::close_gap(uint64_t ledger) {
     counts_.increments -= batch.increments;
   }
   std::erase_if(forgotten_, [ledger](const Forgotten& batch) { return batch.number > ledger; });
+  skip(ledger, oldest - 1);
+}
+
+void Lane::skip(uint64_t from, uint64_t to) {
   resp::Commands commands;
-  commands.add("EVAL", kSkip, 1, settings_.ledger, ledger, oldest - 1);
+  commands.add("EVAL", kSkip, 1, settings_.ledger, from, to);
   link_.send(std::move(commands), [this, mine = connection_](resp::Outcome, std::vector<resp::Value> replies) {
     if (mine == connection_) on_ledger(replies);
   });
@@ -211,6 +221,11 @@ void Lane::on_batch(uint64_t number, const std::vector<resp::Value>& replies) {
   } else {
     on_applied(number, exec.elements);
     if (replies[0].is_error()) drain(replies[0].text, 0);  // without WATCH the next ones go unguarded
+    if (!exec.elements.empty() && exec.elements[0].is_error()) {
+      // The right to write the ledger was taken away between its being queued and EXEC, which runs all that it may.
+      unwritten_ = number;
+      drain(exec.elements[0].text, 0);
+    }
   }
   if (state_ == State::Draining && out_ == 0) drained();
 }

@@ -123,6 +123,7 @@ class Lane {
   void on_ledger(const std::vector<resp::Value>& replies);
   void go_on_from(uint64_t ledger);
   void close_gap(uint64_t ledger);
+  void skip(uint64_t from, uint64_t to);
   void send_batches();
   bool cut_next();
   void send_batch(Kept& batch);
@@ -157,6 +158,7 @@ class Lane {
   uint64_t acknowledged_ = 0;
   uint64_t next_ = 1;  // to send
   uint64_t sent_ = 0;  // the highest number that ever went out
+  uint64_t unwritten_ = 0;  // a batch that is applied, although the ledger does not say so; 0: none
   std::deque<Forgotten> forgotten_;
 
   Confirmation confirmation_;

@@ -124,6 +124,27 @@ TEST(Lane, ARightTakenAwayBetweenTwoBatchesIsTold) {
   }
 }
 
+TEST(Lane, ARightTakenAwayInsideOfATransactionDoublesNothing) {
+  for (const char* name : {"SET", "HINCRBY"}) {
+    LaneBed bed;
+    bed.lane.up(bed.now_ms);
+    bed.counters.add("k", 1);
+    bed.run(100);
+    bed.server.denied_at_exec = {name};
+    bed.counters.add("k", 5);
+    bed.lane.tick(bed.now_ms += 20);
+    bed.counters.add("k", 20);
+    bed.lane.tick(bed.now_ms += 20);
+    bed.network.move_all();
+    bed.server.denied_at_exec.clear();
+    bed.run(10'000);
+    EXPECT_EQ(bed.server.data.hashes.at("k").at("n"), bed.lane.counts().refused == 0 ? 26 : 1) << name;
+    EXPECT_EQ(bed.lane.counts().refused, std::string_view(name) == "SET" ? 0U : 2U) << "told as lost";
+    EXPECT_EQ(bed.lane.trouble(), "") << name;
+    EXPECT_EQ(bed.server.data.texts.at("mc.led.test"), "3") << name;
+  }
+}
+
 TEST(Lane, AServerWithoutMemoryGetsItLater) {
   LaneBed bed;
   bed.lane.up(bed.now_ms);

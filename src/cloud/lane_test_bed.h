@@ -49,6 +49,7 @@ class Server {
   Database data;
   bool out_of_memory = false;
   std::set<std::string> denied;      // commands
+  std::set<std::string> denied_at_exec;
   std::set<std::string> wrong_type;  // keys
   std::vector<int64_t> replicas;     // what each has acknowledged
   int64_t offset = 0;
@@ -111,7 +112,10 @@ class Server {
     if (failed) return Value::of_error("EXECABORT Transaction discarded because of previous errors.");
     if (dirty) return {};
     std::vector<Value> results;
-    for (const Words& words : queued) results.push_back(run(words));
+    for (const Words& words : queued) {
+      const bool refused = denied_at_exec.contains(words[0]);
+      results.push_back(refused ? Value::of_error("NOPERM no right to " + words[0]) : run(words));
+    }
     return array(std::move(results));
   }
 
