@@ -24,11 +24,13 @@ void AskedServer::set_answers(bool answers) {
   if (std::exchange(answers_, answers) != answers) changed_();
 }
 
+/// Of changes of all owners, asked for or not: to tell of those that were asked for, the server would have to remember
+/// each, a million and 130 MB of them, and a flood of forged addresses would fill it.
 void AskedServer::up(resp::Client& client) {
   client_ = &client;
   desk_.counts.connects.add();
   resp::Commands commands;
-  commands.add("CLIENT", "TRACKING", "ON");
+  commands.add("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", realm_prefix(desk_.settings.realm) + "identity.");
   client.send(
       std::move(commands),
       [this](const resp::Result& result) {
