@@ -156,8 +156,8 @@ class Lane {
   size_t kept_bytes_ = 0;
   uint64_t last_number_ = 0;
   uint64_t acknowledged_ = 0;
-  uint64_t next_ = 1;  // to send
-  uint64_t sent_ = 0;  // the highest number that ever went out
+  uint64_t next_ = 1;       // to send
+  uint64_t sent_ = 0;       // the highest number that ever went out
   uint64_t unwritten_ = 0;  // a batch that is applied, although the ledger does not say so; 0: none
   std::deque<Forgotten> forgotten_;
 

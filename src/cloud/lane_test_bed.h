@@ -48,7 +48,7 @@ class Server {
  public:
   Database data;
   bool out_of_memory = false;
-  std::set<std::string> denied;      // commands
+  std::set<std::string> denied;  // commands
   std::set<std::string> denied_at_exec;
   std::set<std::string> wrong_type;  // keys
   std::vector<int64_t> replicas;     // what each has acknowledged

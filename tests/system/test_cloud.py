@@ -314,6 +314,10 @@ class Plain(CloudTest):
             self.assertEqual(sum(int(hashes[key].get(field, 0)) for key in keys),
                              sum(fields.get(field, 0) for key, fields in truth.items() if key.startswith("ip.")), field)
         self.assertGreater(int(hashes["probe.berlin"]["keysRefused"]), 20_000)
+        client = node.client()
+        facts = dict(line.split(":", 1) for line in client("INFO", "stats").splitlines() if ":" in line)
+        client.close()
+        self.assertEqual(facts["tracking_total_keys"], "0", "addresses that were asked for are remembered")
 
 
 class Usage(CloudTest):
