@@ -213,6 +213,10 @@ class Refusals(FaultTest):
         self.assertEqual(counters(hashes), truth)
         self.assertGreaterEqual(int(hashes["probe.records"]["cloudLost"]), len(lost))
 
+
+class Others(FaultTest):
+    """Who else is at the node."""
+
     def test_a_later_schema(self):
         """One number later: a probe goes on, beside others that know more, and leaves alone what it does not know. Two: it refuses."""
         node = self.node()
