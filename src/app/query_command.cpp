@@ -48,6 +48,15 @@ class Everybody {
         throw UsageError(std::string("--probes-secret-file: ") + error.what());
       }
     }
+    if (options.no_probes) return;
+    faces_tls_ = access_.client.tls;
+    if (faces_tls_ && options.faces_ca.empty()) return;
+    try {
+      faces_tls_ = std::make_shared<StreamTls>(
+          StreamTls::Side::Client, TlsSettings{.ca_file = options.faces_ca, .verify = !options.cloud.insecure});
+    } catch (const std::runtime_error& error) {
+      throw UsageError(std::string("--probes-ca: ") + error.what());
+    }
   }
 
   Store& cloud() { return *cloud_; }
@@ -89,9 +98,7 @@ class Everybody {
       settings.name = "microcloud-query";
       settings.user = options_.faces_user;
       settings.password = faces_password_;
-      if (url.tls)
-        settings.tls = access_.client.tls ? access_.client.tls
-                                          : std::make_shared<StreamTls>(StreamTls::Side::Client, TlsSettings{});
+      if (url.tls) settings.tls = faces_tls_;
       auto face = std::make_unique<Store>(name, url, settings);
       // Its address may be one of another machine's loopback, where somebody else answers here.
       resp::Commands commands;
@@ -114,6 +121,7 @@ class Everybody {
   CloudAccess access_;
   std::unique_ptr<Store> cloud_;
   std::string faces_password_;
+  std::shared_ptr<const StreamTls> faces_tls_;
   std::vector<std::unique_ptr<Store>> faces_;
   std::vector<std::string> said_;
 };

@@ -42,6 +42,10 @@ void declare(CLI::App& app, QueryOptions& options) {
   app.add_option("--probes-secret-file", options.faces_secret_file,
                  "a file, readable by its owner only, with the password for them")
       ->type_name("FILE");
+  app.add_option("--probes-ca", options.faces_ca,
+                 "probes that speak TLS (probe --listen-cert) must show a certificate that these sign (PEM; default: "
+                 "--cloud-ca, else the system's)")
+      ->type_name("FILE");
   app.add_option("-n,--count", options.count, "top: so many keys")
       ->check(CLI::Range(1U, 10'000U))
       ->capture_default_str()
@@ -79,6 +83,9 @@ void check(const QueryOptions& options) {
   if (!options.type.empty() && options.question != "keys") throw UsageError("--type goes with keys");
   if (!options.faces_secret_file.empty() && options.no_probes)
     throw UsageError("--probes-secret-file: --no-probes asks none");
+  if (!options.faces_ca.empty() && (options.no_probes || options.cloud.insecure))
+    throw UsageError(std::string("--probes-ca: ") +
+                     (options.no_probes ? "--no-probes asks none" : "nobody is verified with --insecure"));
   (void)cloud_access(options.cloud);
 }
 

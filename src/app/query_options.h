@@ -14,6 +14,7 @@ struct QueryOptions {
   CloudAccessOptions cloud;
   std::string faces_user;
   std::string faces_secret_file;
+  std::string faces_ca;
   bool no_probes = false;
   uint32_t count = 20;
   std::string type;

@@ -80,12 +80,14 @@ void answer_hexists(const CommandWords& words, Entries entries, ReplyWriter repl
   if (is_or_none(*entries[0], Type::Hash, reply)) reply.integer(entries[0]->field(words[2]) != nullptr ? 1 : 0);
 }
 
-/// All of it at once, as Redis does with small ones.
+/// All of it at once, as Redis does with small ones; and as with Redis nobody looks at the options where nothing
+/// stands.
 void answer_hscan(const CommandWords& words, Entries entries, ReplyWriter reply) {
   const auto cursor = resp::parse_integer(words[2]);
   if (!cursor || *cursor < 0) return reply.error("ERR invalid cursor");
+  if (!is_or_none(*entries[0], Type::Hash, reply)) return;
   std::string_view pattern = "*";
-  for (size_t at = 3; at < words.size(); at += 2) {
+  for (size_t at = 3; at < words.size() && entries[0]->type != Type::None; at += 2) {
     const bool has_value = at + 1 < words.size();
     if (has_value && is_command(words[at], "MATCH")) {
       pattern = words[at + 1];
@@ -97,7 +99,6 @@ void answer_hscan(const CommandWords& words, Entries entries, ReplyWriter reply)
       return reply.error("ERR syntax error");
     }
   }
-  if (!is_or_none(*entries[0], Type::Hash, reply)) return;
   const resp::Glob glob(pattern);
   Entry::Fields found;
   for (const auto& field : entries[0]->fields) {
@@ -168,10 +169,15 @@ void answer_smembers(const CommandWords&, Entries entries, ReplyWriter reply) {
 }
 
 void answer_memory(const CommandWords& words, Entries entries, ReplyWriter reply) {
-  if (!is_command(words[1], "USAGE"))
-    return reply.error("ERR unknown subcommand '" + words[1].substr(0, 64) + "'. Try MEMORY HELP.");
-  if (words.size() != 3 && !(words.size() == 5 && is_command(words[3], "SAMPLES")))
-    return reply.error("ERR syntax error");
+  const resp::CommandView view(words.begin(), words.end());
+  if (!is_command(words[1], "USAGE")) return resp::write_unknown_subcommand(reply, view);
+  if (words.size() < 3) return resp::write_wrong_arity(reply, resp::with_subcommand(view));
+  for (size_t at = 3; at < words.size(); at += 2) {
+    if (at + 1 == words.size() || !is_command(words[at], "SAMPLES")) return reply.error("ERR syntax error");
+    const auto samples = resp::parse_integer(words[at + 1]);
+    if (!samples) return reply.error("ERR value is not an integer or out of range");
+    if (*samples < 0) return reply.error("ERR syntax error");
+  }
   if (entries[0]->type == Type::None) return reply.null();
   reply.integer(static_cast<int64_t>(entries[0]->bytes()));
 }
@@ -193,7 +199,7 @@ constexpr FaceCommand kCommands[] = {
     {"hscan", -3, Kind::Point, 1, 1, answer_hscan},
     {"info", -1, Kind::Itself, 0, 0},
     {"keys", 2, Kind::Listing, 0, 0},
-    {"memory", -3, Kind::Point, 2, 2, answer_memory},
+    {"memory", -2, Kind::Point, 2, 2, answer_memory},
     {"pttl", 2, Kind::Point, 1, 1, answer_ttl},
     {"scan", -2, Kind::Listing, 0, 0},
     {"smembers", 2, Kind::Point, 1, 1, answer_smembers},
@@ -259,6 +265,8 @@ bool has_arity(const FaceCommand& command, size_t words) {
 void write_commands(const CommandWords& words, ReplyWriter reply) {
   constexpr size_t kAll = std::size(kCommands) + std::size(kOfSession);
   const std::string what = words.size() > 1 ? lower(words[1]) : "";
+  const resp::CommandView view(words.begin(), words.end());
+  if (what == "count" && words.size() > 2) return resp::write_wrong_arity(reply, resp::with_subcommand(view));
   if (what == "count") return reply.integer(static_cast<int64_t>(kAll));
   if (what == "docs") return reply.map(0);
   if (what == "info" && words.size() > 2) {
@@ -267,13 +275,12 @@ void write_commands(const CommandWords& words, ReplyWriter reply) {
       if (const FaceCommand* found = find_any(words[at]); found != nullptr) {
         write_command(*found, reply);
       } else {
-        reply.null_array();
+        reply.null();
       }
     }
     return;
   }
-  if (!what.empty() && what != "list" && what != "info")
-    return reply.error("ERR unknown subcommand '" + words[1].substr(0, 64) + "'. Try COMMAND HELP.");
+  if (!what.empty() && what != "list" && what != "info") return resp::write_unknown_subcommand(reply, view);
   reply.array(kAll);
   for (const auto& commands : {std::span<const FaceCommand>(kCommands), std::span<const FaceCommand>(kOfSession)}) {
     for (const FaceCommand& one : commands) what == "list" ? reply.bulk(one.name) : write_command(one, reply);

@@ -51,6 +51,7 @@ Face::Face(FaceSettings settings, Probe& probe)
           });
         }
       }) {
+  settings_.server.knows = [](std::string_view name) { return find_command(name) != nullptr; };
   server_ = std::make_unique<resp::Server>(
       loop_, settings_.server,
       [this](const resp::CommandView& command, resp::Reply reply) { on_command(command, std::move(reply)); });
@@ -104,24 +105,39 @@ void Face::on_command(const resp::CommandView& view, resp::Reply reply) {
 
 void Face::answer_itself(const FaceCommand& command, const CommandWords& words, resp::Reply reply) {
   if (is(command, "info")) {
-    reply.writer().verbatim("txt", info());
+    reply.writer().verbatim("txt", info(words));
   } else {
     write_commands(words, reply.writer());
   }
   reply.send();
 }
 
-std::string Face::info() const {
+/// The sections that are asked for, all where none is.
+std::string Face::info(const CommandWords& words) const {
   const resp::ServerCounts& counts = server_->counts();
   const auto up = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count();
-  std::string text = "# Server\r\nredis_version:" + settings_.server.version + "\r\nredis_mode:standalone\r\n";
-  text += "microcloud_version:" + settings_.version + "\r\nmicrocloud_probe:" + settings_.view.probe_id + "\r\n";
-  text += "tcp_port:" + std::to_string(port()) + "\r\nuptime_in_seconds:" + std::to_string(up) + "\r\n";
-  text += "\r\n# Clients\r\nconnected_clients:" + std::to_string(counts.clients.get()) + "\r\n";
-  text += "\r\n# Stats\r\ntotal_connections_received:" + std::to_string(counts.accepted.get()) + "\r\n";
-  text += "total_commands_processed:" + std::to_string(counts.commands.get()) + "\r\n";
-  text += "rejected_connections:" + std::to_string(counts.refused.get()) + "\r\n";
-  return text + "\r\n# Replication\r\nrole:master\r\nconnected_slaves:0\r\n";
+  const auto wanted = [&words](std::string_view section) {
+    const auto is_meant = [section](std::string_view word) {
+      return resp::is_command(word, section) || resp::is_command(word, "ALL") || resp::is_command(word, "DEFAULT") ||
+             resp::is_command(word, "EVERYTHING");
+    };
+    return words.size() == 1 || std::any_of(words.begin() + 1, words.end(), is_meant);
+  };
+  std::string text;
+  const auto section = [&](std::string_view name, const char* upper, const std::string& lines) {
+    if (wanted(upper)) text += (text.empty() ? "# " : "\r\n# ") + std::string(name) + "\r\n" + lines;
+  };
+  section("Server", "SERVER",
+          "redis_version:" + settings_.server.version + "\r\nredis_mode:standalone\r\nmicrocloud_version:" +
+              settings_.version + "\r\nmicrocloud_probe:" + settings_.view.probe_id +
+              "\r\ntcp_port:" + std::to_string(port()) + "\r\nuptime_in_seconds:" + std::to_string(up) + "\r\n");
+  section("Clients", "CLIENTS", "connected_clients:" + std::to_string(counts.clients.get()) + "\r\n");
+  section("Stats", "STATS",
+          "total_connections_received:" + std::to_string(counts.accepted.get()) +
+              "\r\ntotal_commands_processed:" + std::to_string(counts.commands.get()) +
+              "\r\nrejected_connections:" + std::to_string(counts.refused.get()) + "\r\n");
+  section("Replication", "REPLICATION", "role:master\r\nconnected_slaves:0\r\n");
+  return text;
 }
 
 void Face::flush() {

@@ -76,7 +76,7 @@ class Face final : public Output {
   };
   void on_command(const resp::CommandView& view, resp::Reply reply);
   void answer_itself(const FaceCommand& command, const CommandWords& words, resp::Reply reply);
-  std::string info() const;
+  std::string info(const CommandWords& words) const;
   bool go_on_scanning(const CommandWords& words, resp::Reply& reply);
   void flush();
   bool next_batch(unsigned lane);

@@ -65,6 +65,8 @@ struct ServerSettings {
   // A client that has not shown its password for so long gives its place to the next one when all are taken.
   std::chrono::milliseconds strangers_stay{5'000};
   CommandLimits limits = {};
+  /// Whether the handler knows a command; empty: it may know any.
+  std::function<bool(std::string_view name)> knows = {};
   /// Empty: nobody is asked for a password.
   std::function<bool(std::string_view user, std::string_view password)> authenticate = {};
   /// Whether a user may subscribe to a channel, or to all that match a pattern; empty: all may.
@@ -115,6 +117,9 @@ class Server {
 /// In Redis' words.
 void write_unknown_command(ReplyWriter reply, const CommandView& command);
 void write_wrong_arity(ReplyWriter reply, std::string_view name);
+void write_unknown_subcommand(ReplyWriter reply, const CommandView& command);
+/// `client|id`.
+std::string with_subcommand(const CommandView& command);
 /// Without regard to case.
 bool is_command(std::string_view name, std::string_view upper);
 

@@ -17,6 +17,14 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+/// Of those that are allowed at some time, but not while subscribed.
+bool is_own(std::string_view name) {
+  for (const char* own : {"CLIENT", "ECHO", "SELECT"}) {
+    if (is_command(name, own)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_command(std::string_view name, std::string_view upper) {
@@ -39,6 +47,18 @@ void write_wrong_arity(ReplyWriter reply, std::string_view name) {
   reply.error("ERR wrong number of arguments for '" + lower(name) + "' command");
 }
 
+void write_unknown_subcommand(ReplyWriter reply, const CommandView& command) {
+  constexpr size_t kShown = 128;
+  std::string upper(command[0]);
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; });
+  reply.error("ERR unknown subcommand '" + std::string(command[1].substr(0, kShown)) + "'. Try " + upper + " HELP.");
+}
+
+std::string with_subcommand(const CommandView& command) {
+  return lower(command[0]) + "|" + lower(command[1]);
+}
+
 bool Session::allowed_while_subscribed(std::string_view name) const {
   if (protocol_ == Protocol::Resp3 || channels_.size() + patterns_.size() == 0) return true;
   for (const char* allowed : {"SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PING", "QUIT", "RESET"}) {
@@ -58,7 +78,9 @@ bool Session::own_command(const CommandView& command, ReplyWriter reply) {
     return ending_ = true, reply.error("ERR this is no HTTP"), true;
   if (!is_authenticated_) return reply.error("NOAUTH Authentication required."), true;
   if (!allowed_while_subscribed(name)) {
-    reply.error("ERR Can't execute '" + lower(name) +
+    if (!is_own(name) && server_->settings.knows && !server_->settings.knows(name)) return false;
+    reply.error("ERR Can't execute '" +
+                (is_command(name, "CLIENT") && command.size() > 1 ? with_subcommand(command) : lower(name)) +
                 "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
     return true;
   }
@@ -92,7 +114,8 @@ bool Session::authenticated(std::string_view user, std::string_view password, Re
 }
 
 void Session::auth(const CommandView& command, ReplyWriter reply) {
-  if (command.size() != 2 && command.size() != 3) return write_wrong_arity(reply, command[0]);
+  if (command.size() < 2) return write_wrong_arity(reply, command[0]);
+  if (command.size() > 3) return reply.error("ERR syntax error");
   if (!server_->settings.authenticate)
     return reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
@@ -157,8 +180,10 @@ void Session::client(const CommandView& command, ReplyWriter reply) {
     name_ = std::string(command[2]);
     return reply.ok();
   }
-  reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(what.substr(0, 64)) +
-              "'. Try CLIENT HELP.");
+  for (const char* known : {"ID", "GETNAME", "SETINFO", "SETNAME"}) {
+    if (is_command(what, known)) return write_wrong_arity(reply, with_subcommand(command));
+  }
+  write_unknown_subcommand(reply, command);
 }
 
 void Session::ping(const CommandView& command, ReplyWriter reply) {

@@ -12,7 +12,9 @@ DNS = os.path.join(CAPTURES, "real", "dns.pcap")
 
 
 @unittest.skipUnless(shutil.which("openssl"), "certificates need openssl")
-class Tls(ProbeTest):
+class Certificates(ProbeTest):
+    """In self.folder: two authorities, and certificates of 127.0.0.1 that the first one has signed."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -36,6 +38,8 @@ class Tls(ProbeTest):
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, capture_output=True)
 
+
+class Tls(Certificates):
     def node(self, clients):
         self.port = free_port()
         node = Node("--tls-port", str(self.port), "--tls-cert-file", self.file("server.pem"), "--tls-key-file", self.file("server.key"),

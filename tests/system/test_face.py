@@ -15,6 +15,7 @@ from redis_node import Client, Node, RedisError, free_port
 
 COUNTERS = ("bytesSent", "bytesRcvd", "packetsSent", "packetsRcvd", "flowsClient", "flowsServer")
 GRACE = 20  # seconds
+HIREDIS_CLIENT = os.path.join(os.path.dirname(harness.PROGRAM), "tests", "hiredis", "hiredis_client")
 
 
 def traffic(count, seed, hosts=12, step=0.004):
@@ -37,13 +38,15 @@ def traffic(count, seed, hosts=12, step=0.004):
 class Feed:
     """A probe that reads a pipe, into which packets go bit by bit."""
 
-    def __init__(self, *options, probe="p", prefix=()):
+    connect = Client
+
+    def __init__(self, *options, probe="p", listen="127.0.0.1", prefix=()):
         self.key = f"probe.{probe}"
         self.folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.folder.name, "feed.pcap")
         os.mkfifo(self.path)
         self.port = free_port()
-        self.probe = start_probe("-r", self.path, "--listen", f"127.0.0.1:{self.port}", "--probe-id", probe,
+        self.probe = start_probe("-r", self.path, "--listen", f"{listen}:{self.port}", "--probe-id", probe,
                                  "-n", "none", "--no-dpi", *options, prefix=prefix)
         self.pipe = open(self.path, "wb", buffering=0)
         self.pipe.write(frames.pcap([]))
@@ -51,7 +54,7 @@ class Feed:
         deadline = time.monotonic() + GRACE
         while True:
             try:
-                self.client = Client(self.port)
+                self.client = self.connect(self.port)
                 return
             except OSError:
                 if time.monotonic() > deadline or self.probe.poll() is not None:
@@ -296,6 +299,38 @@ class FaceTest(ProbeTest):
             self.assertEqual(len(set(pipe.execute())), 1)
         self.assertEqual(dict(client.zrange("ip.10.0.0.1.ports", 0, -1, withscores=True)).keys(), {"udp.9", "udp.40000", "udp.40001", "udp.40002"})
         client.close()
+        feed.end()
+
+    def test_hiredis(self):
+        """A program in C (tests/hiredis). Debian's hiredis knows RESP2 alone."""
+        if not os.path.exists(HIREDIS_CLIENT):
+            self.skipTest("hiredis was not there when the tests were built")
+        feed = self.feed("-d", "1")
+        feed.give(traffic(200, 9))
+        feed.settle()
+        face, key = feed.client, "ip.10.0.0.1"
+        client = subprocess.Popen([HIREDIS_CLIENT, str(feed.port), key, "bytesSent", "ip.*"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: client.poll() is None and (client.kill(), client.communicate()))
+        said = {}
+        for line in client.stdout:
+            what, *said[what] = line.rstrip("\n").split("\t")
+            if what == "subscribe":
+                break
+        expected = {"ping": ["+PONG"], "getname": ["hiredis"], "hgetall": face("HGETALL", key), "hmget": [face("HGET", key, "bytesSent"), "nil"],
+                    "type": ["+hash"], "zrange": face("ZREVRANGE", key + ".peers", 0, -1, "WITHSCORES"),
+                    "wrongtype": ["-WRONGTYPE Operation against a key holding the wrong kind of value"],
+                    "keys": face("KEYS", "ip.*"), "pipeline": [face("HGET", key, "bytesSent")], "subscribe": ["subscribe", "event.flow", ":1"]}
+        self.assertEqual({what: said[what] for what in expected}, expected)
+        self.assertEqual(said["hello"][:6], ["server", "redis", "version", "7.0.0", "proto", ":2"])
+        self.assertRegex(said["unknown"][0], "^-ERR unknown command 'NONSENSE', with args beginning with: 'a")
+        self.assertEqual(sorted(said["scan"]), sorted(said["keys"]))
+        feed.give([(60.0, *traffic(1, 8)[0][1:])])
+        rest, stderr = client.communicate(timeout=GRACE)
+        self.assertEqual((client.returncode, stderr), (0, ""))
+        message, quitted = rest.splitlines()
+        self.assertEqual(message.split("\t")[:3], ["message", "message", "event.flow"])
+        self.assertEqual(harness.parse_record(message.split("\t")[3])["record"], "flow")
+        self.assertIn(quitted.split("\t")[0], "quit")
         feed.end()
 
 
