@@ -35,7 +35,7 @@ TEST(FaceCommands, AreFoundWithoutRegardToCase) {
     EXPECT_EQ(find_command(name)->name, "hget");
   }
   for (const std::string& name : {std::string(), std::string("hge"), std::string("hgett"), std::string("set"),
-                                 std::string("monitor"), std::string(100'000, 'h'), std::string("hget\0", 5)})
+                                  std::string("monitor"), std::string(100'000, 'h'), std::string("hget\0", 5)})
     EXPECT_EQ(find_command(name), nullptr);
 }
 
