@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/wall_clock.h"
+#include "record/community_id.h"
 
 namespace microcloud {
 namespace {
@@ -139,6 +140,7 @@ ProbeSettings probe_settings(const ProbeOptions& options) {
   settings.flows.active_ms = options.active_s * 1000;
   settings.flows.idle_ms = options.idle_s * 1000;
   settings.flows.seed = HashSeed::random();
+  settings.flows.community_seed = community_seed(options.cloud.realm);
   settings.sampling = options.exports.sampling;
   if (settings.live) settings.sampling_seed = HashSeed::random().a;
   settings.inspect = inspect_settings(options.inspect, settings.sampling > 1);

@@ -1,5 +1,7 @@
 #include "base/address.h"
 
+#include <arpa/inet.h>
+
 namespace microcloud {
 namespace {
 
@@ -92,6 +94,16 @@ std::string to_text(const IpAddress& address) {
 std::string to_text(const Mac& address) {
   char text[kAddressTextSize];
   return {text, write_text(text, address)};
+}
+
+std::optional<IpAddress> parse_address(std::string_view text) {
+  std::array<char, kAddressTextSize> terminated{};
+  if (text.size() >= terminated.size() || text.find('\0') != text.npos) return std::nullopt;
+  text.copy(terminated.data(), text.size());
+  std::array<uint8_t, 16> bytes{};
+  if (inet_pton(AF_INET, terminated.data(), bytes.data()) == 1) return IpAddress::v4(bytes.data());
+  if (inet_pton(AF_INET6, terminated.data(), bytes.data()) == 1) return IpAddress::v6(bytes.data());
+  return std::nullopt;
 }
 
 }  // namespace microcloud

@@ -5,7 +5,9 @@
 #include <compare>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace microcloud {
 
@@ -58,6 +60,8 @@ char* write_text(char* out, const Ipv6& address);
 char* write_text(char* out, const Mac& address);
 
 std::string to_text(const IpAddress& address);
+/// Either family's text form; nothing: it is none.
+std::optional<IpAddress> parse_address(std::string_view text);
 std::string to_text(const Mac& address);
 
 }  // namespace microcloud

@@ -1,7 +1,5 @@
 #include "base/prefix_set.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -13,14 +11,6 @@ namespace microcloud {
 namespace {
 
 constexpr const char* kAccepted = "accepted are networks such as 10.0.0.0/8 or 2001:db8::/32, and addresses";
-
-std::optional<IpAddress> parse_address(std::string_view text) {
-  const std::string terminated(text);
-  std::array<uint8_t, 16> bytes{};
-  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) return IpAddress::v4(bytes.data());
-  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) return IpAddress::v6(bytes.data());
-  return std::nullopt;
-}
 
 unsigned all_bits(uint8_t version) {
   return version == 4 ? 32 : 128;

@@ -10,6 +10,7 @@ constexpr uint8_t kTcp = 6;
 constexpr uint8_t kUdp = 17;
 constexpr std::string_view kFirstSeen = "firstSeen", kLastSeen = "lastSeen", kMac = "mac", kIp = "ip", kVlan = "vlan";
 constexpr std::string_view kNotKnown = "Unknown";  // nDPI's own name of what it cannot name
+constexpr size_t kMostNames = 32'768;              // of addresses that may be connected to
 constexpr size_t kMostApplications = 4'096;        // nDPI has some hundreds; exporters may send any
 
 /// Empty for those without port keys.
@@ -37,13 +38,6 @@ void sweep_buckets(Map& map, size_t& position, size_t count, const Expired& expi
 
 }  // namespace
 
-size_t IpAddressHash::operator()(const IpAddress& address) const {
-  uint64_t high, low;
-  std::memcpy(&high, address.bytes.data(), 8);
-  std::memcpy(&low, address.bytes.data() + 8, 8);
-  return hash_words(seed, high, low, address.version);
-}
-
 size_t Accounting::MacHash::operator()(const Mac& mac) const {
   uint64_t word = 0;
   std::memcpy(&word, mac.bytes.data(), mac.bytes.size());
@@ -57,7 +51,9 @@ Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSee
       names_(settings_.realm),
       hosts_(0, IpAddressHash{seed}),
       macs_(0, MacHash{seed}),
-      applications_(0, TextHash{seed}) {
+      applications_(0, TextHash{seed}),
+      users_(0, TextHash{seed}),
+      host_names_(kMostNames, seed) {
   applications_.try_emplace(std::string(kNotKnown));
 }
 
@@ -74,6 +70,7 @@ void Accounting::put(const RecordRef& record, uint32_t now_s) {
   for (const CloudRule& rule : record.type->cloud) {
     if (rule.holds == nullptr || rule.holds(record.body, rule.value)) add_by_rule(rule, record);
   }
+  if (record.type->teach != nullptr && !view_) record.type->teach(record, *this);
 }
 
 void Accounting::add_traffic(const Common& common, const Traffic& traffic) {
@@ -96,6 +93,9 @@ void Accounting::add_traffic(const Common& common, const Traffic& traffic) {
   }
   add_mac(traffic.source_mac, common.source, common, client, traffic);
   add_mac(traffic.destination_mac, common.destination, common, server, traffic);
+
+  add_user(common.source_user, client, traffic);
+  add_user(common.destination_user, server, traffic);
 
   Talk talk{common.destination, common.destination_port, common.protocol, application, client.bytes()};
   add_host(common.source, common, client, traffic.source_mac, talk, traffic);
@@ -230,6 +230,7 @@ void Accounting::add_host(const IpAddress& address, const Common& common, const 
     if (host->mac != *mac || verdict != Verdict::Known) update.set(kMac, to_text(*mac));
     host->mac = *mac;
   }
+  tell_learnt(address, *host, verdict, update, side.client ? common.source_user : common.destination_user);
   add_talk(address, *host, verdict, talk, traffic.begins_flow);
 }
 
@@ -286,6 +287,8 @@ void Accounting::sweep(uint32_t now_s) {
                 [&](const Host& host) { return births_.forgotten(host.seen.refreshed, now_s); });
   sweep_buckets(macs_, swept_macs_, std::min(macs_.bucket_count(), share(macs_.bucket_count())),
                 [&](const MacKey& mac) { return births_.forgotten(mac.seen.refreshed, now_s); });
+  sweep_buckets(users_, swept_users_, std::min(users_.bucket_count(), share(users_.bucket_count())),
+                [&](const Seen& user) { return births_.forgotten(user.refreshed, now_s); });
 }
 
 }  // namespace microcloud

@@ -1,4 +1,4 @@
-// From records to what grows in the MicroCloud: hosts, MAC addresses, VLANs, applications, ports.
+// From records to what grows in the MicroCloud: hosts, MAC addresses, VLANs, applications, ports, users.
 #pragma once
 
 #include <functional>
@@ -7,17 +7,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "cloud/address_hash.h"
 #include "cloud/births.h"
+#include "cloud/host_names.h"
 #include "cloud/key_names.h"
 #include "cloud/merge_buffer.h"
 #include "record/record.h"
 
 namespace microcloud {
-
-struct IpAddressHash {
-  HashSeed seed;
-  size_t operator()(const IpAddress& address) const;
-};
 
 /// Which addresses may get a key of their own (--hosts). Answered: local ones, and those that sent in a flow in which
 /// the other side sent too. What the others send and receive adds up in ip.other4 and ip.other6.
@@ -66,7 +63,7 @@ struct AccountingView {
 
 /// One thread at a time. Each record is added once; slices of a flow add up. What a host sent and received is told from
 /// its own side, so that all ip.* together equal the wire.
-class Accounting {
+class Accounting final : private HostLessons {
  public:
   Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed);
   Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed, AccountingView view);
@@ -82,8 +79,8 @@ class Accounting {
 
   /// Times that a key was not born because of the bounds.
   uint64_t keys_refused() const { return births_.refused(); }
-  /// Hosts and MAC addresses whose keys this probe has refreshed within the time to live, and a few more.
-  size_t keys_known() const { return hosts_.size() + macs_.size(); }
+  /// Hosts, MAC addresses and users whose keys this probe has refreshed within the time to live, and a few more.
+  size_t keys_known() const { return hosts_.size() + macs_.size() + users_.size(); }
 
  private:
   static constexpr int64_t kNever = INT64_MAX;
@@ -105,6 +102,10 @@ class Accounting {
   struct Host {
     Seen seen;
     Mac mac{};
+    HostSystem system = HostSystem::Unknown;  // told: the one with the most samples
+    std::array<uint8_t, static_cast<size_t>(HostSystem::kCount)> samples{};
+    uint64_t name = 0;  // hash of the one that was told; user: too
+    uint64_t user = 0;
     KnownHost known;
     /// A bit for each member of .peers, .protocols and .ports that this probe has told of, by its hash: few bits mean
     /// few members.
@@ -130,6 +131,11 @@ class Accounting {
                 const Talk& talk, const Traffic& traffic);
   void add_talk(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk, bool begins_flow);
   void add_to_sets(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk);
+  void add_user(std::string_view user, const Side& side, const Traffic& traffic);
+  /// What is known of a host beside its counters, where it is news to the node.
+  void tell_learnt(const IpAddress& address, Host& host, Verdict verdict, KeyUpdate& update, std::string_view user);
+  void name(const IpAddress& address, std::string_view name) override;
+  void system(const IpAddress& address, HostSystem system) override;
   void add_by_rule(const CloudRule& rule, const RecordRef& record);
   bool may_have_key(const IpAddress& address, bool answered) const;
   bool looks_at(const IpAddress& address, bool answered) const;
@@ -150,8 +156,10 @@ class Accounting {
   std::unordered_map<uint16_t, Seen> vlans_;
   std::unordered_map<std::string, Seen, TextHash, std::equal_to<>> applications_;  // never forgotten: talks point here
   std::unordered_map<uint32_t, Seen> ports_;                                       // protocol << 16 | port
-  std::array<Seen, 2> others_;                                                     // IPv4, IPv6
-  size_t swept_hosts_ = 0, swept_macs_ = 0;                                        // buckets
+  std::unordered_map<std::string, Seen, TextHash, std::equal_to<>> users_;
+  std::array<Seen, 2> others_;                                 // IPv4, IPv6
+  size_t swept_hosts_ = 0, swept_macs_ = 0, swept_users_ = 0;  // buckets
+  HostNames host_names_;
 };
 
 }  // namespace microcloud

@@ -115,6 +115,103 @@ TEST(Accounting, RulesGrowTheHostsThatTheyName) {
   EXPECT_EQ(bed.look().number("ip.10.0.0.1", "firstSeen"), 7'000);
 }
 
+TEST(Accounting, UsersHaveTheTrafficOfTheirOwnEnds) {
+  Bed bed;
+  Common common = between(kA, kB);
+  common.source_user = "anna";
+  common.destination_user = "web";
+  bed.flow(common, bytes(500, 2'000));
+  common = between(kC, kA);
+  common.destination_user = "anna";
+  bed.flow(common, bytes(30, 70));
+  const Node& node = bed.look();
+  EXPECT_EQ(node.number("user.anna", "bytesSent"), 570);
+  EXPECT_EQ(node.number("user.anna", "bytesRcvd"), 2'030);
+  EXPECT_EQ(node.number("user.anna", "flowsClient"), 1);
+  EXPECT_EQ(node.number("user.anna", "flowsServer"), 1);
+  EXPECT_EQ(node.number("user.web", "bytesSent"), 2'000);
+  EXPECT_EQ(node.texts.at("ip.10.0.0.1").at("user"), "anna");
+  EXPECT_EQ(node.texts.at("ip.10.0.0.2").at("user"), "web");
+  EXPECT_FALSE(node.texts.contains("ip.10.0.0.3"));
+}
+
+TEST(Accounting, AUsersKeyIsAlwaysGivenATimeToLiveUnlessSomebodyKeepsIt) {
+  Bed bed;
+  Common common = between(kA, kB);
+  common.source_user = "anna";
+  for (int at = 0; at < 2; ++at) {
+    bed.flow(common, bytes(1, 1));
+    const KeyUpdate* update = bed.buffer.find("user.anna");
+    ASSERT_NE(update, nullptr);
+    EXPECT_TRUE(update->refreshes());
+    EXPECT_EQ(update->refreshes_unless(), "source");
+    EXPECT_EQ(bed.buffer.find("ip.10.0.0.1")->refreshes_unless(), "");
+    bed.look();
+  }
+}
+
+TEST(Accounting, UsersAreBoundedAsOtherKeysAre) {
+  AccountingSettings settings;
+  settings.births = {.per_second = 10, .most_keys = 1'000'000, .ttl_s = 100};
+  Bed bed(settings);
+  Common common = between(kA, kB);
+  for (int at = 0; at < 1'000; ++at) {
+    const std::string name = "user" + std::to_string(at);
+    common.source_user = name;
+    bed.flow(common, bytes(1, 1));
+  }
+  size_t users = 0;
+  for (const auto& [key, fields] : bed.look().numbers) users += key.starts_with("user.") ? 1 : 0;
+  EXPECT_LE(users, 60U);
+  EXPECT_GE(users, 10U);
+  EXPECT_EQ(bed.node.number("ip.10.0.0.1", "bytesSent"), 1'000);
+}
+
+TEST(Accounting, AHostHasTheNameThatItWasLastCalledBy) {
+  Bed bed;
+  bed.lesson({.host = kB, .name = "early.example"});
+  EXPECT_TRUE(bed.look().texts.empty()) << "it has no key yet";
+  bed.flow(between(kA, kB), bytes(1, 1));
+  EXPECT_EQ(bed.look().texts.at("ip.10.0.0.2").at("name"), "early.example");
+  EXPECT_FALSE(bed.node.texts.contains("ip.10.0.0.1"));
+  bed.node.texts.clear();
+  bed.lesson({.host = kB, .name = "early.example"});
+  bed.flow(between(kA, kB), bytes(1, 1));
+  EXPECT_TRUE(bed.look().texts.empty()) << "no news";
+  bed.lesson({.host = kB, .name = "late.example"});
+  EXPECT_EQ(bed.look().texts.at("ip.10.0.0.2").at("name"), "late.example");
+}
+
+TEST(Accounting, TheNamesOfHostsThatAreNeverTalkedToAreForgotten) {
+  HostNames names(2, HashSeed{});
+  names.remember(kA, "a");
+  names.remember(kB, "b");
+  names.remember(kA, "aa");
+  EXPECT_EQ(names.find(kA), "aa");
+  names.remember(kC, "c");
+  EXPECT_EQ(names.find(kA), "");
+  EXPECT_EQ(names.find(kC), "c");
+  EXPECT_EQ(names.size(), 2U);
+}
+
+TEST(Accounting, AHostsSystemIsTheOneThatMostOfItsConnectionsShow) {
+  Bed bed;
+  const auto syn = [&](HostSystem system) { bed.lesson({.host = kA, .system = system}); };
+  syn(HostSystem::Windows);
+  EXPECT_TRUE(bed.look().texts.empty()) << "it has no key yet";
+  bed.flow(between(kA, kB), bytes(1, 1));
+  syn(HostSystem::Linux);
+  EXPECT_EQ(bed.look().texts.at("ip.10.0.0.1").at("os"), "Linux");
+  syn(HostSystem::Linux);
+  syn(HostSystem::Windows);
+  syn(HostSystem::Windows);
+  EXPECT_EQ(bed.look().texts.at("ip.10.0.0.1").at("os"), "Linux") << "as often is not more often";
+  syn(HostSystem::Windows);
+  EXPECT_EQ(bed.look().texts.at("ip.10.0.0.1").at("os"), "Windows");
+  for (int at = 0; at < 1'000; ++at) syn(HostSystem::Linux);
+  EXPECT_EQ(bed.look().texts.at("ip.10.0.0.1").at("os"), "Linux");
+}
+
 TEST(Accounting, KeysLiveAnewOnceAQuarterOfTheirTime) {
   AccountingSettings settings;
   settings.births.ttl_s = 100;

@@ -26,6 +26,18 @@ inline constexpr CloudRule kQueryRules[] = {
     grow(Entity::Source, "dns.nxdomain", "no such name").when<&Query::code>(3),
     grow(Entity::Destination, "dns.messages", "messages").by<&Query::count>(),
 };
+struct Lesson {
+  IpAddress host;
+  std::string_view name = {};
+  HostSystem system = HostSystem::Unknown;
+};
+inline void teach_it(const RecordRef& record, HostLessons& lessons) {
+  const Lesson& lesson = *static_cast<const Lesson*>(record.body);
+  if (!lesson.name.empty()) lessons.name(lesson.host, lesson.name);
+  if (lesson.system != HostSystem::Unknown) lessons.system(lesson.host, lesson.system);
+}
+inline const RecordType kLessonType{
+    .name = "lesson", .meaning = "lesson", .fields = {}, .body_size = sizeof(Lesson), .teach = &teach_it};
 inline const RecordType kQueryType{"dns", "query", {}, sizeof(Query), kQueryRules};
 
 inline IpAddress ip(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
@@ -95,6 +107,10 @@ struct Bed {
 
   void flow(const Common& common, const Traffic& traffic) { accounting.put({&kFlowType, &common, &traffic}, now_s); }
   void query(const Common& common, const Query& query) { accounting.put({&kQueryType, &common, &query}, now_s); }
+  void lesson(const Lesson& lesson) {
+    const Common common;
+    accounting.put({&kLessonType, &common, &lesson}, now_s);
+  }
   const Node& look() {
     node.take(buffer);
     return node;

@@ -18,6 +18,9 @@ bool is_realm_name(std::string_view name);
 /// What stands before the names of its keys and channels: `NAME/`, or nothing.
 std::string realm_prefix(std::string_view realm);
 
+/// A user's key that has this field belongs to who put him there; traffic alone does not decide how long it lives.
+inline constexpr std::string_view kManagedField = "source";
+
 /// Writes names. Each one stands in the writer and is valid until the next call.
 class KeyNames {
  public:

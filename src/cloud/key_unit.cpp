@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cloud/scripts.h"
 #include "resp/outcome.h"
 
 namespace microcloud {
@@ -9,11 +10,8 @@ namespace {
 
 constexpr size_t kMostMembers = 512;  // in one unit
 
-constexpr std::string_view kEarliest =
-    "local v = redis.call('HGET', KEYS[1], ARGV[1])\n"
-    "if not v or tonumber(v) > tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end";
-
-/// Arguments: ledger, number, h or z, 1 to begin the time to live anew, that time, then kind, field and value of each.
+/// Arguments: ledger, number, h or z, 1 to begin the time to live anew (or the field that a hash must not have for it),
+/// that time, then kind, field and value of each.
 /// Refused as a whole before it begins where the server takes no writes or the user may not write so. Answers 0 and the
 /// ledger, or 1, whether the ledger is new, and how many increments were refused, with the last reason.
 constexpr std::string_view kChecked = R"(#!lua
@@ -42,7 +40,10 @@ for at = 6, #ARGV, 3 do
     if not old or tonumber(old) > tonumber(value) then redis.call('HSET', key, field, value) end
   end
 end
-if ARGV[4] == '1' then redis.call('EXPIRE', key, ARGV[5]) elseif not last then redis.call('EXPIRE', key, ARGV[5], 'NX') end
+if ARGV[4] == '1' then redis.call('EXPIRE', key, ARGV[5])
+elseif ARGV[4] ~= '0' then
+  if redis.call('HEXISTS', key, ARGV[4]) == 0 then redis.call('EXPIRE', key, ARGV[5]) end
+elseif not last then redis.call('EXPIRE', key, ARGV[5], 'NX') end
 return {1, last and 0 or 1, refused, why})";
 
 /// Arguments: most members in all, least of those that are no ledgers. Ledgers have negative scores: the lowest ranks.
@@ -70,7 +71,7 @@ void append_hash(resp::Commands& commands, const KeyUnit& unit, const UnitForm& 
   for (const KeyUpdate::Number& one : unit.numbers) {
     if (one.op == Op::Add) commands.add("HINCRBY", unit.key, one.field, one.value);
     if (one.op == Op::IfAbsent) commands.add("HSETNX", unit.key, one.field, one.value);
-    if (one.op == Op::Earliest) commands.add("EVAL", kEarliest, 1, unit.key, one.field, one.value);
+    if (one.op == Op::Earliest) commands.add("EVAL", kEarliestScript, 1, unit.key, one.field, one.value);
   }
   const size_t at_once = set_at_once(unit);
   if (at_once == 0) return;
@@ -141,6 +142,7 @@ KeyUnit unit_of(const KeyUpdate& update, resp::Slot slot) {
   unit.numbers = update.numbers();
   unit.texts = update.texts();
   unit.refreshes = update.refreshes();
+  unit.refreshes_unless = update.refreshes_unless();
   unit.increments = update.increments();
   unit.since_ms = update.since_ms();
   unit.packet_us = update.packet_us();
@@ -170,7 +172,11 @@ void append_plain(resp::Commands& commands, const KeyUnit& unit, const UnitForm&
   } else {
     append_hash(commands, unit, form);
   }
-  if (unit.refreshes) commands.add("EXPIRE", unit.key, form.ttl_s);
+  if (unit.refreshes && !unit.refreshes_unless.empty()) {
+    commands.add("EVAL", kRefreshUnlessScript, 1, unit.key, form.ttl_s, unit.refreshes_unless);
+  } else if (unit.refreshes) {
+    commands.add("EXPIRE", unit.key, form.ttl_s);
+  }
   commands.add("EXEC");
 }
 
@@ -188,7 +194,7 @@ void append_checked(resp::Commands& commands, const KeyUnit& unit, const UnitFor
   commands.argument(form.ledger);
   commands.argument(unit.number);
   commands.argument(unit.is_set() ? "z" : "h");
-  commands.argument(unit.refreshes ? 1 : 0);
+  commands.argument(!unit.refreshes ? "0" : unit.refreshes_unless.empty() ? "1" : unit.refreshes_unless);
   commands.argument(form.ttl_s);
   for (const auto& [member, amount] : unit.members) {
     commands.argument("z");

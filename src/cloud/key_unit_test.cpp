@@ -101,6 +101,33 @@ TEST_F(KeyUnitTest, AKeyThatIsNewIsToldAndHasATimeToLive) {
   EXPECT_FALSE(plain(set(6)).born);
 }
 
+TEST_F(KeyUnitTest, AKeyThatSomebodyKeepsIsLeftItsTime) {
+  uint64_t number = 0;
+  const auto next = [&] {
+    KeyUnit unit = hash(++number);
+    unit.refreshes = true;
+    unit.refreshes_unless = "source";
+    return unit;
+  };
+  EXPECT_EQ(plain(next()).kind, Kind::Applied);
+  EXPECT_EQ(client.ask("TTL", "ip.10.0.0.1").integer, 100);
+  client.ask("EXPIRE", "ip.10.0.0.1", 7);
+  EXPECT_EQ(checked(next()).kind, Kind::Applied);
+  EXPECT_EQ(client.ask("TTL", "ip.10.0.0.1").integer, 100);
+  client.ask("HSET", "ip.10.0.0.1", "source", "radius");
+  client.ask("PERSIST", "ip.10.0.0.1");
+  EXPECT_EQ(plain(next()).kind, Kind::Applied);
+  EXPECT_EQ(checked(next()).kind, Kind::Applied);
+  EXPECT_EQ(client.ask("TTL", "ip.10.0.0.1").integer, -1);
+  client.ask("EXPIRE", "ip.10.0.0.1", 7);
+  EXPECT_EQ(checked(next()).kind, Kind::Applied);
+  EXPECT_EQ(client.ask("TTL", "ip.10.0.0.1").integer, 7);
+  client.ask("DEL", "ip.10.0.0.1");
+  client.ask("HSET", "ip.10.0.0.1", "source", "radius");
+  EXPECT_TRUE(checked(next()).born);
+  EXPECT_EQ(client.ask("TTL", "ip.10.0.0.1").integer, -1) << "its key was there before any traffic";
+}
+
 TEST_F(KeyUnitTest, AnotherTypeUnderTheKeyIsRefusedForGood) {
   client.ask("SET", "ip.10.0.0.1", "mine");
   for (const UnitVerdict& verdict : {plain(hash(1)), checked(hash(1))}) {

@@ -54,6 +54,7 @@ void KeyUpdate::start(std::string_view key) {
   texts_.clear();
   members_.clear();
   refresh_ = false;
+  unless_ = {};
   trim_ = false;
   increments_ = 0;
   own_bytes_ = 0;

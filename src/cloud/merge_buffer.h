@@ -62,6 +62,11 @@ class KeyUpdate {
   void merge(const KeyUpdate& other);
   /// Its time to live begins anew.
   void refresh() { refresh_ = true; }
+  /// The same unless the hash has this field by then.
+  void refresh_unless(std::string_view field) {
+    refresh_ = true;
+    unless_ = field;
+  }
   /// A sorted set that may have more members than it keeps by now.
   void trim() { trim_ = true; }
 
@@ -70,6 +75,8 @@ class KeyUpdate {
   const std::vector<Text>& texts() const { return texts_; }
   const Members& members() const { return members_; }
   bool refreshes() const { return refresh_; }
+  /// Of refresh_unless(); empty: always.
+  std::string_view refreshes_unless() const { return unless_; }
   bool trims() const { return trim_; }
   /// How many increments were merged into this: what is lost with it.
   uint64_t increments() const { return increments_; }
@@ -96,6 +103,7 @@ class KeyUpdate {
   std::vector<Text> texts_;
   Members members_;
   bool refresh_ = false;
+  std::string_view unless_;
   bool trim_ = false;
   uint64_t increments_ = 0;
   int64_t since_ms_ = 0;

@@ -9,6 +9,7 @@ namespace {
 
 // What providers delegate to subscribers (RFC 6177; RFC 8415, 6.3), the longest first.
 constexpr uint8_t kLongestPrefix = 64, kShortestPrefix = 32;
+constexpr size_t kMostOfUser = 255;  // octets of a name
 
 IpAddress network_of(IpAddress address, unsigned bits) {
   for (unsigned bit = bits; bit < 128; ++bit) address.bytes[bit / 8] &= static_cast<uint8_t>(~(0x80U >> (bit % 8)));
@@ -40,7 +41,7 @@ KeyAnswer OwnerDesk::read(const resp::Value& user, const resp::Value* lives) {
       log_warning("the MicroCloud does not say who owns an address: " + user.text);
   }
   if (!user.has_text()) return answer;
-  answer.user = user.text;
+  answer.user = user.text.substr(0, kMostOfUser);
   if (lives != nullptr) answer.lives_ms = lives->as_integer().value_or(-1);
   return answer;
 }

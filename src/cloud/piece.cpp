@@ -1,13 +1,10 @@
 #include "cloud/piece.h"
 
+#include "cloud/scripts.h"
 #include "resp/commands.h"
 
 namespace microcloud {
 namespace {
-
-constexpr std::string_view kEarliest =
-    "local v = redis.call('HGET', KEYS[1], ARGV[1])\n"
-    "if not v or tonumber(v) > tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end";
 
 class PieceWriter {
  public:
@@ -25,7 +22,12 @@ class PieceWriter {
       number(update.key(), one);
     }
     for (const KeyUpdate::Text& one : update.texts()) commands_.add("HSET", update.key(), one.field, one.value);
-    if (update.refreshes()) commands_.add("EXPIRE", update.key(), limits_.ttl_s);
+    if (!update.refreshes()) return;
+    if (update.refreshes_unless().empty()) {
+      commands_.add("EXPIRE", update.key(), limits_.ttl_s);
+    } else {
+      commands_.add("EVAL", kRefreshUnlessScript, 1, update.key(), limits_.ttl_s, update.refreshes_unless());
+    }
   }
 
   void sorted_set(const KeyUpdate& update, const std::vector<std::pair<std::string, int64_t>>& members) {
@@ -67,7 +69,7 @@ class PieceWriter {
         commands_.add("HSETNX", key, one.field, one.value);
         break;
       case KeyUpdate::Op::Earliest:
-        commands_.add("EVAL", kEarliest, 1, key, one.field, one.value);
+        commands_.add("EVAL", kEarliestScript, 1, key, one.field, one.value);
         break;
     }
   }

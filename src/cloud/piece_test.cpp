@@ -45,6 +45,19 @@ TEST(Piece, HoldsTheCommandsOfEachKey) {
   EXPECT_FALSE(cut_piece(buffer, {}));
 }
 
+TEST(Piece, LeavesAKeyThatIsKeptBySomebodyItsTime) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("user.anna").add("bytesSent", 5);
+  buffer.at("user.anna").refresh_unless("source");
+  const auto piece = cut_piece(buffer, {.ttl_s = 60});
+  ASSERT_TRUE(piece);
+  EXPECT_EQ(commands_of(*piece), (std::vector<std::string>{"HINCRBY user.anna bytesSent 5",
+                                                           "EVAL if redis.call('HEXIS 1 user.anna 60 source"}));
+  EXPECT_TRUE(piece->checks.empty());
+  buffer.at("user.anna").refresh();
+  EXPECT_EQ(commands_of(*cut_piece(buffer, {.ttl_s = 60})), (std::vector<std::string>{"EXPIRE user.anna 60"}));
+}
+
 TEST(Piece, TrimsASetThatMayHaveGrownTooLarge) {
   MergeBuffer buffer(1 << 20, HashSeed{});
   KeyUpdate& peers = buffer.at("ip.1.peers");

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/host_system.h"
 #include "packet/packet.h"
 
 namespace microcloud {
@@ -54,10 +55,13 @@ static_assert(sizeof(FlowHot) == 128);
 inline constexpr uint32_t kUnknownLatency = 0xffffffff;
 inline constexpr uint32_t kNoOuter = 0xffffffff;
 
-/// In `known`: which parts of the cold state mean something, and how many encapsulations it tells.
+/// In `known`: which parts of the cold state mean something, the initiator's system, and how many encapsulations the
+/// cold state tells.
 namespace flow_knows {
 inline constexpr uint16_t kMacs = 1, kMpls = 2, kIcmp = 4, kOutgoing = 8, kAroundFromHigh = 16;
+inline constexpr unsigned kSystemShift = 5, kSystemBits = 3;  // HostSystem of the initiator
 inline constexpr unsigned kDepthShift = 8;
+static_assert(static_cast<unsigned>(HostSystem::kCount) <= 1U << kSystemBits);
 }  // namespace flow_knows
 
 /// Touched when a flow begins, ends, shakes hands, answers first, or loses packets.

@@ -110,14 +110,20 @@ Traffic traffic(const void* body) {
           .application = flow.application};
 }
 
+void teach(const RecordRef& record, HostLessons& lessons) {
+  const Flow& flow = *static_cast<const Flow*>(record.body);
+  if (flow.initiator_system != HostSystem::Unknown && flow.slice == 1)
+    lessons.system(record.common->source, flow.initiator_system);
+}
+
 }  // namespace
 
-const RecordType kFlowRecordType{"flow",
-                                 "flow that ended, or slice of one at the active timeout",
-                                 kFields,
-                                 sizeof(FlowRecord),
-                                 {},
-                                 traffic,
-                                 fixed_writer<kFields>()};
+const RecordType kFlowRecordType{.name = "flow",
+                                 .meaning = "flow that ended, or slice of one at the active timeout",
+                                 .fields = kFields,
+                                 .body_size = sizeof(FlowRecord),
+                                 .traffic = traffic,
+                                 .put_fixed = fixed_writer<kFields>(),
+                                 .teach = teach};
 
 }  // namespace microcloud

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/host_system.h"
 #include "packet/packet.h"
 #include "record/record.h"
 
@@ -82,6 +83,7 @@ struct FlowRecord {
   NameSet risks;
   std::optional<uint16_t> risk_score;
   std::optional<uint32_t> transactions;
+  HostSystem initiator_system = HostSystem::Unknown;  // no element: hosts learn it
 };
 
 extern const RecordType kFlowRecordType;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "flow/tcp_track.h"
+#include "packet/syn_system.h"
 
 namespace microcloud {
 
@@ -166,6 +167,17 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
   if (((hot.state & kAwaited) | (packet.tcp_flags & kTelling)) != 0) track_phases(slot, packet);
 }
 
+namespace {
+
+/// Of the first SYN that tells it: a connection's initiator does not change.
+void remember_system(FlowHot& hot, const Packet& packet) {
+  constexpr unsigned kSystem = ((1U << flow_knows::kSystemBits) - 1) << flow_knows::kSystemShift;
+  if ((hot.known & kSystem) != 0) return;
+  hot.known |= static_cast<uint16_t>(static_cast<unsigned>(system_of_syn(packet)) << flow_knows::kSystemShift);
+}
+
+}  // namespace
+
 /// The beginning and the end of a connection, its handshake, the first answer; and what is watched.
 void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   FlowHot& hot = hot_[slot];
@@ -173,6 +185,7 @@ void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   const unsigned from = packet.from_low ? 0 : 1;
   if ((hot.state & (kWaitAck | kWaitSynAck)) != 0 || (packet.tcp_flags & tcp_flag::kSyn) != 0) {
     track_handshake(hot, cold, from, packet.tcp_flags, packet.time_us);
+    if ((packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn) remember_system(hot, packet);
   }
   if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 &&
       track_end(hot, from, packet.tcp_flags, packet.tick_ms)) {

@@ -103,6 +103,8 @@ void FlowTable::fill(uint32_t slot, Common& common, FlowRecord& flow) const {
     const uint32_t interface = settings_.interfaces[cold.port - 1U];
     ((hot.known & flow_knows::kOutgoing) != 0 ? flow.egress : flow.ingress) = interface;
   }
+  flow.initiator_system =
+      static_cast<HostSystem>(hot.known >> flow_knows::kSystemShift & ((1U << flow_knows::kSystemBits) - 1));
   tell_around(flow, hot, cold, cold.outer == kNoOuter ? nullptr : &outer_[cold.outer]);
 }
 
@@ -127,6 +129,7 @@ bool FlowTable::peek(uint32_t slot, Common& common, FlowRecord& flow) const {
   const FlowHot& hot = hot_[slot];
   if ((hot.state & kUsed) == 0 || (hot.packets[0] | hot.packets[1]) == 0) return false;
   fill(slot, common, flow);
+  common.community_seed = settings_.community_seed;
   if (const uint32_t watch = cold_[slot].watch; watch != 0) observer_->peek(watch, flow);
   return true;
 }

@@ -24,35 +24,45 @@ std::string_view to_text(Unanswered why) {
 EnrichmentStage::EnrichmentStage(EnrichmentSettings settings, Owners& owners, std::vector<Output*> outputs)
     : settings_(settings), owners_(owners), outputs_(std::move(outputs)) {}
 
-/// The initiator's owner counts first, so his answer is waited for even where the responder's is there.
-Owners::Answer EnrichmentStage::user_of(const RecordRef& record) {
+const EnrichmentStage::Ends& EnrichmentStage::owners_of(const RecordRef& record) {
+  using Known = Owners::Known;
   const FlowRecord* flow = as_flow(record);
-  const auto ask = [&](const IpAddress& address, const std::optional<Mac>& mac) { return owners_.owner(address, mac); };
   const std::optional<Mac> none;
-  const Owners::Answer source = ask(record.common->source, flow != nullptr ? flow->source_mac : none);
-  if (source.known == Owners::Known::Somebody || source.known == Owners::Known::Unknown) return source;
-  const Owners::Answer destination = ask(record.common->destination, flow != nullptr ? flow->destination_mac : none);
-  return source.known == Owners::Known::Asked ? source : destination;
+  const auto ask = [&](const IpAddress& address, const std::optional<Mac>& mac, std::string& name) {
+    const Owners::Answer answer = owners_.owner(address, mac);
+    name.assign(answer.known == Known::Somebody ? answer.user : std::string_view());
+    return answer.known;
+  };
+  const Known source = ask(record.common->source, flow != nullptr ? flow->source_mac : none, ends_.source);
+  const Known destination =
+      ask(record.common->destination, flow != nullptr ? flow->destination_mac : none, ends_.destination);
+  const auto one_is = [&](Known known) { return source == known || destination == known; };
+  ends_.known = one_is(Known::Asked)      ? Known::Asked
+                : one_is(Known::Unknown)  ? Known::Unknown
+                : one_is(Known::Somebody) ? Known::Somebody
+                                          : Known::Nobody;
+  return ends_;
 }
 
 void EnrichmentStage::put(const RecordRef& record) {
   counts_.in.add();
   if (flows_.contains(record.common->flow_id)) return hold(record);
-  const Owners::Answer answer = user_of(record);
-  if (answer.known == Owners::Known::Asked) return hold(record);
-  if (answer.known == Owners::Known::Unknown) counts_.unanswered.add(Unanswered::Unavailable);
-  give(record, answer.user);
+  const Ends& ends = owners_of(record);
+  if (ends.known == Owners::Known::Asked) return hold(record);
+  if (ends.known == Owners::Known::Unknown) counts_.unanswered.add(Unanswered::Unavailable);
+  give(record, ends);
 }
 
-void EnrichmentStage::give(const RecordRef& record, std::string_view user) {
+void EnrichmentStage::give(const RecordRef& record, const Ends& ends) {
   counts_.out.add();
-  if (user.empty()) {
+  if (ends.source.empty() && ends.destination.empty()) {
     for (Output* output : outputs_) output->put(record);
     return;
   }
   counts_.with_user.add();
   Common common = *record.common;
-  common.user = user;
+  common.source_user = ends.source;
+  common.destination_user = ends.destination;
   for (Output* output : outputs_) output->put({record.type, &common, record.body});
 }
 
@@ -72,27 +82,27 @@ void EnrichmentStage::make_room() {
   }
   if (waiting_.size() < settings_.most_waiting) return;
   counts_.unanswered.add(Unanswered::Full);
-  leave({});
+  leave(owners_of(waiting_.front().record()));
 }
 
 /// The oldest one.
-void EnrichmentStage::leave(std::string_view user) {
+void EnrichmentStage::leave(const Ends& ends) {
   const Waiting first = std::move(waiting_.front());
   waiting_.pop_front();
   const auto flow = flows_.find(first.common.flow_id);
   if (--flow->second == 0) flows_.erase(flow);
-  give(first.record(), user);
+  give(first.record(), ends);
 }
 
 void EnrichmentStage::release(Clock::time_point now) {
   while (!waiting_.empty()) {
-    const Owners::Answer answer = user_of(waiting_.front().record());
-    if (answer.known == Owners::Known::Asked) {
+    const Ends& ends = owners_of(waiting_.front().record());
+    if (ends.known == Owners::Known::Asked) {
       if (waiting_.front().deadline > now) return;
       counts_.unanswered.add(Unanswered::Late);
     }
-    if (answer.known == Owners::Known::Unknown) counts_.unanswered.add(Unanswered::Unavailable);
-    leave(answer.user);
+    if (ends.known == Owners::Known::Unknown) counts_.unanswered.add(Unanswered::Unavailable);
+    leave(ends);
   }
 }
 

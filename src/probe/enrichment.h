@@ -5,6 +5,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -25,8 +26,7 @@ enum class Unanswered : uint8_t { Late, Full, Unavailable, kCount };
 std::string_view to_text(Unanswered why);
 
 /// An output that gives each record to the others, once. Records of one flow keep their order, and so do those that
-/// wait; one that waits for nothing passes them. The user is the owner of the initiator's address, or else of the
-/// responder's.
+/// wait; one that waits for nothing passes them. Both ends' owners are asked for.
 class EnrichmentStage final : public Output {
  public:
   EnrichmentStage(EnrichmentSettings settings, Owners& owners, std::vector<Output*> outputs);
@@ -60,15 +60,22 @@ class EnrichmentStage final : public Output {
     RecordRef record() const { return {type, &common, body.get()}; }
   };
 
-  Owners::Answer user_of(const RecordRef& record);
-  void give(const RecordRef& record, std::string_view user);
+  /// Who owns the two ends. The names are valid until they are asked for again.
+  struct Ends {
+    Owners::Known known;  // Asked: of one of them; Unknown: of none that waits
+    std::string source;
+    std::string destination;
+  };
+  const Ends& owners_of(const RecordRef& record);
+  void give(const RecordRef& record, const Ends& ends);
   void hold(const RecordRef& record);
-  void leave(std::string_view user);
+  void leave(const Ends& ends);
   void release(Clock::time_point now);
   void make_room();
 
   EnrichmentSettings settings_;
   Owners& owners_;
+  Ends ends_;
   std::vector<Output*> outputs_;
   std::deque<Waiting> waiting_;
   std::unordered_map<uint64_t, uint32_t> flows_;  // how many records of each wait

@@ -37,7 +37,9 @@ struct Kept final : Output {
   std::vector<std::string> told;  // flow:user
   uint64_t packets = 0;
   void put(const RecordRef& record) override {
-    told.push_back(std::to_string(record.common->flow_id) + ":" + std::string(record.common->user));
+    told.push_back(
+        std::to_string(record.common->flow_id) + ":" +
+        std::string(record.common->source_user.empty() ? record.common->destination_user : record.common->source_user));
     packets += static_cast<const FlowRecord*>(record.body)->packets;
   }
 };

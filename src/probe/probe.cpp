@@ -142,6 +142,7 @@ bool Probe::drain_ring(size_t worker) {
       continue;
     }
     item->common->probe_id = settings_.probe_id;
+    item->common->community_seed = settings_.flows.community_seed;
     if (settings_.sampling > 1) item->common->sampling = settings_.sampling;
     for (Output* output : outputs_) output->put({item->type, item->common, item->body});
   }

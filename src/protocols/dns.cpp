@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/dns_message.h"
@@ -25,6 +26,7 @@ constexpr int64_t kSkewUs = 10;             // a response may be captured before
 constexpr size_t kMaxWaiting = 512;         // queries of one flow that wait for a response
 constexpr unsigned kMaxBroken = 8;          // messages in a row that are none: then this is not DNS
 constexpr uint8_t kUdp = 17;
+constexpr size_t kMostOfName = 253;  // characters of a host's name (RFC 1035, section 2.3.4)
 constexpr uint16_t kPorts[] = {53};
 constexpr uint16_t kPortsOfOthers[] = {5353, 5355, 137};  // multicast DNS, LLMNR, NetBIOS: other rules
 
@@ -110,8 +112,22 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "dns.servfail", "of its queries: the server failed").when<&DnsTransaction::code>(2),
 };
 
-constexpr RecordType kRecordType{"dns", "distinct query: client, server, id, name, type and class", kFields,
-                                 sizeof(DnsTransaction), kCloud};
+/// Whoever asked for the name and got the address will talk to it.
+void teach(const RecordRef& record, HostLessons& lessons) {
+  constexpr uint16_t kA = 1, kAaaa = 28;
+  const DnsTransaction& dns = *static_cast<const DnsTransaction*>(record.body);
+  if (!dns.name || (dns.type != kA && dns.type != kAaaa) || dns.name->view().size() > kMostOfName) return;
+  for (size_t at = 0; at < dns.answers.size(); ++at) {
+    if (const auto address = parse_address(dns.answers[at])) lessons.name(*address, dns.name->view());
+  }
+}
+
+constexpr RecordType kRecordType{.name = "dns",
+                                 .meaning = "distinct query: client, server, id, name, type and class",
+                                 .fields = kFields,
+                                 .body_size = sizeof(DnsTransaction),
+                                 .cloud = kCloud,
+                                 .teach = teach};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- queries and their responses

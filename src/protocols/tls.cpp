@@ -55,7 +55,13 @@ constexpr Field kOwnFields[] = {
 };
 
 constexpr auto kFields = transaction_fields<TlsHandshake>(kOwnFields);
-constexpr RecordType kRecordType{"tls", "TLS handshake", kFields, sizeof(TlsHandshake)};
+void teach(const RecordRef& record, HostLessons& lessons) {
+  const TlsHandshake& tls = *static_cast<const TlsHandshake*>(record.body);
+  if (tls.server_name && tls.cipher) lessons.name(record.common->destination, tls.server_name->view());
+}
+
+constexpr RecordType kRecordType{
+    .name = "tls", .meaning = "TLS handshake", .fields = kFields, .body_size = sizeof(TlsHandshake), .teach = teach};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 /// False when the text had to be cut.

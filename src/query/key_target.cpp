@@ -1,7 +1,5 @@
 #include "query/key_target.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -26,16 +24,6 @@ bool take_suffix(std::string_view& text, std::string_view suffix) {
   if (!text.ends_with(suffix)) return false;
   text.remove_suffix(suffix.size());
   return true;
-}
-
-std::optional<IpAddress> address_of(std::string_view text) {
-  std::array<char, kAddressTextSize> room{};
-  if (text.size() >= room.size()) return std::nullopt;
-  std::copy(text.begin(), text.end(), room.begin());
-  std::array<uint8_t, 16> bytes{};
-  if (inet_pton(AF_INET, room.data(), bytes.data()) == 1) return IpAddress::v4(bytes.data());
-  if (inet_pton(AF_INET6, room.data(), bytes.data()) == 1) return IpAddress::v6(bytes.data());
-  return std::nullopt;
 }
 
 std::optional<uint16_t> number_of(std::string_view text) {
@@ -65,7 +53,7 @@ KeyTarget host_target(std::string_view text) {
     return target;
   }
   const bool set = take_suffix(text, ".peers") || take_suffix(text, ".ports") || take_suffix(text, ".protocols");
-  const auto address = address_of(text);
+  const auto address = parse_address(text);
   if (!address || to_text(*address) != text) return target;
   target.kind = set ? Kind::HostSet : Kind::Host;
   target.host = *address;

@@ -63,9 +63,7 @@ bool WantedFlows::takes(const Common& common, const FlowRecord& flow) const {
 
 std::array<char, kCommunityIdSize> community_id_of(const Common& common) {
   std::array<char, kCommunityIdSize> text;
-  write_community_id({common.source, common.destination, common.protocol, common.has_ports, common.source_port,
-                      common.destination_port, common.icmp_type_code},
-                     text.data());
+  write_community_id(common, text.data());
   return text;
 }
 

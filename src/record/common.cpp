@@ -21,14 +21,7 @@ std::optional<uint16_t> port(const Common& common) {
 }
 
 std::string_view community_id(const Common& common, Scratch& scratch) {
-  write_community_id({.source = common.source,
-                      .destination = common.destination,
-                      .protocol = common.protocol,
-                      .has_ports = common.has_ports,
-                      .source_port = common.source_port,
-                      .destination_port = common.destination_port,
-                      .icmp_type_code = common.icmp_type_code},
-                     scratch.room.data());
+  write_community_id(common, scratch.room.data());
   return {scratch.room.data(), kCommunityIdSize};
 }
 
@@ -37,7 +30,8 @@ std::optional<std::string_view> probe_id(const Common& common) {
 }
 
 std::optional<std::string_view> user(const Common& common) {
-  return common.user.empty() ? std::nullopt : std::optional(common.user);
+  const std::string_view name = common.source_user.empty() ? common.destination_user : common.source_user;
+  return name.empty() ? std::nullopt : std::optional(name);
 }
 
 constexpr Field kFields[] = {
@@ -69,6 +63,18 @@ constexpr Field kFields[] = {
 };
 
 }  // namespace
+
+void write_community_id(const Common& common, char* out) {
+  write_community_id({.source = common.source,
+                      .destination = common.destination,
+                      .protocol = common.protocol,
+                      .has_ports = common.has_ports,
+                      .source_port = common.source_port,
+                      .destination_port = common.destination_port,
+                      .icmp_type_code = common.icmp_type_code,
+                      .seed = common.community_seed},
+                     out);
+}
 
 std::span<const Field> common_fields() {
   return kFields;

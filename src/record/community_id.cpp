@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 namespace microcloud {
 namespace {
@@ -61,6 +62,15 @@ uint8_t* put16(uint8_t* at, uint16_t value) {
 }
 
 }  // namespace
+
+uint16_t community_seed(std::string_view realm) {
+  if (realm.empty()) return 0;
+  Digest digest;
+  std::array<uint8_t, 20> hash;
+  const std::vector<uint8_t> name(realm.begin(), realm.end());
+  digest.sha1(name.data(), name.size(), hash.data());
+  return static_cast<uint16_t>(hash[0] << 8 | hash[1]);
+}
 
 void write_community_id(const CommunityKey& key, char* out) {
   Ports ports{key.source_port, key.destination_port, false};

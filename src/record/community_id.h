@@ -23,6 +23,9 @@ struct CommunityKey {
 
 inline constexpr size_t kCommunityIdSize = 30;  // "1:" and 28 characters of base64
 
+/// Of a realm: the first two octets of the SHA-1 of its name; 0 of the default one.
+uint16_t community_seed(std::string_view realm);
+
 /// Writes kCommunityIdSize characters at `out`.
 void write_community_id(const CommunityKey& key, char* out);
 

@@ -48,6 +48,12 @@ CommunityKey reversed(CommunityKey key) {
   return key;
 }
 
+TEST(CommunitySeed, IsThatOfTheRealm) {
+  EXPECT_EQ(community_seed(""), 0);
+  EXPECT_EQ(community_seed("abc"), 0xa999) << "RFC 3174's first test vector begins with A9 99";
+  EXPECT_NE(community_seed("north"), community_seed("south"));
+}
+
 void expect_ids(CommunityKey key, const char* default_seed, const char* seed_1) {
   EXPECT_EQ(id_of(key), default_seed);
   key.seed = 1;

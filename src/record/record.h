@@ -10,6 +10,7 @@
 #include "record/cloud_rule.h"
 #include "record/field.h"
 #include "record/fixed_fields.h"
+#include "record/host_lessons.h"
 
 namespace microcloud {
 
@@ -23,12 +24,16 @@ struct Common {
   bool has_ports = false;
   std::optional<uint16_t> vlan;  // outermost tag
   uint64_t flow_id = 0;
-  std::string_view probe_id;               // this, `user` and `sampling` are set on the way to the outputs
-  std::string_view user;                   // whose the flow is, as the MicroCloud knows; empty: nobody known
+  std::string_view probe_id;     // this, the users, `sampling` and `community_seed` are set on the way out
+  std::string_view source_user;  // whose the address is, as the MicroCloud knows; empty: nobody known
+  std::string_view destination_user;
   std::optional<uint32_t> sampling;        // one packet in so many was metered; nothing: all
   std::optional<uint16_t> icmp_type_code;  // of the flow's first packet: ICMP's Community ID is made of it
+  uint16_t community_seed = 0;             // of Community IDs: that of the probe's realm
   int64_t packet_us = 0;  // since 1970: time of the packet that completed the record; 0: none did, but a time-out
 };
+
+struct RecordRef;
 
 /// A record type: declared once, beside the code that fills its body.
 struct RecordType {
@@ -39,6 +44,7 @@ struct RecordType {
   std::span<const CloudRule> cloud = {};           // what grows in the MicroCloud with each record
   Traffic (*traffic)(const void* body) = nullptr;  // null: records of the type tell of no traffic
   FixedWriter put_fixed = nullptr;                 // fixed_writer<> of `fields`, where there are many such records
+  void (*teach)(const RecordRef&, HostLessons&) = nullptr;  // null: they teach nothing about hosts
 };
 
 /// A record on its way: valid while the one who gave it says so.
@@ -47,6 +53,9 @@ struct RecordRef {
   const Common* common;
   const void* body;
 };
+
+/// The flow's Community ID, in its realm: kCommunityIdSize characters at `out`.
+void write_community_id(const Common& common, char* out);
 
 /// The rows of Common.
 std::span<const Field> common_fields();

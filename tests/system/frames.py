@@ -42,6 +42,15 @@ def tcp(source, sport, destination, dport, flags, seq=0, ack=0, payload=b""):
     return ethernet(ipv4(source, destination, 6, _with_checksum(source, destination, 6, segment, 16)))
 
 
+def dns_a(identifier, name, address):
+    """Query and response for an address."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+    question = labels + struct.pack("!HH", 1, 1)
+    answer = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + ipaddress.ip_address(address).packed
+    return (struct.pack("!HHHHHH", identifier, 0x0100, 1, 0, 0, 0) + question,
+            struct.pack("!HHHHHH", identifier, 0x8180, 1, 1, 0, 0) + question + answer)
+
+
 def icmp(kind, code, identifier):
     message = struct.pack("!BBHHH", kind, code, 0, identifier, 1)
     return message[:2] + struct.pack("!H", checksum(message)) + message[4:]

@@ -1,10 +1,13 @@
 """The MicroCloud on a real redis-server: every counter against the records of the same run, whatever breaks on the way."""
+import base64
 import collections
+import hashlib
 import itertools
 import json
 import os
 import random
 import re
+import struct
 import subprocess
 import tempfile
 import threading
@@ -17,7 +20,7 @@ from redis_node import Node
 
 TRANSPORTS = {6: "tcp", 17: "udp"}
 TIMES = ("firstSeen", "lastSeen")
-LEARNT = ("mac", "ip", "vlan")
+LEARNT = ("mac", "ip", "vlan", "name", "os", "user")
 OURS = re.compile(r"(ip|mac|vlan|proto|port)\.")
 
 
@@ -238,6 +241,34 @@ class Plain(CloudTest):
                 client.close()
                 node.close()
 
+    def test_hosts_are_learnt(self):
+        """Both ends of the shipped captures are Linux; only who opens connections shows it."""
+        node = self.node()
+        for name in ("real/dns.pcap", "real/tls.pcap"):
+            done = run("probe", "-r", capture(name), "--json", self.json_path(name.replace("/", "-")), "--cloud", f"redis://127.0.0.1:{node.port}")
+            self.assertEqual(done.status, 0, done.stderr)
+        hashes, _, _ = node.contents()
+        handshakes = [record for record in lines(self.json_path("real-tls.pcap")) if record["record"] == "tls"]
+        names = {}
+        for record in handshakes:
+            names[harness.ends(record)[1][0]] = record.get("tlsServerName")
+            self.assertEqual(hashes[f"ip.{harness.ends(record)[0][0]}"]["os"], "Linux")
+        self.assertTrue(any(names.values()), names)
+        for address, name in names.items():
+            self.assertEqual(hashes[f"ip.{address}"].get("name"), name)
+
+    def test_a_name_is_known_before_the_host(self):
+        node = self.node()
+        answer = frames.dns_a(7, "www.example.test", "192.0.2.7")
+        packets = [(0, frames.udp("10.0.0.1", 5353, "10.0.0.53", 53, answer[0])), (0.01, frames.udp("10.0.0.53", 53, "10.0.0.1", 5353, answer[1])),
+                   (0.1, frames.udp("10.0.0.1", 4000, "192.0.2.7", 4433, b"x"))]
+        with harness.scratch_file(frames.pcap(packets)) as path:
+            done = run("probe", "-r", path, "--cloud", f"redis://127.0.0.1:{node.port}")
+        self.assertEqual(done.status, 0, done.stderr)
+        hashes, _, _ = node.contents()
+        self.assertEqual(hashes["ip.192.0.2.7"]["name"], "www.example.test")
+        self.assertNotIn("name", hashes["ip.10.0.0.1"])
+
     def assert_ladder(self, beat, records):
         """At the end of a run nothing is held, and what came in left or was dropped by name."""
         dropped = collections.Counter()
@@ -283,6 +314,19 @@ class Plain(CloudTest):
         hashes, _, _ = node.contents()
         self.assertIn("north/probe.berlin", hashes)
         self.assertTrue(all(key.startswith("north/") for key in hashes), hashes.keys())
+
+    def test_community_ids_of_a_realm(self):
+        """Seeded by the realm's name: the specification's own computation."""
+        packets = [(0, frames.udp("10.0.0.1", 4000, "10.0.0.2", 5000, b"x"))]
+        node = self.node()
+        for realm in ("", "north"):
+            with harness.scratch_file(frames.pcap(packets)) as path:
+                done = run("probe", "-r", path, "--json", self.json_path(), "--cloud", f"redis://127.0.0.1:{node.port}", *(("--realm", realm) if realm else ()))
+            self.assertEqual(done.status, 0, done.stderr)
+            seed = hashlib.sha1(realm.encode()).digest()[:2] if realm else b"\0\0"
+            flow = seed + bytes([10, 0, 0, 1, 10, 0, 0, 2, 17, 0]) + struct.pack(">HH", 4000, 5000)
+            expected = "1:" + base64.b64encode(hashlib.sha1(flow).digest()).decode()
+            self.assertEqual([record["communityId"] for record in lines(self.json_path())], [expected])
 
     def test_hosts_answered(self):
         node = self.node()

@@ -285,6 +285,39 @@ class Keys(OwnersTest):
         self.assertIsNone(self.user(plain, args=("-L", "10.2.0.0/16")))
         self.assert_user("anna", plain, args=("-L", "10.1.0.0/16"))
 
+    def test_users_traffic(self):
+        """Each owner has what his end sent, whoever else is there; a key that somebody keeps stays without an end."""
+        packets = []
+        for at in range(20):
+            packets.append((at, frames.udp(CLIENT, 4000 + at, SERVER, 5000, b"x" * at)))
+            packets.append((at + 0.1, frames.udp(SERVER, 5000, CLIENT, 4000 + at, b"y" * 100)))
+        owners = {CLIENT: "anna", SERVER: "web"}
+
+        def users_and_hosts():
+            node = self.node()
+            client = node.client()
+            for address, user in owners.items():
+                client("HSET", f"identity.{address}", "user", user)
+            client("HSET", "user.web", "source", "radius")
+            with harness.scratch_file(frames.pcap(packets)) as path:
+                done = harness.run("probe", "-r", path, "--cloud", f"redis://127.0.0.1:{node.port}")
+            self.assertEqual(done.status, 0, done.stderr)
+            hashes, _, lives = node.contents()
+            client.close()
+            node.close()
+            return ("user.anna" in hashes) and (hashes, lives)
+
+        hashes, lives = harness.wait_for(users_and_hosts)
+        for address, user in owners.items():
+            host, traffic = hashes[f"ip.{address}"], dict(hashes[f"user.{user}"])
+            self.assertEqual(host["user"], user)
+            traffic.pop("source", None)
+            self.assertEqual(traffic, {field: host[field] for field in traffic})
+            self.assertEqual(set(host) - set(traffic), {"mac", "user"})
+        self.assertEqual(int(hashes["user.anna"]["bytesSent"]), sum(28 + at for at in range(20)))
+        self.assertGreater(lives["user.anna"], 0)
+        self.assertEqual(lives["user.web"], -1)
+
     def test_all_flows_of_a_file(self):
         """More flows than may wait, each of a client of its own."""
         count = 6_000

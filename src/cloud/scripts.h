@@ -1,0 +1,17 @@
+// Scripts for what one command cannot do to a key, small enough to be sent each time.
+#pragma once
+
+#include <string_view>
+
+namespace microcloud {
+
+/// Arguments: field and number. Keeps the smaller one.
+inline constexpr std::string_view kEarliestScript =
+    "local v = redis.call('HGET', KEYS[1], ARGV[1])\n"
+    "if not v or tonumber(v) > tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end";
+
+/// Arguments: seconds and field. A time to live of so long for a hash that does not have the field.
+inline constexpr std::string_view kRefreshUnlessScript =
+    "if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end";
+
+}  // namespace microcloud
