@@ -185,7 +185,8 @@ void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   const unsigned from = packet.from_low ? 0 : 1;
   if ((hot.state & (kWaitAck | kWaitSynAck)) != 0 || (packet.tcp_flags & tcp_flag::kSyn) != 0) {
     track_handshake(hot, cold, from, packet.tcp_flags, packet.time_us);
-    if ((packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn) remember_system(hot, packet);
+    if (settings_.tell_systems && (packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn)
+      remember_system(hot, packet);
   }
   if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 &&
       track_end(hot, from, packet.tcp_flags, packet.tick_ms)) {

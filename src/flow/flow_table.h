@@ -27,6 +27,7 @@ struct FlowSettings {
   uint64_t flow_id_step = 1;         // flow ids are first, first + step, ... (name_flows)
   std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
   uint16_t community_seed = 0;       // of the Community IDs of what is peeked at
+  bool tell_systems = false;         // FlowRecord::initiator_system, which somebody learns from
   bool sampled = false;              // packets are missing: what only all of them could say is not told
 };
 

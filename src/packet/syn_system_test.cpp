@@ -62,7 +62,8 @@ TEST(SynSystem, WhatNobodyWritesIsUnknown) {
   EXPECT_EQ(of_v4(options({kMss}), 64), HostSystem::Unknown);
   EXPECT_EQ(of_v4(options({kMss, kSack, kTimes, kNop}), 64), HostSystem::Unknown) << "its beginning is not enough";
   EXPECT_EQ(of_v4(Blob(40, 1), 64), HostSystem::Unknown) << "more than are looked at";
-  for (const uint8_t length : std::initializer_list<uint8_t>{0, 1, 200}) EXPECT_EQ(of_v4({2, length, 5, 180}, 64), HostSystem::Unknown);
+  for (const uint8_t length : std::initializer_list<uint8_t>{0, 1, 200})
+    EXPECT_EQ(of_v4({2, length, 5, 180}, 64), HostSystem::Unknown);
 }
 
 TEST(SynSystem, APacketThatIsCutIsUnknown) {

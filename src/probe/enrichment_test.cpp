@@ -35,11 +35,13 @@ struct FakeOwners final : Owners {
 
 struct Kept final : Output {
   std::vector<std::string> told;  // flow:user
+  std::vector<std::string> ends;  // both users
   uint64_t packets = 0;
   void put(const RecordRef& record) override {
     told.push_back(
         std::to_string(record.common->flow_id) + ":" +
         std::string(record.common->source_user.empty() ? record.common->destination_user : record.common->source_user));
+    ends.push_back(std::string(record.common->source_user) + ">" + std::string(record.common->destination_user));
     packets += static_cast<const FlowRecord*>(record.body)->packets;
   }
 };
@@ -78,6 +80,7 @@ TEST(Enrichment, WhatIsKnownPassesAtOnce) {
   bed.put(4, 1, 2);
   EXPECT_EQ(bed.kept.told, (Told{"1:anna", "2:", "3:web", "4:anna"}));
   EXPECT_EQ(bed.second.told, bed.kept.told);
+  EXPECT_EQ(bed.kept.ends, (Told{"anna>", ">", ">web", "anna>web"}));
   EXPECT_FALSE(bed.stage().turn());
   EXPECT_EQ(bed.stage().counts().with_user.get(), 3U);
 }

@@ -260,7 +260,7 @@ class Plain(CloudTest):
     def test_a_name_is_known_before_the_host(self):
         node = self.node()
         answer = frames.dns_a(7, "www.example.test", "192.0.2.7")
-        packets = [(0, frames.udp("10.0.0.1", 5353, "10.0.0.53", 53, answer[0])), (0.01, frames.udp("10.0.0.53", 53, "10.0.0.1", 5353, answer[1])),
+        packets = [(0, frames.udp("10.0.0.1", 40000, "10.0.0.53", 53, answer[0])), (0.01, frames.udp("10.0.0.53", 53, "10.0.0.1", 40000, answer[1])),
                    (0.1, frames.udp("10.0.0.1", 4000, "192.0.2.7", 4433, b"x"))]
         with harness.scratch_file(frames.pcap(packets)) as path:
             done = run("probe", "-r", path, "--cloud", f"redis://127.0.0.1:{node.port}")
