@@ -233,6 +233,28 @@ TEST(FlowTeller, AnExactAnswerStandsAtItsMarkWhateverHappensMeanwhile) {
   EXPECT_GT(told_meanwhile, 5U);
 }
 
+/// Its slot is another host's flow's when the walk goes on.
+TEST(FlowTeller, AFlowThatEndsWhereTheWalkStandsIsToldAndTheWalkGoesOnBehindIt) {
+  for (const uint64_t stop_at : {4U, 8U, 40U, 96U}) {
+    Bed bed({.capacity = 500, .idle_ms = 1'000});
+    const auto flow = [](unsigned number) { return Bed::Flow{1, 2, static_cast<uint16_t>(20'000 + number), 53}; };
+    for (unsigned number = 0; number < 100; ++number) bed.packet(flow(number), 0);
+    for (unsigned number = 0; number < 100; ++number) {
+      if (number % 4 != 3) bed.packet(flow(number), 900 * kMs);
+    }
+    bed.ask(0, of_hosts(1, {1}, true));
+    while (bed.teller.counters().flows.get() < stop_at) bed.step();
+    EXPECT_EQ(bed.teller.counters().flows.get(), stop_at) << "the newest comes first: one of those that end is next";
+    bed.pass(1'500 * kMs);
+    EXPECT_EQ(bed.told.size(), 25U);
+    for (unsigned number = 0; number < 40; ++number)
+      bed.packet({5, 6, static_cast<uint16_t>(30'000 + number), 53}, 1'500 * kMs);
+    bed.run(0);
+    EXPECT_EQ(bed.answer.packets, bed.answer.metered_before) << "stopped at " << stop_at;
+    EXPECT_EQ(bed.answer.flows, 100U);
+  }
+}
+
 /// Without a mark too: a flow that is there all the time is in the answer, once.
 TEST(FlowTeller, WhatIsThereAllTheTimeIsToldOnce) {
   Bed bed({.capacity = 3'000, .idle_ms = 1'000'000});
