@@ -113,6 +113,7 @@ class Visible(ClusterOwnersTest):
                 yield max(0, min((when for when, whose in told if whose == user), default=changed + 9) - changed)
 
 
+@harness.pipeline
 class OfAFile(ClusterOwnersTest):
     def test_every_host_of_every_master(self):
         hosts = [f"10.2.{at >> 7}.{at & 127 or 128}" for at in range(600)]
