@@ -25,6 +25,8 @@ constexpr size_t kBefore = 3;      // replies before the first QUEUED: WATCH, EV
 constexpr size_t kProvenExec = 2;  // before the reply to the EXEC of a transaction that does nothing: WATCH, MULTI
 constexpr size_t kOwnCount = 2;    // commands of the transaction before the piece's: SET, EVAL
 constexpr size_t kMostForgotten = 65'536;
+constexpr const char* kUnconfirmed = "its replicas do not confirm what it has, and no more can be kept for them";
+constexpr int64_t kPatienceForReplicasMs = 5'000;
 constexpr int64_t kFirstPauseMs = 50;
 constexpr int64_t kLongestPauseMs = 5'000;
 
@@ -126,6 +128,7 @@ void Lane::go_on_from(uint64_t ledger) {
   acknowledged_ = std::min(acknowledged_, ledger);
   acknowledge(ledger);
   next_ = ledger + 1;
+  cut_ms_ = now_ms_;
   state_ = State::Ready;
 }
 
@@ -172,7 +175,12 @@ void Lane::send_batches() {
 
 bool Lane::cut_next() {
   // Acknowledged batches that a replica lacks take the memory that there is: what waits goes on merging until then.
-  if (to_flush_ == 0 || kept_bytes_ >= settings_.keep_bytes) return false;
+  if (to_flush_ > 0 && kept_bytes_ >= settings_.keep_bytes) {
+    if (now_ms_ - cut_ms_ >= kPatienceForReplicasMs) trouble_ = kUnconfirmed;
+    return false;
+  }
+  cut_ms_ = now_ms_;
+  if (to_flush_ == 0) return false;
   const size_t before = source_.waiting();
   std::optional<Piece> piece = source_.cut();
   if (!piece) {

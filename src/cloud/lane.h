@@ -163,6 +163,7 @@ class Lane {
 
   Confirmation confirmation_;
   int64_t role_asked_ms_ = 0;
+  int64_t cut_ms_ = 0;  // the last time that a batch was cut, or that nothing was to be
 
   LaneCounts counts_;
   std::string trouble_;

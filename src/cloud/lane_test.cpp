@@ -259,9 +259,11 @@ TEST(Lane, MemoryIsBoundedAndWaitingUpdatesMerge) {
   }
   EXPECT_LT(bed.lane.kept_bytes(), 4'500U);
   EXPECT_EQ(bed.counters.waiting(), 10U);
+  EXPECT_NE(bed.lane.trouble().find("replicas do not confirm"), std::string::npos) << bed.lane.trouble();
   bed.server.replicas = {INT64_MAX};
   bed.run(5'000);
   EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+  EXPECT_EQ(bed.lane.trouble(), "");
 }
 
 /// Everything that can go wrong, at random: cuts at any byte in either direction, bytes that arrive after the
