@@ -1,6 +1,9 @@
 #include "cloud/merged_values.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -17,7 +20,9 @@ void for_pairs(const Value& reply, Each each) {
   const std::vector<Value>& elements = reply.elements;
   const bool nested = !elements.empty() && elements.front().elements.size() == 2;
   if (nested) {
-    for (const Value& pair : elements) each(pair.elements[0], pair.elements[1]);
+    for (const Value& pair : elements) {
+      if (pair.elements.size() == 2) each(pair.elements[0], pair.elements[1]);
+    }
   } else {
     for (size_t at = 0; at + 1 < elements.size(); at += 2) each(elements[at], elements[at + 1]);
   }
@@ -25,6 +30,26 @@ void for_pairs(const Value& reply, Each each) {
 
 bool is_learnt(std::string_view field) {
   return std::find(std::begin(kLearnt), std::end(kLearnt), field) != std::end(kLearnt);
+}
+
+constexpr double kWhole = int64_t{1} << 53;  // scores are exact up to there
+
+/// As Redis writes a score: whole numbers without a point.
+std::string score_text(double score) {
+  if (std::abs(score) <= kWhole && score == std::floor(score)) return std::to_string(static_cast<int64_t>(score));
+  return fmt::format("{:.17g}", score);
+}
+
+double score_of(const std::string& text) {
+  double score = 0;  // also of what is none
+  std::from_chars(text.data(), text.data() + text.size(), score);
+  return std::isnan(score) ? 0 : score;
+}
+
+int64_t sum_of(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return a > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
 }
 
 }  // namespace
@@ -36,7 +61,7 @@ std::string* find_value(Values& values, std::string_view name) {
 
 std::string text_of(const Value& value) {
   if (value.type == resp::Type::Integer) return std::to_string(value.integer);
-  if (value.type == resp::Type::Double) return std::to_string(static_cast<int64_t>(value.number));
+  if (value.type == resp::Type::Double) return score_text(value.number);
   return value.text;
 }
 
@@ -66,7 +91,7 @@ void merge_hash(Values& into, const Value& from) {
     } else if (field.text == "lastSeen") {
       *mine = std::to_string(std::max(*ours, *theirs));
     } else {
-      *mine = std::to_string(*ours + *theirs);
+      *mine = std::to_string(sum_of(*ours, *theirs));
     }
   });
 }
@@ -78,23 +103,21 @@ void merge_sorted_set(Values& into, const Value& from) {
     if (!amount) return;
     std::string* mine = find_value(into, member.text);
     if (mine == nullptr) {
-      into.emplace_back(member.text, std::to_string(static_cast<int64_t>(*amount)));
+      into.emplace_back(member.text, score_text(*amount));
     } else {
-      *mine = std::to_string(resp::parse_integer(*mine).value_or(0) + static_cast<int64_t>(*amount));
+      *mine = score_text(score_of(*mine) + *amount);
     }
   });
-  std::stable_sort(into.begin(), into.end(), [](const auto& a, const auto& b) {
-    return resp::parse_integer(a.second).value_or(0) > resp::parse_integer(b.second).value_or(0);
-  });
+  std::stable_sort(into.begin(), into.end(),
+                   [](const auto& a, const auto& b) { return score_of(a.second) > score_of(b.second); });
 }
 
 int64_t system_number(const Value& from, std::string_view name) {
-  constexpr double kMost = int64_t{1} << 53;  // scores are exact up to there
   int64_t number = 0;
   for_pairs(from, [&](const Value& one, const Value& value) {
     if (one.text != name) return;
     const double amount = std::abs(value.as_double().value_or(0));
-    number = amount <= kMost ? static_cast<int64_t>(amount) : std::numeric_limits<int64_t>::max();
+    number = amount <= kWhole ? static_cast<int64_t>(amount) : std::numeric_limits<int64_t>::max();
   });
   return number;
 }

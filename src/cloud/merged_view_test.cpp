@@ -61,6 +61,22 @@ TEST(MergedView, SortedSetsAddUpAndStaySorted) {
   EXPECT_EQ(values, (Values{{"b", "14"}, {"c", "11"}, {"a", "10"}}));
 }
 
+TEST(MergedView, WhatIsNoCountDoesNoHarm) {
+  Values values = {{"a", "10"}, {"b", "9"}};
+  merge_sorted_set(values, map({{"a", "0.5"}, {"b", "inf"}, {"c", "1e300"}, {"d", "much"}, {"e", "nan"}}));
+  EXPECT_EQ(values[0], (Values::value_type{"b", "inf"}));
+  EXPECT_EQ(values[1].first, "c");
+  EXPECT_EQ(values[2], (Values::value_type{"a", "10.5"}));
+  values = {{"bytesSent", "9223372036854775807"}};
+  merge_hash(values, map({{"bytesSent", "1"}}));
+  EXPECT_EQ(values, (Values{{"bytesSent", "9223372036854775807"}}));
+  Value odd = map({});
+  odd.elements.resize(2);
+  odd.elements[0].elements.resize(2);
+  merge_sorted_set(values, odd);
+  EXPECT_EQ(values.size(), 1U) << "pairs of which the second has no parts";
+}
+
 TEST(MergedView, PairsOfResp3AreNested) {
   Value set;
   set.type = Type::Array;
