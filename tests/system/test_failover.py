@@ -104,6 +104,7 @@ class SplitBrain(FailoverTest):
         self.begin()
         feed = self.feeding(11, 400)
         self.wait_for_batches(lambda *words: self.ask(self.master, *words), 20)
+        wait_for(lambda: self.ledger(lambda *words: self.ask(self.replica, *words)) > 0, PATIENCE)
         old, heal = self.split()
         before = self.ledger(old)
         self.sentinels.wait_for_master(self.replica)
