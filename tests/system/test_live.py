@@ -89,7 +89,7 @@ def wait_until_idle(process):
         with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
             words = file.read().rsplit(")", 1)[1].split()
         return int(words[11]) + int(words[12])
-    for _ in range(200):
+    for _ in range(int(200 * harness.slowness())):
         before = ticks()
         time.sleep(0.4)
         if ticks() - before <= 0.4 * os.sysconf("SC_CLK_TCK") / 10:

@@ -234,6 +234,8 @@ class WithProbes(ProbeTest):
         wanted = self.fed(400)
         hosts = sorted(wanted)
         in_all, moved = sum(sent for sent, _ in wanted.values()), []
+        begun = sum(self.in_the_cloud(host, "bytesSent") for host in hosts)
+        self.assertLess(begun, in_all, "updates are on their way from here on")
         with self.time_going_on():
             while len(moved) < 12 or moved[-1] < in_all:
                 host = hosts[len(moved) % len(hosts)]
@@ -242,8 +244,7 @@ class WithProbes(ProbeTest):
                 self.assertEqual(sum(peers["scores"].values()), sum(wanted[host]), host)
                 moved.append(sum(self.in_the_cloud(host, "bytesSent") for host in hosts))
                 self.assertLess(len(moved), 1_000)
-        self.assertGreater(len(set(moved)), 3, "updates were on their way meanwhile")
-        print(f"{len(moved)} exact answers, while {moved[0]} to {moved[-1]} of {in_all} octets had moved to the cloud")
+        print(f"{len(moved)} exact answers, while {begun} to {moved[-1]} of {in_all} octets had moved to the cloud")
 
     def test_a_probe_by_itself(self):
         self.feeds[0].give(self.packets[:50])
