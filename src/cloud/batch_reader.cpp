@@ -4,6 +4,8 @@
 #include <charconv>
 #include <span>
 
+#include "cloud/scripts.h"
+
 namespace microcloud {
 namespace {
 
@@ -64,7 +66,7 @@ void add_batch(std::string_view commands, const std::function<bool(std::string_v
   size_t count = 0;
   while (reader.next(words, count)) {
     if (count == 6 && words[0] == "EVAL") {
-      if (wanted(words[3])) into.at(words[3]).earliest(words[4], number_of(words[5]));
+      if (words[1] == kEarliestScript && wanted(words[3])) into.at(words[3]).earliest(words[4], number_of(words[5]));
     } else if (count == 4 && wanted(words[1])) {
       add(std::span(words).first(count), into);
     }

@@ -16,7 +16,7 @@ namespace {
 using resp::Commands;
 using resp::Value;
 
-constexpr std::string_view kCountedTrees[] = {"ip.", "mac.", "vlan.", "proto.", "port."};
+constexpr std::string_view kCountedTrees[] = {"ip.", "mac.", "vlan.", "proto.", "port.", "user."};
 constexpr size_t kAtOnce = 1'000;  // keys in one request
 constexpr int64_t kFreshMs = 5'000;
 constexpr int64_t kAnyClockMs = 60'000;  // clocks of machines may differ by so much

@@ -96,6 +96,7 @@ TEST(MergedView, OnlyTreesOfTrafficAreShared) {
   EXPECT_TRUE(is_counted("ip.10.0.0.1", ""));
   EXPECT_TRUE(is_counted("ip.10.0.0.1.peers", ""));
   EXPECT_TRUE(is_counted("lab/port.tcp.443", "lab"));
+  EXPECT_TRUE(is_counted("user.anna", ""));
   EXPECT_FALSE(is_counted("port.tcp.443", "lab"));
   EXPECT_FALSE(is_counted("probe.p1", ""));
   EXPECT_FALSE(is_counted("meta.schema", ""));
