@@ -329,7 +329,7 @@ class HostileClients(ProbeTest):
             thread.start()
             for first in range(0, count, 1_000):
                 self.feed.give(flows(1_000, first, seconds=2.0 * (first // 1_000)))
-                time.sleep(0.02)
+                harness.wait_for(lambda: len(heard) >= first - 2_000, 60)  # pylint: disable=cell-var-from-loop
             self.feed.give([(500.0, frames.udp("10.9.9.9", 1, "10.9.9.8", 1))])  # the others have ended by then
             thread.join(60 * harness.slowness())
             self.assertFalse(thread.is_alive(), len(heard))
