@@ -68,6 +68,15 @@ void ClusterLane::unshelve() {
   if (!back.empty()) source_.unshelve(back);
 }
 
+/// Answered, of a backlog the next goes out: a tick may be far.
+void ClusterLane::go_on(NodeId by) {
+  Node& node = nodes_[by];
+  forget_by_time(node);
+  if (node.state != Node::State::Ready) return;
+  send_open(by);
+  if (begun()) flush();
+}
+
 bool ClusterLane::takes(const Node& node) const {
   return node.state == Node::State::Ready && now_ms_ >= node.pause_until_ms && node.out < settings_.in_flight &&
          node.kept_bytes < share_of_bytes();
@@ -135,6 +144,7 @@ void ClusterLane::on_units(NodeId by, const Units& units, resp::Outcome outcome,
     at += own;
     settle(by, unit, verdict, false);
   }
+  go_on(by);
 }
 
 /// What is open in the server's slots, one unit of a slot at a time: a later one behind one that is not applied would
@@ -190,6 +200,7 @@ void ClusterLane::on_checked(NodeId by, const Units& units, bool asking, resp::O
       units[number]->perhaps_applied = true;
     settle(by, units[number], verdict, asking);
   }
+  go_on(by);
 }
 
 void ClusterLane::settle(NodeId by, const UnitPointer& unit, const UnitVerdict& verdict, bool asking) {

@@ -145,6 +145,7 @@ class ClusterLane {
   // Units (cluster_lane.cpp; what is seen of them: cluster_lane_view.cpp)
   void flush();
   void unshelve();
+  void go_on(resp::NodeId by);
   bool takes(const Node& node) const;
   bool takes(resp::Slot slot) const;
   bool any_takes() const;

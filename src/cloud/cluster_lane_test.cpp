@@ -109,6 +109,15 @@ TEST_F(ClusterLaneTest, UnitsAreAppliedAndKeptForAWhile) {
   EXPECT_EQ(lane->kept_bytes(), 0U);
 }
 
+TEST_F(ClusterLaneTest, ABacklogGoesOutWithTheAnswersNotWithTheClock) {
+  start(1, {.ledger = "_l.test", .in_flight = 1, .keep_bytes = 4'000});
+  for (int key = 0; key < 2'000; ++key) add("k" + std::to_string(key), 3);
+  ASSERT_TRUE(run([&] { return lane->unacknowledged() > 0; }));
+  EXPECT_TRUE(resp::run_until(loop, [&] { return buffer.size() == 0 && lane->settled(); })) << "without a tick";
+  EXPECT_TRUE(holds_truth());
+  EXPECT_LT(lane->kept_bytes(), 4'000U) << "of those without a replica the oldest made room";
+}
+
 TEST_F(ClusterLaneTest, NothingGoesOutBeforeItIsKnownWhereNumbersBegin) {
   begins = false;
   start(1);

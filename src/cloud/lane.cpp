@@ -174,6 +174,7 @@ void Lane::send_batches() {
 }
 
 bool Lane::cut_next() {
+  forget_by_time();
   // Acknowledged batches that a replica lacks take the memory that there is: what waits goes on merging until then.
   if (to_flush_ > 0 && kept_bytes_ >= settings_.keep_bytes) {
     if (now_ms_ - cut_ms_ >= kPatienceForReplicasMs) trouble_ = kUnconfirmed;
@@ -236,6 +237,7 @@ void Lane::on_batch(uint64_t number, const std::vector<resp::Value>& replies) {
     }
   }
   if (state_ == State::Draining && out_ == 0) drained();
+  if (state_ == State::Ready) send_batches();  // of a backlog; a tick may be far
 }
 
 void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) {

@@ -27,7 +27,7 @@ struct LaneSettings {
   std::string ledger;     // key; in a cluster: field of hashes and member of sorted sets
   size_t in_flight = 4;   // batches that are out and not answered
   int64_t flush_ms = 10;  // what waits goes out after so long
-  size_t full = 4'096;    // or when so many keys wait
+  size_t full = 32'768;   // or when so many keys wait: some 16 MB
   uint32_t ttl_s = 3'600;
   /// Batches that were acknowledged are kept until every replica has them: a master may lose what it acknowledged. A
   /// server without replicas may lose what is not on its disk yet: there so long, and no more than these bytes.

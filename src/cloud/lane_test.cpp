@@ -37,6 +37,18 @@ TEST(Lane, NoMoreThanAFewBatchesAreOutAndTheRestGoesOnMerging) {
   EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
 }
 
+TEST(Lane, ABacklogGoesOutWithTheRepliesNotWithTheClock) {
+  LaneBed bed({.ledger = "mc.led.test", .keep_bytes = 4'000});
+  bed.lane.up(bed.now_ms);
+  bed.network.move_all();
+  for (int key = 0; key < 1'000; ++key) bed.counters.add("k" + std::to_string(key), 1);
+  bed.lane.tick(bed.now_ms += 20);
+  bed.network.move_all();
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+  EXPECT_EQ(bed.lane.acknowledged(), 250U);
+  EXPECT_LT(bed.lane.kept_bytes(), 4'500U) << "of those without a replica the oldest made room";
+}
+
 TEST(Lane, ARepeatOfWhatWasAppliedIsRefusedByTheGuard) {
   LaneBed bed;
   bed.lane.up(bed.now_ms);
