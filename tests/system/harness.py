@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 import jsonschema
 
@@ -111,6 +112,16 @@ def parse_metrics(text):
         assert (name, pairs) not in samples, f"{line} comes twice"
         samples[(name, pairs)] = float(value)
     return samples
+
+
+def packets_read(port):
+    """What a running probe's page of metrics says; 0 while there is none."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+            metrics = parse_metrics(page.read().decode())
+    except OSError:
+        return 0
+    return sum(value for (name, _), value in metrics.items() if name == "microcloud_probe_packets_total")
 
 
 def stages(metrics):

@@ -131,4 +131,4 @@ class OfAFile(ClusterOwnersTest):
         self.assertEqual([host for host, user in known.items() if user != "of-" + host], [])
         # A machine that is busy may answer some of them too late.
         print(f"users of a file, by a cluster: {len(known)} of {len(hosts[::3])} known")
-        self.assertGreater(len(known), 0.9 * len(hosts[::3]))
+        self.assertGreater(len(known), 0.9 / harness.slowness() * len(hosts[::3]))

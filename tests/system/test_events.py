@@ -12,6 +12,7 @@ class Events(CloudTest):
     def listen(self, node, pattern, until):
         """Starts to listen; the list that is returned grows until a message on `until` has come."""
         client = node.client()
+        client.socket.settimeout(harness.TIMEOUT)
         self.assertEqual(client("PSUBSCRIBE", pattern)[0], "psubscribe")
         heard, done = [], threading.Event()
 
