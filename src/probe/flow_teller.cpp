@@ -30,12 +30,22 @@ bool FlowTeller::work() {
   const uint64_t begun = thread_cpu_ns();
   take_questions();
   spend(kStep);
-  if (active_ == 0) mailbox_.rest();
+  rest();
   const uint64_t took = thread_cpu_ns() - begun;
   counters_.steps.add();
   if (took > counters_.longest_ns.get()) counters_.longest_ns.set(took);
   if (took > kLongNs) counters_.long_steps.add();
-  return active_ > 0 || mailbox_.has_news();
+  return (active_ > 0 && !waits_) || mailbox_.has_news();
+}
+
+/// Until the next question, or until somebody takes what is answered.
+void FlowTeller::rest() {
+  waits_ = active_ > 0;
+  for (const Walk& walk : walks_) waits_ = waits_ && (!walk.question || walk.wants_room);
+  if (active_ == 0) mailbox_.rest();
+  for (unsigned lane = 0; lane < walks_.size() && waits_; ++lane) {
+    if (walks_[lane].question) mailbox_.rest_until_room(lane);
+  }
 }
 
 void FlowTeller::take_questions() {
@@ -50,12 +60,16 @@ void FlowTeller::take_questions() {
 }
 
 void FlowTeller::spend(uint32_t budget) {
+  for (Walk& walk : walks_) walk.wants_room = false;
   for (unsigned lane = 0; lane < walks_.size() && budget > 0; ++lane) {
     Walk& walk = walks_[lane];
     if (!walk.question) continue;
     if (!walk.is_begun && !begin(walk, budget)) continue;
     if (!walk.is_through) go_on(lane, budget);
-    if (!walk.is_through || !say_end(lane, walk)) continue;
+    if (!walk.is_through || !say_end(lane, walk)) {
+      walk.wants_room = !mailbox_.has_room(lane);
+      continue;
+    }
     walk = {};
     --active_;
     follow_or_not();
@@ -117,14 +131,9 @@ void FlowTeller::go_on(unsigned lane, uint32_t& budget) {
   if (ring.held() > ring.capacity() / 4) mailbox_.tell(lane);
 }
 
-bool FlowTeller::has_room(unsigned lane) const {
-  const ByteRing& ring = mailbox_.answers(lane);
-  return ring.held() < ring.capacity() / 2;  // the rest is for flows that are told before their turn
-}
-
 void FlowTeller::walk_table(unsigned lane, Walk& walk, uint32_t& budget) {
   std::array<uint32_t, kAtOnce> wanted;
-  while (walk.slot < table_.slots() && budget > 0 && has_room(lane)) {
+  while (walk.slot < table_.slots() && budget > 0 && mailbox_.has_room(lane)) {
     const uint32_t end = std::min(table_.slots(), walk.slot + kAtOnce);
     for (uint32_t slot = end; slot < std::min(table_.slots(), end + kAtOnce); ++slot) table_.prefetch_key(slot);
     size_t count = 0;
@@ -145,7 +154,7 @@ void FlowTeller::walk_table(unsigned lane, Walk& walk, uint32_t& budget) {
 
 void FlowTeller::walk_hosts(unsigned lane, Walk& walk, uint32_t& budget) {
   const std::vector<IpAddress>& hosts = walk.question->hosts;
-  while (budget > 0 && has_room(lane)) {
+  while (budget > 0 && mailbox_.has_room(lane)) {
     if (walk.next.none()) {
       if (++walk.host >= hosts.size()) break;
       walk.next = index_->newest(hosts[walk.host]);

@@ -35,9 +35,9 @@ class FlowTeller final : public FlowFollower {
   FlowTeller(Mailbox& mailbox, FlowTable& table, RecordRing& records, uint32_t capacity, HashSeed seed)
       : mailbox_(mailbox), table_(table), records_(records), capacity_(capacity), seed_(seed) {}
 
-  /// Once a turn of the worker. True: there is more to do.
+  /// Once a turn of the worker. True: there is more to do; false also while nobody takes what is answered.
   bool step() {
-    if (active_ == 0 && !mailbox_.has_news()) [[likely]]
+    if ((active_ == 0 || waits_) && !mailbox_.has_news()) [[likely]]
       return false;
     return work();
   }
@@ -58,6 +58,7 @@ class FlowTeller final : public FlowFollower {
     bool is_begun = false;       // its place among the records; where one is wanted, is marked
     bool is_broken = false;
     bool is_through = false;  // nothing is left but to say so
+    bool wants_room = false;  // nothing of it can be done before there is
     uint32_t slot = 0;        // the next one to look at, of a walk through the table
     size_t host = 0;          // of the question's
     HostIndex::Entry next;    // of this host's flows
@@ -66,6 +67,7 @@ class FlowTeller final : public FlowFollower {
   bool work();
   void take_questions();
   void spend(uint32_t budget);
+  void rest();
   bool build_index(uint32_t& budget);
   bool begin(Walk& walk, uint32_t& budget);
   void go_on(unsigned lane, uint32_t& budget);
@@ -73,7 +75,6 @@ class FlowTeller final : public FlowFollower {
   void walk_hosts(unsigned lane, Walk& walk, uint32_t& budget);
   bool is_unseen(const Walk& walk, uint32_t slot) const;
   bool put(unsigned lane, Walk& walk, uint32_t slot);
-  bool has_room(unsigned lane) const;
   bool say_end(unsigned lane, Walk& walk);
   void follow_or_not();
 
@@ -84,6 +85,7 @@ class FlowTeller final : public FlowFollower {
   HashSeed seed_;
   std::array<Walk, Mailbox::kLanes> walks_;
   unsigned active_ = 0;
+  bool waits_ = false;                // all that are active want room
   std::unique_ptr<HostIndex> index_;  // made when somebody first asks for a host
   uint32_t index_to_ = 0;             // slots below are in it
   TellerCounters counters_;

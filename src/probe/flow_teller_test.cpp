@@ -102,6 +102,7 @@ struct Bed {
       ++answer.flows;
     }
     ring.release();
+    mailbox.made_room(lane);
   }
   /// Until the answer has come.
   void run(unsigned lane) {
@@ -310,6 +311,28 @@ TEST(FlowTeller, WaitsForWhoDoesNotTakeTheAnswer) {
 }
 
 /// Flows that end before their turn have no room: the answer says that it is not whole.
+TEST(FlowTeller, RestsWhileNobodyTakesTheAnswerAndIsWokenByWhoDoes) {
+  Bed bed({.capacity = 8'192});
+  for (unsigned port = 0; port < 5'000; ++port) bed.packet({1, 2, static_cast<uint16_t>(1'000 + port), 53}, port);
+  for (const unsigned lane : {1U, 0U}) {
+    bed.ask(lane, all(10 + lane));
+    int steps = 0;
+    while (bed.step() && steps < 100'000) ++steps;
+    EXPECT_FALSE(bed.answer.whole.has_value()) << "the ring is full";
+    EXPECT_FALSE(wait_for(bed.mailbox.wake_fd(), -1, std::chrono::nanoseconds(0))) << "the worker may sleep";
+    const uint64_t before = bed.teller.counters().steps.get();
+    for (int time = 0; time < 100; ++time) EXPECT_FALSE(bed.step());
+    EXPECT_EQ(bed.teller.counters().steps.get(), before) << "and has nothing to do beside packets";
+    while (!bed.answer.whole) {
+      bed.take_answers(lane);
+      EXPECT_TRUE(bed.answer.whole || wait_for(bed.mailbox.wake_fd(), -1, std::chrono::nanoseconds(0)));
+      while (bed.step()) {
+      }
+    }
+    EXPECT_EQ(bed.answer.flows, 5'000U);
+  }
+}
+
 TEST(FlowTeller, AnExactAnswerThatNobodyTakesIsGivenUp) {
   Bed bed({.capacity = 9'000, .idle_ms = 1'000});
   for (unsigned flow = 0; flow < 8'000; ++flow)

@@ -24,6 +24,24 @@ void Mailbox::rest() {
   if (!has_news()) wake_.clear();
 }
 
+/// The fences: either the worker sees the room that was made, or this sees that it wants some.
+void Mailbox::rest_until_room(unsigned lane) {
+  lanes_[lane].wants_room.store(true, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (has_room(lane)) return made_room(lane);
+  rest();
+}
+
+void Mailbox::made_room(unsigned lane) {
+  Lane& one = lanes_[lane];
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!has_room(lane) || !one.wants_room.load(std::memory_order_relaxed)) return;
+  if (!one.wants_room.exchange(false, std::memory_order_relaxed)) return;
+  const std::lock_guard lock(mutex_);
+  posted_.fetch_add(1, std::memory_order_release);
+  wake_.signal();
+}
+
 void Mailbox::tell(unsigned lane) {
   if (!lanes_[lane].told.exchange(true, std::memory_order_seq_cst)) answered_(lane);
 }

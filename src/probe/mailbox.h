@@ -27,6 +27,8 @@ class Mailbox {
   // Who asks.
   void ask(unsigned lane, Question question);
   ByteRing& answers(unsigned lane) { return lanes_[lane].answers; }
+  /// After it has released what it read: wakes a worker that waits for room.
+  void made_room(unsigned lane);
   /// Before it looks into the ring: from now on it is told anew.
   void listen(unsigned lane) { lanes_[lane].told.store(false, std::memory_order_seq_cst); }
   /// The worker has ended: what it had to say is in the rings, of answers and of records.
@@ -36,8 +38,14 @@ class Mailbox {
   bool has_news() const { return posted_.load(std::memory_order_relaxed) != seen_; }
   /// What has been asked since the last call, nullptr where nothing.
   std::array<Question, kLanes> take();
+  bool has_room(unsigned lane) const {
+    const ByteRing& ring = lanes_[lane].answers;
+    return ring.held() < ring.capacity() / 2;  // the rest is for flows that are told before their turn
+  }
   /// All is answered: unless there are news, the worker may wait until it is woken.
   void rest();
+  /// Nothing can be answered until there is room in this lane: that will be news.
+  void rest_until_room(unsigned lane);
   void tell(unsigned lane);
   /// Readable while something is asked and not answered.
   int wake_fd() const { return wake_.fd(); }
@@ -48,6 +56,7 @@ class Mailbox {
     Question question;  // under the mutex
     ByteRing answers{kRingBytes};
     std::atomic<bool> told{false};
+    std::atomic<bool> wants_room{false};
   };
 
   std::function<void(unsigned)> answered_;

@@ -108,6 +108,7 @@ bool Asker::gather_from(unsigned lane, size_t worker, size_t& most, const Take& 
     }
   }
   ring.release();
+  mailboxes_[worker]->made_room(lane);
   return ended || (message == nullptr && most > 0 && closed);
 }
 
