@@ -182,15 +182,13 @@ void CloudOutput::finish() {
   const WriterStatus status = writer_.status();
   const uint64_t held = loss_stage(status).held();
   const size_t alerts = writer_.alerts().waiting();
-  const std::string of_alerts = alerts > 0 ? fmt::format("has not taken {} alerts", alerts) : "";
-  if (taken && alerts > 0) log_warning(fmt::format("{} {}: {}", where_, of_alerts, writer_.alerts().trouble()));
   if (!taken && status.fatal.empty()) {
     const std::string lacks = held > 0 ? fmt::format("has not taken {} increments of counters", held)
-                              : status.kept_batches > 0
-                                  ? fmt::format("has {} batches that no replica confirms", status.kept_batches)
-                                  : of_alerts;
-    const std::string sentence =
-        fmt::format("{} {}{}", where_, lacks, status.trouble.empty() ? "" : ": " + status.trouble);
+                              : alerts > 0
+                                  ? fmt::format("has not taken {} alerts", alerts)
+                                  : fmt::format("has {} batches that no replica confirms", status.kept_batches);
+    const std::string why = status.trouble.empty() ? writer_.alerts().trouble() : status.trouble;
+    const std::string sentence = fmt::format("{} {}{}", where_, lacks, why.empty() ? "" : ": " + why);
     if (hurried()) log_warning(sentence);
     if (!hurried()) not_taken_ = sentence;
   }

@@ -110,7 +110,7 @@ void Alerts::put_back(std::vector<Entry> entries) {
 
 bool Alerts::settled() const {
   const std::lock_guard lock(mutex_);
-  return out_.empty() && (waiting_.empty() || !trouble_.empty());
+  return out_.empty() && waiting_.empty();
 }
 
 size_t Alerts::waiting() const {

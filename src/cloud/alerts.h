@@ -40,7 +40,7 @@ class Alerts {
   void raise(const Alert& alert);
   /// On the loop's thread, every few milliseconds while the way is connected.
   void send(UpdateWay& way, int64_t now_ms);
-  /// Any thread: nothing waits but what the server does not take.
+  /// Any thread: the server has all.
   bool settled() const;
   size_t waiting() const;
   /// Why the server does not take them, in its words; empty: it does, as far as is known.

@@ -92,7 +92,7 @@ TEST_F(AlertsTest, WaitWhereTheServerRefusesThem) {
   alerts.send(way, 0);
   way.answer(Outcome::Ok, {Value::of_error("OOM"), taken()});
   EXPECT_EQ(alerts.trouble(), "OOM");
-  EXPECT_TRUE(alerts.settled()) << "the end of a run does not wait for it";
+  EXPECT_FALSE(alerts.settled()) << "the end of a run waits for it";
   EXPECT_EQ(alerts.waiting(), 1U);
   alerts.send(way, 2'000);
   way.answer(Outcome::Ok, {value(resp::Type::Simple, "OK"), Value::of_error("NOPERM"),

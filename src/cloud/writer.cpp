@@ -116,9 +116,12 @@ bool CloudWriter::drain(const std::function<bool()>& give_up) {
     }
     return true;
   };
-  if (!wait()) return false;
-  if (settings_.each_second) settings_.each_second(true);  // it may make more
-  if (!wait()) return false;
+  bool taken = wait();
+  if (!status().fatal.empty()) return false;
+  if (taken && settings_.each_second) {
+    settings_.each_second(true);  // it may make more
+    taken = wait();
+  }
   // The last heartbeat tells what the run came to.
   loop_.post([this] { beat(true); });
   for (int tries = 0; tries < 500; ++tries) {
@@ -128,7 +131,7 @@ bool CloudWriter::drain(const std::function<bool()>& give_up) {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  return true;
+  return taken;
 }
 
 bool CloudWriter::done() const {
@@ -238,7 +241,8 @@ void CloudWriter::beat(bool last) {
   const auto add = [&fields](const char* name, uint64_t value) { fields.emplace_back(name, std::to_string(value)); };
   add("batch", status.batch);
   add("keysRefused", status.keys_refused);
-  add("cloudLost", status.lost());
+  // Alerts that wait when the process ends never come.
+  add("cloudLost", status.lost() + alerts_.counts().overflowed.get() + (last ? alerts_.waiting() : 0));
   add("cloudWaitingKeys", status.waiting_keys);
   add("cloudKeptBatches", status.kept_batches);
   add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, status.lane.lag_ms)));

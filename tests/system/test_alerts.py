@@ -1,6 +1,7 @@
 """Alerts of the probe in stream.alerts (--alerts), and that who reads them misses none."""
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -128,6 +129,16 @@ class Alerts(CloudTest):
         process.stdin.close()
         said = self.end(process)
         self.assertEqual(said.count("alerts are not taken"), 1, said)
+
+    def test_a_server_that_never_takes_them(self):
+        node = self.node()
+        client = self.client(node)
+        client("SADD", "list.watched", "0.0.0.0/0")
+        client("ACL", "SETUSER", "default", "-xadd")
+        done = self.probe(node, "--drain", "1", status=1)
+        count = int(re.search(r"has not taken (\d+) alerts: .*xadd", done.stderr.splitlines()[-1])[1])
+        self.assertGreater(count, 0)
+        self.assertEqual(int(client("HGET", "probe.berlin", "cloudLost")), count)
 
     def test_a_cluster(self):
         cluster = Cluster(2)
