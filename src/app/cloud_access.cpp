@@ -61,4 +61,20 @@ CloudAccess cloud_access(const CloudAccessOptions& options) {
   return access;
 }
 
+void CloudCredentials::read_again(const CloudAccessOptions& options) {
+  resp::ClientSettings client = cloud_access(options).client;
+  const std::lock_guard lock(mutex_);
+  last_ = {std::move(client.user), std::move(client.password), std::move(client.tls)};
+}
+
+void CloudCredentials::renew(resp::ClientSettings& client, std::shared_ptr<const CloudCredentials> credentials) {
+  client.renew = [credentials = std::move(credentials)](resp::ClientSettings& its) {
+    const std::lock_guard lock(credentials->mutex_);
+    if (!credentials->last_) return;
+    its.user = credentials->last_->user;
+    its.password = credentials->last_->password;
+    its.tls = credentials->last_->tls;
+  };
+}
+
 }  // namespace microcloud

@@ -1,6 +1,9 @@
 // How the MicroCloud is reached, as the command line says it: by a probe that updates it, or by whoever asks.
 #pragma once
 
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "net/tls_settings.h"
@@ -23,6 +26,24 @@ bool uses_tls(const CloudAccessOptions& options);
 struct CloudAccess {
   resp::Url url;
   resp::ClientSettings client;  // with user, password and TLS; without a name
+};
+
+/// The secret and the files of TLS, as they were last read, for all connections of a probe. Any thread.
+class CloudCredentials {
+ public:
+  /// Reads them again, for connections that come then. Throws UsageError: those that were read before stay.
+  void read_again(const CloudAccessOptions& options);
+  /// From now on the client's connections use what was read last.
+  static void renew(resp::ClientSettings& client, std::shared_ptr<const CloudCredentials> credentials);
+
+ private:
+  struct Read {
+    std::string user;
+    std::string password;
+    std::shared_ptr<const StreamTls> tls;
+  };
+  mutable std::mutex mutex_;
+  std::optional<Read> last_;  // nothing: as at the start
 };
 
 /// Checks all that can be checked without connecting. Throws UsageError.

@@ -132,6 +132,7 @@ CloudOutput::CloudOutput(const CloudOptions& options, const CloudSurroundings& a
 WriterSettings CloudOutput::surrounded(WriterSettings settings, const CloudOptions& options,
                                        const CloudSurroundings& around) {
   settings.accounting = accounting_settings(options, around);
+  CloudCredentials::renew(settings.client, around.credentials);
   settings.live = around.live;
   settings.readable = around.has_face;
   settings.heartbeat = [around] { return heartbeat(around); };

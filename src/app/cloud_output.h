@@ -47,6 +47,7 @@ struct CloudSurroundings {
   /// Where Redis clients are answered; any thread from start() to stop(). Empty: nowhere.
   std::function<std::string()> listen = {};
   bool has_face = false;
+  std::shared_ptr<const CloudCredentials> credentials = {};
 };
 
 /// What probe.<id> tells of the probe itself.

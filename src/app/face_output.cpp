@@ -5,7 +5,6 @@
 
 #include "app/command.h"
 #include "base/log.h"
-#include "query/face_users.h"
 
 namespace microcloud {
 namespace {
@@ -33,6 +32,11 @@ size_t clients_for_descriptors(size_t wanted) {
   return static_cast<size_t>(left);
 }
 
+std::shared_ptr<const StreamTls> face_tls(const FaceOptions& options) {
+  return std::make_shared<StreamTls>(
+      StreamTls::Side::Server, TlsSettings{.certificate_file = options.certificate_file, .key_file = options.key_file});
+}
+
 resp::ServerSettings server_settings(const FaceOptions& options) {
   resp::ServerSettings settings;
   const bool usual = options.listen.empty();
@@ -41,10 +45,7 @@ resp::ServerSettings server_settings(const FaceOptions& options) {
   settings.most_unsent = size_t{256} << 20;  // of KEYS over millions of keys
   settings.most_clients = clients_for_descriptors(settings.most_clients);
   settings.limits = {.arguments = 4'096, .bulk = 64 << 10, .line = 64 << 10, .total = 1 << 20};
-  if (!options.certificate_file.empty())
-    settings.tls = std::make_shared<StreamTls>(
-        StreamTls::Side::Server,
-        TlsSettings{.certificate_file = options.certificate_file, .key_file = options.key_file});
+  if (!options.certificate_file.empty()) settings.tls = face_tls(options);
   return settings;
 }
 
@@ -112,16 +113,7 @@ void FaceOutput::open(Probe& probe, LiveView view) {
   settings.version = MICROCLOUD_VERSION;
   try {
     settings.server = server_settings(options_);
-    if (!options_.auth_file.empty()) {
-      const auto users = std::make_shared<FaceUsers>(FaceUsers::read(options_.auth_file));
-      settings.server.authenticate = [users](std::string_view user, std::string_view password) {
-        return users->authenticate(user, password);
-      };
-      settings.server.may_subscribe = [users](std::string_view user, std::string_view channel, bool is_pattern) {
-        return is_pattern ? users->may_subscribe_pattern(user, channel) : users->may_subscribe(user, channel);
-      };
-      settings.may_read = [users](std::string_view user, std::string_view key) { return users->may_read(user, key); };
-    }
+    if (!options_.auth_file.empty()) add_users(settings);
     const ListenAddress at = settings.server.address;
     face_ = std::make_unique<Face>(std::move(settings), probe);
     address_ = announced(options_, at, face_->port());
@@ -130,6 +122,46 @@ void FaceOutput::open(Probe& probe, LiveView view) {
     if (!options_.listen.empty()) throw std::runtime_error(std::string("--listen: ") + error.what());
     log_warning(std::string("Redis clients are not answered: ") + error.what());
   }
+}
+
+void FaceOutput::add_users(FaceSettings& settings) {
+  users_ = std::make_shared<FaceUsers>(FaceUsers::read(options_.auth_file));
+  settings.server.authenticate = [this](std::string_view user, std::string_view password) {
+    return users_->authenticate(user, password);
+  };
+  settings.server.may_subscribe = [this](std::string_view user, std::string_view channel, bool is_pattern) {
+    return is_pattern ? users_->may_subscribe_pattern(user, channel) : users_->may_subscribe(user, channel);
+  };
+  settings.may_read = [this](std::string_view user, std::string_view key) { return users_->may_read(user, key); };
+}
+
+/// Whoever was let in by a line that is gone or another one has to show a password anew.
+void FaceOutput::reload_users() {
+  auto fresh = std::make_shared<const FaceUsers>(FaceUsers::read(options_.auth_file));
+  face_->call([this, fresh = std::move(fresh)](resp::Server& server) {
+    const auto before = std::exchange(users_, fresh);
+    server.disconnect([&](std::string_view user) { return !fresh->same(*before, user); });
+  });
+}
+
+void FaceOutput::reload_certificate() {
+  face_->call([tls = face_tls(options_)](resp::Server& server) { server.use_tls(tls); });
+}
+
+void FaceOutput::reload_by(Service& service) {
+  if (!face_) return;
+  const auto add = [this, &service](const std::string& what, void (FaceOutput::*again)()) {
+    service.on_reload(what, [this, what, again] {
+      try {
+        (this->*again)();
+      } catch (const std::runtime_error& error) {
+        return "--" + what + ": " + error.what();
+      }
+      return std::string();
+    });
+  };
+  if (!options_.auth_file.empty()) add("listen-auth", &FaceOutput::reload_users);
+  if (!options_.certificate_file.empty()) add("listen-cert", &FaceOutput::reload_certificate);
 }
 
 void FaceOutput::start() {

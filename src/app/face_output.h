@@ -6,7 +6,9 @@
 
 #include "app/cloud_output.h"
 #include "app/command_line.h"
+#include "app/service.h"
 #include "query/face.h"
+#include "query/face_users.h"
 
 namespace microcloud {
 
@@ -40,9 +42,16 @@ class FaceOutput final : public Output {
     if (face_) face_->put(record);
   }
   void tell_metrics(const Probe& probe, MetricsPage& page) const;
+  /// For SIGHUP, once open: what the files hold now is heeded; of one that is wrong the old state stays.
+  void reload_by(Service& service);
 
  private:
+  void add_users(FaceSettings& settings);
+  void reload_users();
+  void reload_certificate();
+
   FaceOptions options_;
+  std::shared_ptr<const FaceUsers> users_;  // nullptr: nobody is asked; once started, of the face's thread
   std::unique_ptr<Face> face_;
   std::string address_;
 };

@@ -32,7 +32,7 @@ void say_hourly(Service& service, const std::string& sentence) {
 }  // namespace
 
 ProbeOutputs::ProbeOutputs(const ProbeOptions& options, const std::string& probe_id)
-    : insecure_(options.exports.insecure) {
+    : insecure_(options.exports.insecure), cloud_access_(cloud_options(options)) {
   if (!options.live() && isatty(STDERR_FILENO) != 0) all_.push_back(&progress_);
   if (options.exports.exports()) add_exports(options, probe_id);
   if (!options.json.empty()) all_.push_back((json_ = std::make_unique<JsonOutput>(options.json)).get());
@@ -45,7 +45,8 @@ ProbeOutputs::ProbeOutputs(const ProbeOptions& options, const std::string& probe
              .metering = &metering_,
              .ladder = [this] { return ladder(); },
              .listen = [this] { return face_ ? face_->address() : std::string(); },
-             .has_face = options.face.serves(options.live())};
+             .has_face = options.face.serves(options.live()),
+             .credentials = credentials_};
   accounting_ = accounting_settings(options.cloud, around_);
   if (!options.cloud.url.empty()) add_cloud(options);
   const bool chosen = exports_ || json_ || cloud_ || !options.exports.collectors.empty();
@@ -74,6 +75,7 @@ void ProbeOutputs::add_cloud(const ProbeOptions& options) {
 
 void ProbeOutputs::add_enrichment(const ProbeOptions& options) {
   CloudAccess access = cloud_access(cloud_options(options));
+  CloudCredentials::renew(access.client, credentials_);
   enriched_ = std::make_unique<EnrichedOutputs>(
       EnrichedSettings{std::move(access), options.cloud.realm, around_.local, options.live()}, std::move(all_));
   all_ = {&enriched_->stage()};
@@ -142,12 +144,21 @@ void ProbeOutputs::set_up(Service& service) const {
   if (cloud_) {
     service.metrics().add([cloud = cloud_.get()](MetricsPage& page) { cloud->tell_metrics(page); });
     cloud_->add_checks(service.readiness());
+    service.on_reload("cloud", [this] {
+      try {
+        credentials_->read_again(cloud_access_);
+      } catch (const UsageError& error) {
+        return std::string(error.what());
+      }
+      return std::string();
+    });
   }
   if (enriched_)
     service.metrics().add([enriched = enriched_.get()](MetricsPage& page) { enriched->tell_metrics(page); });
   if (face_) {
     service.metrics().add(
         [this, face = face_.get()](MetricsPage& page) { face->tell_metrics(*metering_.load(), page); });
+    face_->reload_by(service);
   }
 }
 

@@ -51,6 +51,8 @@ class ProbeOutputs {
   std::atomic<const Probe*> metering_{nullptr};
   const CaptureReport* report_ = nullptr;
   bool insecure_;
+  CloudAccessOptions cloud_access_;
+  std::shared_ptr<CloudCredentials> credentials_ = std::make_shared<CloudCredentials>();
   CloudSurroundings around_;
   AccountingSettings accounting_;
   std::unique_ptr<ExportOutput> exports_;

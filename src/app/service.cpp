@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 
@@ -145,11 +146,12 @@ void Service::tick() {
 void Service::reload() {
   reloads_.add();
   std::string kept;
+  std::set<std::string> said;  // a file may be wrong by itself and as a part of the configuration
   for (const auto& one : reloadables_) {
     const std::string error = one->again();
     if (error.empty()) continue;
     one->failures.add();
-    log_error("reload: " + error + "; the old state is kept");
+    if (said.insert(error).second) log_error("reload: " + error + "; the old state is kept");
     kept += (kept.empty() ? "" : ", ") + one->what;
   }
   log_info(kept.empty() ? "reloaded" : "reloaded, but for: " + kept);

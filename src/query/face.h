@@ -51,6 +51,10 @@ class Face final : public Output {
   void start();
   void stop();
   uint16_t port() const { return server_->port(); }
+  /// Any thread: `change` is called on the face's own, between two commands.
+  void call(std::function<void(resp::Server&)> change) {
+    loop_.post([this, change = std::move(change)] { change(*server_); });
+  }
 
   void put(const RecordRef& record) override;
 

@@ -49,6 +49,7 @@ FaceUsers::User FaceUsers::parse(const std::string& line) {
   User user;
   if (!(words >> word) || word != "user" || !(words >> user.name))
     throw std::invalid_argument("a line begins with: user NAME");
+  user.line = digest_of(line);
   while (words >> word) {
     if (word == "on" || word == "off") {
       user.on = word == "on";
@@ -111,6 +112,11 @@ bool FaceUsers::authenticate(std::string_view name, std::string_view password) c
   if (user == nullptr) return false;
   for (const std::string& one : user->digests) known |= CRYPTO_memcmp(one.data(), digest.data(), kDigestText) == 0;
   return known && user->on;
+}
+
+bool FaceUsers::same(const FaceUsers& other, std::string_view name) const {
+  const User *mine = find(name), *its = other.find(name);
+  return mine != nullptr && its != nullptr && mine->line == its->line;
 }
 
 bool FaceUsers::may_read(std::string_view name, std::string_view key) const {

@@ -22,12 +22,15 @@ class FaceUsers {
   bool may_subscribe(std::string_view user, std::string_view channel) const;
   /// As with Redis a pattern must stand in the user's line as it is; allchannels allows all.
   bool may_subscribe_pattern(std::string_view user, std::string_view pattern) const;
+  /// Whether the user's line is the same in both files.
+  bool same(const FaceUsers& other, std::string_view user) const;
 
  private:
   struct User {
     void allow_channels(const std::string& pattern);
 
     std::string name;
+    std::string line;  // its digest
     bool on = false;
     std::vector<std::string> digests;  // SHA-256 of passwords, hexadecimal
     std::vector<resp::Glob> keys;

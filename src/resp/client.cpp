@@ -22,6 +22,7 @@ Client::Core::Core(Loop& its_loop, Locator its_locator, ClientSettings its_setti
       deadlines(its_loop) {}
 
 void Client::Core::locate() {
+  if (settings.renew) settings.renew(settings);
   const uint64_t mine = ++attempt;
   locator([weak = weak_from_this(), mine](std::optional<Endpoint> endpoint, const std::string& why) {
     const auto self = weak.lock();

@@ -38,6 +38,8 @@ struct ClientSettings {
   std::chrono::milliseconds longest_pause{5000};
   size_t most_unsent = size_t{64} << 20;  // bytes: above it commands are not taken
   DecoderLimits limits = {};
+  /// Called before each connection, on the loop's thread: what may have changed since, user, password and tls.
+  std::function<void(ClientSettings&)> renew = {};
 };
 
 /// What is known of the server since the connection is ready.

@@ -132,6 +132,18 @@ const Counter& Server::not_accepted() const {
   return core_->acceptor->failures();
 }
 
+void Server::use_tls(std::shared_ptr<const StreamTls> tls) {
+  core_->settings.tls = std::move(tls);
+}
+
+void Server::disconnect(const std::function<bool(std::string_view user)>& whom) {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, session] : core_->sessions) {
+    if (session->is_authenticated() && whom(session->user())) ids.push_back(id);
+  }
+  for (const uint64_t id : ids) core_->gone(id);
+}
+
 size_t Server::publish(std::string_view channel, std::string_view message) {
   // Who does not read is disconnected on the way, which makes other audiences.
   const Core::Audience audience = core_->audience(channel);

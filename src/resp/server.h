@@ -107,6 +107,10 @@ class Server {
   /// On the loop's thread: to all that have subscribed to the channel, or to a pattern that it matches. How many got
   /// it.
   size_t publish(std::string_view channel, std::string_view message);
+  /// On the loop's thread: of the connections that come from now on.
+  void use_tls(std::shared_ptr<const StreamTls> tls);
+  /// On the loop's thread: those who have shown the password of one of these users.
+  void disconnect(const std::function<bool(std::string_view user)>& whom);
 
   struct Core;
 

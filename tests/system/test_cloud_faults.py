@@ -1,6 +1,7 @@
 """One node that breaks, refuses or is away, and probes that are killed: every counter against the records of the same run."""
 import os
 import random
+import signal
 import threading
 import time
 import urllib.request
@@ -241,6 +242,42 @@ class Others(FaultTest):
         self.assertRegex(done.stderr.splitlines()[-1], "keys of schema 3; this probe knows 1$")
         self.assertEqual(counters(node.contents()[0]), counters(before[0]))
         client.close()
+
+    def test_a_password_that_changes(self):
+        node = self.node()
+        client = node.client()
+        client("ACL", "SETUSER", "berlin", "on", ">old", "~*", "&*", "+@all")
+        secret, log = (os.path.join(self.folder, name) for name in ("secret", "log"))
+
+        def write(password):
+            with open(secret, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                file.write(password + "\n")
+
+        def said(words):
+            with open(log, encoding="utf-8") as file:
+                return file.read().count(words)
+
+        def logged(words, times=1):
+            wait_for(lambda: os.path.exists(log) and said(words) >= times)
+
+        write("old")
+        process = self.start_fed(f"redis://berlin@127.0.0.1:{node.port}", "--cloud-secret-file", secret, "--log-file", log)
+        feed = self.feeding(process, 31, 60)
+        logged("takes updates")
+        client("ACL", "SETUSER", "berlin", "resetpass", ">new")
+        self.assertGreater(self.kill_connections(client), 0)
+        logged("is away")
+        write("")
+        process.send_signal(signal.SIGHUP)
+        logged("; the old state is kept")
+        write("new")
+        process.send_signal(signal.SIGHUP)
+        logged("takes updates", times=2)
+        feed.join()
+        self.end(process)
+        self.check(node, lines(self.json_path()))
+        client.close()
+        self.assertEqual(said("; the old state is kept"), 1)
 
     def test_a_subscriber_that_never_reads(self):
         """The node cuts it off when 32 MB wait for it, as `microcloud node` configures that; events cost no update."""

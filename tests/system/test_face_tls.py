@@ -1,6 +1,8 @@
 """The probe's Redis face over TLS, with users: redis-cli, redis-py, and microcloud query."""
 import json
 import os
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -9,7 +11,7 @@ import unittest
 
 import harness
 from harness import run
-from redis_node import Client, Node
+from redis_node import Client, Node, RedisError
 from test_cloud_tls import Certificates
 from test_face import GRACE, Feed, as_dict, traffic, truth
 
@@ -43,8 +45,8 @@ class FaceTls(Certificates):
                 client("AUTH", "query", "all")
                 return client
 
-        feed = TlsFeed("--listen-cert", self.file("server.pem"), "--listen-key", self.file("server.key"), "--listen-auth", self.file("users.acl"),
-                       *options, listen=listen)
+        certificate = () if "--listen-cert" in options else ("--listen-cert", self.file("server.pem"), "--listen-key", self.file("server.key"))
+        feed = TlsFeed(*certificate, "--listen-auth", self.file("users.acl"), *options, listen=listen)
         self.addCleanup(lambda: feed.probe.poll() is None and (feed.probe.kill(), feed.probe.communicate()))
         return feed
 
@@ -74,6 +76,61 @@ class FaceTls(Certificates):
                                   "--no-auth-warning", "--scan", "--pattern", "ip.*"], capture_output=True, text=True, timeout=GRACE, check=True)
         self.assertEqual(sorted(scanned.stdout.split()), sorted(feed.client("KEYS", "ip.*")))
         feed.end()
+
+    def test_files_are_read_again(self):
+        for name in ("key", "pem"):
+            shutil.copy(self.file(f"server.{name}"), self.file(f"face.{name}"))
+        log, metrics = self.file("face.log"), self.file("face.prom")
+        feed = self.feed("--listen-cert", self.file("face.pem"), "--listen-key", self.file("face.key"), "--log-file", log, "--metrics-file", metrics)
+
+        def reload(**files):
+            for name, data in files.items():
+                with open(self.file(name.replace("_", ".")), "wb") as file:
+                    file.write(data)
+            done = said().count(" info reloaded")
+            feed.probe.send_signal(signal.SIGHUP)
+            harness.wait_for(lambda: said().count(" info reloaded") > done)
+
+        def said():
+            with open(log, encoding="utf-8") as file:
+                return file.read()
+
+        def subject():
+            with TlsClient(feed.port, self.file("ca.pem")).socket as peer:
+                return dict(one[0] for one in peer.getpeercert()["subject"])["commonName"]
+
+        def logs_in(user, password):
+            client = TlsClient(feed.port, self.file("ca.pem"))
+            try:
+                return client("AUTH", user, password) == "OK"
+            except RedisError:
+                return False
+            finally:
+                client.close()
+
+        ann = TlsClient(feed.port, self.file("ca.pem"))
+        self.assertEqual((ann("AUTH", "ann", "ann's-secret"), ann("SUBSCRIBE", "event.flow")[0]), ("OK", "subscribe"))
+        self.assertEqual(subject(), "server")
+        with open(self.file("probe.pem"), "rb") as pem, open(self.file("probe.key"), "rb") as key:
+            reload(users_acl=USERS.replace(b">ann's-secret", b">other") + b"user bob on >b ~*\n", face_pem=pem.read(), face_key=key.read())
+        self.assertEqual(ann.file.read(), b"", "whose line has changed is disconnected")
+        self.assertEqual([logs_in("ann", "ann's-secret"), logs_in("ann", "other"), logs_in("bob", "b")], [False, True, True])
+        self.assertEqual(subject(), "probe")
+        self.assertEqual(feed.client("PING"), "PONG", "the others stay")
+        self.assertNotIn("error", said())
+
+        reload(users_acl=b"user ann on >x ~* nonsense\n", face_pem=b"none\n")
+        self.assertRegex(said(), r"error reload: --listen-auth: \S+/users.acl:1: 'n\.\.\.' is not understood.*; the old state is kept\n")
+        self.assertRegex(said(), r"error reload: --listen-cert: cannot read a certificate from \S+/face.pem: .*; the old state is kept\n")
+        self.assertEqual(said().count(" error "), 2)
+        self.assertEqual([logs_in("ann", "x"), logs_in("ann", "other"), subject()], [False, True, "probe"])
+        self.assertEqual(feed.client("PING"), "PONG")
+        ann.close()
+        feed.end()
+        with open(metrics, encoding="utf-8") as file:
+            text = file.read()
+        for what in ("listen-auth", "listen-cert"):
+            self.assertIn(f'microcloud_reload_failures_total{{what="{what}"}} 1\n', text)
 
     def test_redis_py(self):
         import redis  # pylint: disable=import-outside-toplevel
