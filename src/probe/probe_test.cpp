@@ -121,6 +121,28 @@ TEST(Probe, AnyNumberOfWorkersGivesTheSameRecords) {
   }
 }
 
+TEST(Probe, FragmentsThatWaitedAreMeteredInTheirPlace) {
+  // In the middle of a burst the clock jumps past the timeouts; a worker's bursts begin anywhere in the reader's ones.
+  constexpr int kRounds = 300;
+  std::vector<StoredFrame> frames;
+  for (int round = 0; round < kRounds; ++round) {
+    const int64_t now = kStartUs + round * int64_t{100'000'000};
+    const Packet ip = Packet().ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(Blob(80));
+    std::vector<Packet> parts = tools::fragments(ip, 48, static_cast<uint32_t>(round));
+    std::swap(parts.front(), parts.back());
+    for (const Packet& part : parts) frames.push_back({now, Packet().eth().append(part).bytes()});
+    for (int other = 0; other < 61; ++other)
+      frames.push_back({now + 50'000'000, Packet().eth().ipv4("10.0.0.3", "10.0.0.4").udp(3, 4).bytes()});
+  }
+  for (const unsigned workers : {1U, 2U, 4U}) {
+    const auto done = run(workers, frames);
+    const auto whole = [](const KeepingOutput::Kept& kept) {
+      return kept.common.protocol == 17 && kept.flow.packets == 2 && kept.flow.slice == 1;
+    };
+    EXPECT_EQ(std::ranges::count_if(done->output.records, whole), kRounds) << workers;
+  }
+}
+
 TEST(Probe, AFileIsToldAlikeEachTime) {
   const std::vector<StoredFrame> frames = mixed_traffic(3'000);
   std::vector<uint64_t> ids[2];

@@ -140,14 +140,17 @@ void Worker::take(const Input& input, std::span<const Frame> frames) {
   }
   const auto at = static_cast<size_t>(&input - inputs_.data());
   const size_t count = intake_.take(first_headers_[at], frames, input.port, packets_.data());
-  route(std::span(packets_).first(count));
-  size_t waiting = 0;
-  while (intake_.take_waiting(packets_[waiting])) {
-    if (++waiting < packets_.size()) continue;
-    route(packets_);
-    waiting = 0;
+  // Each fragment that waited goes behind the packet that it waited for: ticks never go back, whoever meters them.
+  std::span<Packet> burst = std::span(packets_).first(count);
+  for (Packet waiting; intake_.take_waiting(waiting);) {
+    const auto later = std::ranges::find_if(
+        burst, [&](const Packet& packet) { return static_cast<int32_t>(packet.tick_ms - waiting.tick_ms) > 0; });
+    const auto before = static_cast<size_t>(later - burst.begin());
+    route(burst.first(before));
+    route(std::span(&waiting, 1));
+    burst = burst.subspan(before);
   }
-  route(std::span(packets_).first(waiting));
+  route(burst);
 }
 
 /// A file's flows are named by its first frame's time, so that each run names them alike.
