@@ -138,6 +138,17 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
   hot.first_us = hot.last_us = packet.time_us;
 }
 
+namespace {
+
+/// Whether there is something for track_phases() to do.
+bool has_phases(const FlowHot& hot, const Packet& packet) {
+  constexpr uint16_t kAwaited = kWaitSynAck | kWaitAck | kWaitRequest | kWaitResponse | kWatched;
+  constexpr uint16_t kTelling = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
+  return ((hot.state & kAwaited) | (packet.tcp_flags & kTelling)) != 0;
+}
+
+}  // namespace
+
 [[gnu::always_inline]] inline void FlowTable::add(uint32_t slot, const Packet& packet) {
   FlowHot& hot = hot_[slot];
   const unsigned from = packet.from_low ? 0 : 1;
@@ -162,9 +173,7 @@ void FlowTable::begin_slice(FlowHot& hot, const Packet& packet) {
   // That costs less than a branch on the protocol, which mixed traffic mispredicts.
   hot.tcp_flags[from] |= packet.tcp_flags;
   track_sequence(hot, cold_[slot], from, packet);
-  constexpr uint16_t kAwaited = kWaitSynAck | kWaitAck | kWaitRequest | kWaitResponse | kWatched;
-  constexpr uint16_t kTelling = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
-  if (((hot.state & kAwaited) | (packet.tcp_flags & kTelling)) != 0) track_phases(slot, packet);
+  if (has_phases(hot, packet)) track_phases(slot, packet);
 }
 
 namespace {
@@ -243,23 +252,34 @@ void FlowTable::fetch(std::span<const Packet> group, uint32_t* candidates) const
   }
 }
 
+/// What track_phases() will touch. No branch: which packets those are is hard to predict, and add() asks again.
+void FlowTable::fetch_more(std::span<const Packet> group, const uint32_t* candidates) const {
+  for (size_t at = 0; at < group.size(); ++at) {
+    const uint32_t slot = candidates[at] == FlowIndex::kNone ? 0 : candidates[at];
+    const bool wanted = has_phases(hot_[slot], group[at]);
+    __builtin_prefetch(wanted ? static_cast<const void*>(&cold_[slot]) : &hot_[slot], 1);
+    wheel_.prefetch(wanted ? slot : 0);
+  }
+}
+
 void FlowTable::meter(std::span<Packet> packets) {
   if (packets.empty()) return;
   if (!started_) {
     started_ = true;
     wheel_.start(packets.front().tick_ms);
   }
+  look_up(packets);
   const size_t groups = (packets.size() + kGroup - 1) / kGroup;
   const auto group = [&](size_t number) {
     return packets.subspan(number * kGroup, std::min(kGroup, packets.size() - number * kGroup));
   };
-  uint32_t candidates[2][kGroup];
+  uint32_t candidates[3][kGroup];
   for (size_t step = 0; step < groups + 2; ++step) {
-    if (step < groups) look_up(group(step));
-    if (step >= 1 && step <= groups) fetch(group(step - 1), candidates[(step - 1) % 2]);
+    if (step < groups) fetch(group(step), candidates[step % 3]);
+    if (step >= 1 && step <= groups) fetch_more(group(step - 1), candidates[(step - 1) % 3]);
     if (step < 2) continue;
     const std::span<Packet> ready = group(step - 2);
-    for (size_t at = 0; at < ready.size(); ++at) meter_one(ready[at], candidates[step % 2][at]);
+    for (size_t at = 0; at < ready.size(); ++at) meter_one(ready[at], candidates[(step - 2) % 3][at]);
   }
 }
 
@@ -319,7 +339,8 @@ void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
   constexpr uint32_t kAtOnce = 16;
   uint32_t slots[kAtOnce];
   while (most > 0) {
-    const uint32_t count = wheel_.due(tick_ms, slots, std::min(most, kAtOnce));
+    const uint32_t count = wheel_.take_due(tick_ms, slots, std::min(most, kAtOnce));
+    if (count == 0) return;
     for (uint32_t at = 0; at < count; ++at) prefetch_all(slots[at]);
     for (uint32_t at = 0; at < count; ++at) index_.prefetch(tag(hot_[slots[at]]));
     for (uint32_t at = 0; at < count; ++at) {
@@ -327,11 +348,9 @@ void FlowTable::expire(uint32_t tick_ms, uint32_t most) {
       if (settle(slot, tick_ms)) {
         release(slot);
       } else {
-        wheel_.remove(slot);
         wheel_.add(slot, deadline(hot_[slot]));
       }
     }
-    if (count < kAtOnce && count < most) return;
     most -= count;
   }
 }

@@ -77,6 +77,7 @@ class FlowTable {
   void prefetch_all(uint32_t slot) const {
     prefetch(slot);
     __builtin_prefetch(&cold_[slot], 1);
+    wheel_.prefetch(slot);
   }
   /// The record that a slice would get if it ended now, without an end reason; nothing changes. False: no packet has
   /// come since the last record, or no flow is open there.
@@ -88,6 +89,7 @@ class FlowTable {
   static constexpr size_t kGroup = 16;
   void look_up(std::span<Packet> group);
   void fetch(std::span<const Packet> group, uint32_t* candidates) const;
+  void fetch_more(std::span<const Packet> group, const uint32_t* candidates) const;
   void meter_one(const Packet& packet, uint32_t candidate);
   void prefetch(uint32_t slot) const {
     __builtin_prefetch(&hot_[slot], 1);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <random>
 #include <set>
 #include <vector>
@@ -16,11 +17,8 @@ std::set<uint32_t> take_due(TimingWheel& wheel, uint32_t tick_ms, uint32_t room 
   std::set<uint32_t> all;
   std::vector<uint32_t> slots(room);
   for (;;) {
-    const uint32_t count = wheel.due(tick_ms, slots.data(), room);
-    for (uint32_t at = 0; at < count; ++at) {
-      EXPECT_TRUE(all.insert(slots[at]).second);
-      wheel.remove(slots[at]);
-    }
+    const uint32_t count = wheel.take_due(tick_ms, slots.data(), room);
+    for (uint32_t at = 0; at < count; ++at) EXPECT_TRUE(all.insert(slots[at]).second);
     if (count == 0) return all;
   }
 }
@@ -37,15 +35,19 @@ TEST(TimingWheel, GivesWhatIsDueAndNothingBefore) {
   EXPECT_TRUE(take_due(wheel, 20'000).empty());
 }
 
-TEST(TimingWheel, SlotsStayUntilTheyAreRemoved) {
+TEST(TimingWheel, WhatIsTakenOrRemovedIsGone) {
   TimingWheel wheel(10);
   wheel.start(0);
   wheel.add(4, 100);
+  wheel.add(5, 100);
+  wheel.remove(5);
+  wheel.remove(5);
   uint32_t slots[4];
-  EXPECT_EQ(wheel.due(1000, slots, 4), 1U);
-  EXPECT_EQ(wheel.due(1000, slots, 4), 1U);
+  EXPECT_EQ(wheel.take_due(1000, slots, 4), 1U);
+  EXPECT_EQ(slots[0], 4U);
+  EXPECT_EQ(wheel.take_due(1000, slots, 4), 0U);
   wheel.remove(4);
-  EXPECT_EQ(wheel.due(1000, slots, 4), 0U);
+  EXPECT_EQ(wheel.take_due(1000, slots, 4), 0U);
 }
 
 TEST(TimingWheel, RoomBoundsWhatIsGivenAtOnce) {
@@ -53,9 +55,35 @@ TEST(TimingWheel, RoomBoundsWhatIsGivenAtOnce) {
   wheel.start(0);
   for (uint32_t slot = 0; slot < 100; ++slot) wheel.add(slot, 500);
   uint32_t slots[100];
-  EXPECT_EQ(wheel.due(1000, slots, 30), 30U);
-  EXPECT_EQ(slots[0], 0U) << "the earliest first";
-  EXPECT_EQ(take_due(wheel, 1000, 7).size(), 100U);
+  std::set<uint32_t> taken;
+  for (const uint32_t room : {1U, 7U, 16U}) {
+    const uint32_t count = wheel.take_due(1000, slots, room);
+    EXPECT_GT(count, 0U);
+    EXPECT_LE(count, room);
+    taken.insert(slots, slots + count);
+  }
+  taken.merge(take_due(wheel, 1000, 7));
+  EXPECT_EQ(taken.size(), 100U);
+}
+
+TEST(TimingWheel, BlocksAreUsedAgain) {
+  // As many slots as there may be, in as many buckets as there are, all the time: a block that got lost would be
+  // missed.
+  constexpr uint32_t kSlots = 3 * TimingWheel::kBuckets;
+  constexpr uint32_t kBucketMs = 1U << TimingWheel::kBucketShift;
+  TimingWheel wheel(kSlots);
+  wheel.start(0);
+  std::mt19937 random(3);
+  for (uint32_t round = 0; round < 20; ++round) {
+    for (uint32_t slot = 0; slot < kSlots; ++slot)
+      wheel.add(slot, round % 2 == 0 ? slot % (TimingWheel::kBuckets - 2) * kBucketMs : kBucketMs);
+    std::vector<uint32_t> order(kSlots);
+    std::iota(order.begin(), order.end(), 0U);
+    std::shuffle(order.begin(), order.end(), random);
+    for (const uint32_t slot : order) wheel.remove(slot);
+  }
+  for (uint32_t slot = 0; slot < kSlots; ++slot) wheel.add(slot, slot % 100 * kBucketMs);
+  EXPECT_EQ(take_due(wheel, 1'000'000).size(), kSlots);
 }
 
 TEST(TimingWheel, SlotThatMovesIsDueAtItsNewTimeOnly) {
