@@ -1,0 +1,55 @@
+// Words of command lines: capitals do not count in them.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace microcloud {
+
+constexpr char upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+/// `capitals` in capital letters.
+constexpr bool is_word(std::string_view word, std::string_view capitals) {
+  return std::equal(word.begin(), word.end(), capitals.begin(), capitals.end(),
+                    [](char a, char b) { return upper(a) == b; });
+}
+constexpr bool begins_with_word(std::string_view text, std::string_view capitals) {
+  return is_word(text.substr(0, capitals.size()), capitals);
+}
+
+constexpr std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// Up to the next blank; `text` goes on behind the blanks.
+constexpr std::string_view take_word(std::string_view& text) {
+  text = trimmed(text);
+  const std::string_view word = text.substr(0, text.find_first_of(" \t"));
+  text = trimmed(text.substr(word.size()));
+  return word;
+}
+
+/// Nothing unless all of it is one decimal number that fits.
+inline std::optional<uint64_t> number_of(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// Printable ASCII, blanks and what may be UTF-8: what a line of text has.
+constexpr bool is_plain_text(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return (octet >= 0x20 && octet != 0x7f) || octet == '\t';
+  });
+}
+
+}  // namespace microcloud
