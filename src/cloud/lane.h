@@ -25,7 +25,7 @@ namespace microcloud {
 
 struct LaneSettings {
   std::string ledger;     // key; in a cluster: field of hashes and member of sorted sets
-  size_t in_flight = 4;   // batches that are out and not answered
+  size_t in_flight = 16;  // batches that are out and not answered
   int64_t flush_ms = 10;  // what waits goes out after so long
   size_t full = 32'768;   // or when so many keys wait: some 16 MB
   uint32_t ttl_s = 3'600;

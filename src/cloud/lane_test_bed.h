@@ -232,7 +232,6 @@ class Counters final : public PieceSource {
   std::map<std::string, std::map<std::string, int64_t>> truth;
   uint64_t increments = 0;
   MergeBuffer buffer{size_t{1} << 20, HashSeed{}};
-  size_t keys_a_piece = 4;
 
   void add(const std::string& key, uint64_t amount) {
     buffer.at(key).add("n", amount);
@@ -240,7 +239,8 @@ class Counters final : public PieceSource {
     ++increments;
   }
   size_t waiting() override { return buffer.size(); }
-  std::optional<Piece> cut() override { return cut_piece(buffer, {.keys = keys_a_piece}); }
+  /// Four keys.
+  std::optional<Piece> cut() override { return cut_piece(buffer, {.commands = 6}); }
 };
 
 struct LaneBed {

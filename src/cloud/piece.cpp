@@ -11,10 +11,8 @@ class PieceWriter {
   PieceWriter(const PieceLimits& limits, int64_t since_ms) : limits_(limits) { piece_.since_ms = since_ms; }
 
   size_t count() const { return commands_.count(); }
-  size_t keys() const { return keys_; }
 
   void hash(const KeyUpdate& update) {
-    ++keys_;
     bool checked = update.refreshes();
     for (const KeyUpdate::Number& one : update.numbers()) {
       if (one.op == KeyUpdate::Op::Add && !checked) check(update.key(), one.value);
@@ -31,7 +29,6 @@ class PieceWriter {
   }
 
   void sorted_set(const KeyUpdate& update, const std::vector<std::pair<std::string, int64_t>>& members) {
-    ++keys_;
     // Born by this it has no member that was there before: one of them tells.
     if (!update.refreshes() && !members.empty()) check(update.key(), members.front().second);
     for (const auto& [member, amount] : members) commands_.add("ZINCRBY", update.key(), amount, member);
@@ -76,7 +73,6 @@ class PieceWriter {
 
   const PieceLimits& limits_;
   resp::Commands commands_;
-  size_t keys_ = 0;
   Piece piece_;
 };
 
@@ -89,7 +85,7 @@ size_t commands_of(const KeyUpdate& update) {
 std::optional<Piece> cut_piece(MergeBuffer& buffer, const PieceLimits& limits) {
   if (buffer.size() == 0) return std::nullopt;
   PieceWriter writer(limits, buffer.front().since_ms());
-  while (buffer.size() > 0 && writer.keys() < limits.keys && writer.count() < limits.commands) {
+  while (buffer.size() > 0 && writer.count() < limits.commands) {
     const KeyUpdate& update = buffer.front();
     const size_t room = limits.commands - writer.count();
     if (writer.count() > 0 && commands_of(update) > room) break;

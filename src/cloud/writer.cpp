@@ -1,18 +1,13 @@
 #include "cloud/writer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "base/log.h"
 #include "base/wall_clock.h"
 #include "cloud/cluster_way.h"
 #include "cloud/node_way.h"
 
 namespace microcloud {
 namespace {
-
-using resp::Result;
 
 constexpr size_t kMostEventBytes = size_t{8} << 20;  // that wait
 constexpr int64_t kBeatMs = 1'000;
@@ -27,17 +22,6 @@ void observe(std::span<const int64_t> packets_us, Histogram& visible) {
   const int64_t now_us = wall_us();
   for (const int64_t packet_us : packets_us)
     visible.observe(static_cast<uint64_t>(std::max<int64_t>(0, now_us - packet_us)));
-}
-
-using Fields = std::vector<std::pair<std::string, std::string>>;
-
-void add_visible(const HistogramCounts& visible, Fields& fields) {
-  const auto milliseconds = [&visible](double share) {
-    return fmt::format("{:.3f}", visible.quantile_us(share) / 1e3);
-  };
-  fields.emplace_back("visibleP50Ms", milliseconds(0.5));
-  fields.emplace_back("visibleP99Ms", milliseconds(0.99));
-  fields.emplace_back("visibleHistogram", visible.text());
 }
 
 LaneSettings lane_settings(const WriterSettings& settings, Histogram& visible) {
@@ -96,11 +80,22 @@ int64_t CloudWriter::now_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_).count();
 }
 
+std::unique_lock<std::mutex> CloudWriter::in_turn() const {
+  const std::lock_guard turn(turn_);
+  return std::unique_lock(mutex_);
+}
+
+void CloudWriter::note_waiting() {
+  waiting_.store(buffer_.size(), std::memory_order_relaxed);
+  ready_.store(buffer_.ready(), std::memory_order_relaxed);
+}
+
 void CloudWriter::put(const RecordRef& record) {
   const int64_t now = now_ms();
-  const std::lock_guard lock(mutex_);
+  const auto lock = in_turn();
   buffer_.set_time(now, settings_.live ? record.common->packet_us : 0);
   accounting_.put(record, static_cast<uint32_t>(now / 1000));
+  note_waiting();
 }
 
 void CloudWriter::sweep() {
@@ -153,14 +148,14 @@ WriterStatus CloudWriter::status() const {
 }
 
 size_t CloudWriter::waiting() {
-  const std::lock_guard lock(mutex_);
-  return buffer_.size();
+  return waiting_.load(std::memory_order_relaxed);
 }
 
 std::optional<Piece> CloudWriter::cut() {
-  const std::lock_guard lock(mutex_);
+  const auto lock = in_turn();
   settled_ = false;  // until the lane says so
   std::optional<Piece> piece = cut_piece(buffer_, limits_);
+  note_waiting();
   if (piece && settings_.readable)
     unacknowledged_.push_back(std::make_shared<const Batch>(Batch{++unacknowledged_to_, piece->commands}));
   return piece;
@@ -179,10 +174,11 @@ void CloudWriter::look(const std::function<void(const Unacknowledged&)>& at) con
 
 /// A server that lost what it had acknowledged has those batches no more.
 void CloudWriter::note_batches(const Lane& lane) {
-  const std::lock_guard lock(mutex_);
+  if (!settings_.readable) return;
+  const auto lock = in_turn();
   const uint64_t acknowledged = lane.acknowledged();
   while (!unacknowledged_.empty() && unacknowledged_.front()->number <= acknowledged) unacknowledged_.pop_front();
-  if (settings_.readable && acknowledged < acknowledged_) {
+  if (acknowledged < acknowledged_) {
     unacknowledged_.clear();
     for (uint64_t number = acknowledged + 1; number <= lane.last_number(); ++number) {
       if (const Piece* piece = lane.piece(number); piece != nullptr)
@@ -193,19 +189,21 @@ void CloudWriter::note_batches(const Lane& lane) {
 }
 
 size_t CloudWriter::ready() {
-  const std::lock_guard lock(mutex_);
-  return buffer_.ready();
+  return ready_.load(std::memory_order_relaxed);
 }
 
 UnitCut CloudWriter::cut(size_t most, const std::function<bool(resp::Slot)>& takes) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = in_turn();
   settled_ = false;  // until the lane says so
-  return cut_units(buffer_, most, takes);
+  UnitCut units = cut_units(buffer_, most, takes);
+  note_waiting();
+  return units;
 }
 
 void CloudWriter::unshelve(const std::vector<resp::Slot>& slots) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = in_turn();
   for (const resp::Slot slot : slots) buffer_.unshelve(slot);
+  note_waiting();
 }
 
 void CloudWriter::tick() {
@@ -232,47 +230,8 @@ void CloudWriter::tick() {
   timer_.start(std::chrono::milliseconds(std::clamp<int64_t>(settings_.flush_ms / 2, 1, 50)), [this] { tick(); });
 }
 
-void CloudWriter::beat(bool last) {
-  beaten_ms_ = now_ms();
-  const WriterStatus status = this->status();
-  if (!status.connected) return on_beat(last);
-  Fields fields;
-  if (settings_.heartbeat) fields = settings_.heartbeat();
-  const auto add = [&fields](const char* name, uint64_t value) { fields.emplace_back(name, std::to_string(value)); };
-  add("batch", status.batch);
-  add("keysRefused", status.keys_refused);
-  // Alerts that wait when the process ends never come.
-  add("cloudLost", status.lost() + alerts_.counts().overflowed.get() + (last ? alerts_.waiting() : 0));
-  add("cloudWaitingKeys", status.waiting_keys);
-  add("cloudKeptBatches", status.kept_batches);
-  add("cloudLagMilliseconds", static_cast<uint64_t>(std::max<int64_t>(0, status.lane.lag_ms)));
-  if (settings_.live) add_visible(status.visible, fields);
-  if (last) add("ended", static_cast<uint64_t>(wall_ms()));
-  const std::string key(names_.probe(settings_.probe_id));
-  resp::Commands commands;
-  if (!std::exchange(has_beaten_, true)) commands.add("DEL", key);  // what an earlier life told there
-  commands.start(2 + 2 * fields.size());
-  commands.argument("HSET");
-  commands.argument(key);
-  for (const auto& [name, value] : fields) {
-    commands.argument(name);
-    commands.argument(value);
-  }
-  commands.add("EXPIRE", key, settings_.accounting.births.ttl_s);
-  way_->send(key, commands, [this, last](const Result&) { on_beat(last); });
-  way_->count_keys([this](uint64_t keys) {
-    const std::lock_guard lock(mutex_);
-    accounting_.set_keys_of_node(keys);
-  });
-}
-
-void CloudWriter::on_beat(bool last) {
-  const std::lock_guard lock(mutex_);
-  last_beat_done_ = last_beat_done_ || last;
-}
-
 void CloudWriter::publish_status(const WayStatus& way) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = in_turn();
   status_.connected = way.connected;
   status_.fatal = way.fatal;
   status_.batch = way.batch;
@@ -280,30 +239,6 @@ void CloudWriter::publish_status(const WayStatus& way) {
   status_.kept_bytes = way.kept_bytes;
   status_.lane = way.counts;
   settled_ = way.settled;
-}
-
-void CloudWriter::tell_alarms(uint64_t alarms) {
-  if (alarms > 0 && alarms_told_ == 0)
-    log_error("the MicroCloud at " + settings_.url.text() +
-              " refuses new updates as repeats, they are lost: another probe has the name " + settings_.probe_id +
-              " too, or the clock was set back");
-  alarms_told_ = alarms;
-}
-
-/// One line when it changes, not for each reason of the same.
-void CloudWriter::tell(Reach reach, const std::string& why) {
-  {
-    const std::lock_guard lock(mutex_);
-    status_.trouble = why;
-  }
-  if (reach == told_) return;
-  told_ = reach;
-  const std::string where = "the MicroCloud at " + settings_.url.text();
-  if (reach == Reach::Takes) {
-    log_info(where + " takes updates");
-  } else {
-    log_warning(where + (reach == Reach::Away ? " is away" : " takes no updates") + ", they wait: " + why);
-  }
 }
 
 }  // namespace microcloud

@@ -1,6 +1,7 @@
 // How the probe writes to the MicroCloud: records in on one thread, batches out to Redis on another.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -115,6 +116,8 @@ class CloudWriter final : private PieceSource, private UnitSource {
  private:
   using Clock = std::chrono::steady_clock;
   int64_t now_ms() const;
+  std::unique_lock<std::mutex> in_turn() const;
+  void note_waiting();
 
   // On the loop's thread.
   std::unique_ptr<UpdateWay> make_way();
@@ -138,8 +141,13 @@ class CloudWriter final : private PieceSource, private UnitSource {
   const PieceLimits limits_;
   KeyNames names_;
 
+  /// Held while it waits for the other one, by the thread of records and the loop's: records follow one another so
+  /// closely that the loop would seldom find the other one free.
+  mutable std::mutex turn_;
   mutable std::mutex mutex_;  // what records go into, and what is told of it
   MergeBuffer buffer_;
+  std::atomic<size_t> waiting_{0};  // keys in it
+  std::atomic<size_t> ready_{0};
   Accounting accounting_;
   WriterStatus status_;
   std::deque<std::shared_ptr<const Batch>> unacknowledged_;
