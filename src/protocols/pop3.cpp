@@ -128,7 +128,7 @@ class Connection {
   static bool is_command(std::string_view line) { return command_in(line) != nullptr; }
   static bool is_reply(std::string_view line) { return is_positive(line) || is_negative(line); }
 
-  void client_item(const Item& item, int64_t time_us) {
+  void client_item(const Item& item, int64_t time_us, TwoWayLines<Connection>&) {
     const Command* const command = command_in(item.text);
     if (sasl_.active() && !(sasl_.over() && command != nullptr)) {
       sasl_.response(item.text, item.cut);
@@ -147,7 +147,7 @@ class Connection {
     take_user(*command, item);
   }
 
-  void server_item(const Item& item, int64_t time_us) {
+  void server_item(const Item& item, int64_t time_us, TwoWayLines<Connection>&) {
     server_seen_ = true;
     const bool reply = is_reply(item.text);
     if (in_lines_) {  // until their end; where that may be missing, until the reply to what was asked since
@@ -185,17 +185,15 @@ class Connection {
     queue_.lose();
   }
 
-  bool is_over() const { return over_ || unknown_ >= kMostUnknown; }
-  bool is_complete() const { return over_; }
-  bool is_pop3() const { return unknown_ < kMostUnknown; }
-  bool seen_anything() const { return seen_anything_; }
-  bool tls_begins() const { return told_.start_tls; }
+  bool is_over() const { return over_ || !is_mine(); }
+  bool is_mine() const { return unknown_ < kMostUnknown; }
+  bool is_covered() const { return told_.start_tls; }
 
-  void tell(bool client_is_initiator, Dialogue& dialogue) {
-    if (!client_seen_) told_.partial.add("no commands");
-    if (!server_seen_) told_.partial.add("no replies");
-    told_.index = dialogue.next_transaction();
-    dialogue.tell(kRecordType, &told_, client_is_initiator);
+  void tell_done(bool client_is_initiator, Dialogue& dialogue) {
+    if (over_) tell(client_is_initiator, dialogue);
+  }
+  void tell_rest(bool client_is_initiator, Dialogue& dialogue) {
+    if (seen_anything_) tell(client_is_initiator, dialogue);
   }
 
  private:
@@ -233,6 +231,13 @@ class Connection {
     over_ = asked.does == Does::StartsTls || asked.does == Does::Quits;
   }
 
+  void tell(bool client_is_initiator, Dialogue& dialogue) {
+    if (!client_seen_) told_.partial.add("no commands");
+    if (!server_seen_) told_.partial.add("no replies");
+    told_.index = dialogue.next_transaction();
+    dialogue.tell(kRecordType, &told_, client_is_initiator);
+  }
+
   void unknown() {
     ++unknown_;
     told_.partial.add("unknown lines");
@@ -251,44 +256,12 @@ class Connection {
   bool over_ = false;
 };
 
-class Pop3Parser final : public Parser {
- public:
-  Status on_data(const Segment& segment, Dialogue& dialogue) override {
-    if (!connection_) connection_ = std::make_unique<State>(segment.time_us);
-    connection_->lines.read(segment, connection_->reader);
-    if (!connection_->reader.is_pop3()) return Status::Malformed;
-    if (!connection_->reader.is_complete()) return Status::More;
-    const bool tls_begins = connection_->reader.tls_begins();
-    tell(dialogue);
-    return tls_begins ? Status::Done : Status::More;  // another connection of the same ends may follow
-  }
-
-  bool waits() const override { return false; }
-  void on_end(FlowOver, int64_t, Dialogue& dialogue) override {
-    if (connection_ && connection_->reader.seen_anything()) tell(dialogue);
-  }
-
- private:
-  struct State {
-    explicit State(int64_t now_us) : reader(now_us) {}
-    Connection reader;
-    TwoWayLines<Connection> lines;
-  };
-
-  void tell(Dialogue& dialogue) {
-    connection_->reader.tell(connection_->lines.client_is_initiator(), dialogue);
-    connection_.reset();
-  }
-
-  std::unique_ptr<State> connection_;
-};
-
 // ---- recognition
 
 /// May these octets become the word that stands for a command?
 bool begins_command(std::string_view text) {
   for (const Command& command : kCommands) {
-    if (text.size() < command.verb.size() && is_word(text, command.verb.substr(0, text.size()))) return true;
+    if (may_become(text, command.verb)) return true;
   }
   return false;
 }
@@ -332,7 +305,7 @@ const Protocol pop3{.name = "pop3",
                     .over_tcp = true,
                     .ports = kPorts,
                     .recognise = recognise,
-                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<Pop3Parser>()); }};
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); }};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -7,7 +7,7 @@ import os
 import harness
 from harness import ProbeTest, ends, run_probe
 
-MAIL = ("pop3",)
+MAIL = ("pop3", "imap")
 
 
 def facts_of(name):
@@ -92,6 +92,11 @@ class Transactions(ProbeTest):
     def test_pop3(self):
         for record in self.check("pop3", "pop3"):
             self.assertEqual(record["destinationTransportPort"], 110)
+            self.assertNotIn("partial", record)
+
+    def test_imap(self):
+        for record in self.check("imap", "imap"):
+            self.assertEqual(record["destinationTransportPort"], 143)
             self.assertNotIn("partial", record)
 
     def test_passwords_are_nowhere(self):

@@ -22,6 +22,11 @@ constexpr bool begins_with_word(std::string_view text, std::string_view capitals
   return is_word(text.substr(0, capitals.size()), capitals);
 }
 
+/// Is it that word, or a beginning of it?
+constexpr bool may_become(std::string_view text, std::string_view capitals) {
+  return is_word(text, capitals.substr(0, text.size()));
+}
+
 constexpr std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);

@@ -1,8 +1,10 @@
-// Both directions of a protocol whose client sends lines of commands and whose server answers in lines.
+// Both directions of a protocol whose client sends lines of commands and whose server answers in lines, and a parser
+// made of them.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "inspect/parser.h"
@@ -13,7 +15,7 @@ namespace microcloud {
 /// Cuts both streams into items, and knows which end is the client: whoever sends the first line that only one of them
 /// would send; until then the flow's initiator. `Reader` has:
 ///   bool is_command(line), is_reply(line);     // std::string_view
-///   void client_item(item, time_us), server_item(item, time_us);
+///   void client_item(item, time_us, lines), server_item(item, time_us, lines);  // `lines`: both ends' ones
 ///   void missing(from_client, within_octets);  // octets are; `within_octets`: all were announced by expect()
 ///   void no_beginning();                       // the connection began before the capture
 ///   bool is_over();                            // reads no more
@@ -30,9 +32,9 @@ class TwoWayLines {
       if (item.kind == TextLines::Item::Kind::More) break;
       if (!has_roles_ && item.kind == TextLines::Item::Kind::Line) settle(item.text, initiator, reader);
       if (initiator == client_is_initiator_) {
-        reader.client_item(item, segment.time_us);
+        reader.client_item(item, segment.time_us, *this);
       } else {
-        reader.server_item(item, segment.time_us);
+        reader.server_item(item, segment.time_us, *this);
       }
     }
     const size_t captured = segment.bytes.size();
@@ -63,6 +65,42 @@ class TwoWayLines {
   std::array<TextLines, 2> lines_;
   bool has_roles_ = false;
   bool client_is_initiator_ = true;
+};
+
+/// Reads connections one after the other. `Connection` is a reader as above, made with the time of its first octet, and
+/// has:
+///   bool is_mine();     // can it be right about what it reads?
+///   bool is_covered();  // when it is over: is what follows none of lines?
+///   void tell_done(client_is_initiator, dialogue);  // what has completed
+///   void tell_rest(client_is_initiator, dialogue);  // no more comes
+template <typename Connection>
+class LineParser final : public Parser {
+ public:
+  Status on_data(const Segment& segment, Dialogue& dialogue) override {
+    if (!state_) state_ = std::make_unique<State>(segment.time_us);
+    Connection& reader = state_->reader;
+    state_->lines.read(segment, reader);
+    reader.tell_done(state_->lines.client_is_initiator(), dialogue);
+    if (!reader.is_mine()) return Status::Malformed;
+    if (!reader.is_over()) return Status::More;
+    const bool covered = reader.is_covered();
+    state_.reset();
+    return covered ? Status::Done : Status::More;  // another connection of the same ends may follow
+  }
+
+  bool waits() const override { return false; }
+  void on_end(FlowOver, int64_t, Dialogue& dialogue) override {
+    if (state_) state_->reader.tell_rest(state_->lines.client_is_initiator(), dialogue);
+    state_.reset();
+  }
+
+ private:
+  struct State {
+    explicit State(int64_t now_us) : reader(now_us) {}
+    Connection reader;
+    TwoWayLines<Connection> lines;
+  };
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace microcloud
