@@ -7,7 +7,7 @@ import os
 import harness
 from harness import ProbeTest, ends, run_probe
 
-MAIL = ("pop3", "imap")
+MAIL = ("pop3", "imap", "smtp")
 
 
 def facts_of(name):
@@ -97,6 +97,11 @@ class Transactions(ProbeTest):
     def test_imap(self):
         for record in self.check("imap", "imap"):
             self.assertEqual(record["destinationTransportPort"], 143)
+            self.assertNotIn("partial", record)
+
+    def test_smtp(self):
+        for record in self.check("smtp", "smtp"):
+            self.assertEqual(record["destinationTransportPort"], 25)
             self.assertNotIn("partial", record)
 
     def test_passwords_are_nowhere(self):

@@ -1,0 +1,554 @@
+// SMTP (RFC 5321; pipelining: RFC 2920, BDAT: RFC 3030, STARTTLS: RFC 3207, AUTH: RFC 4954): one record per MAIL
+// command, when its mail was accepted or given up, and one per connection without any.
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "inspect/parser.h"
+#include "protocols/protocols.h"
+#include "protocols/wire/mail_header.h"
+#include "protocols/wire/reply_queue.h"
+#include "protocols/wire/sasl_user.h"
+#include "protocols/wire/text_words.h"
+#include "protocols/wire/two_way_lines.h"
+#include "record/text_list.h"
+#include "record/transaction.h"
+
+namespace microcloud {
+namespace {
+
+constexpr uint16_t kPorts[] = {25, 587};
+constexpr unsigned kMostUnknown = 16;     // lines in a row that are none of SMTP: then this is something else
+constexpr size_t kMostOfBeginning = 512;  // octets of a first line that are waited for
+constexpr size_t kMostMails = 16;         // that wait for their replies
+constexpr uint16_t kRefused = 400;        // and above
+
+// ---- the record
+
+struct SmtpMail {
+  Milliseconds observed;
+  uint32_t index = 0;
+  Partial partial;
+  std::optional<Text<255>> helo;
+  std::optional<Text<255>> from;
+  TextList<4000, 120> recipients;
+  std::optional<uint16_t> code;
+  bool start_tls = false;
+  bool authenticated = false;
+  std::optional<Text<255>> user;
+  std::optional<Text<255>> message_id;
+};
+
+constexpr Field kOwnFields[] = {
+    field<&SmtpMail::helo>("smtpHelo", {"", pen::kOwn, 160}, "what the client calls itself in EHLO or HELO"),
+    field<&SmtpMail::from>("smtpMailFrom", {"SMTP_MAIL_FROM", pen::kNtop, 185}, "sender's address in MAIL"),
+    field<&SmtpMail::recipients>("smtpRecipients", {"", pen::kOwn, 161},
+                                 "addresses in RCPT, those that the server refused too", Role::List),
+    field<&SmtpMail::code>("smtpReplyCode", {"", pen::kOwn, 162},
+                           "the server's reply to the whole mail; without one, its last refusal, else its last reply",
+                           Role::Identifier),
+    field<&SmtpMail::start_tls>("smtpStartTls", {"", pen::kOwn, 163},
+                                "the server accepted STARTTLS: what follows is encrypted"),
+    field<&SmtpMail::authenticated>("smtpAuthenticated", {"", pen::kOwn, 164}, "AUTH succeeded before"),
+    field<&SmtpMail::user>("smtpAuthUser", {"", pen::kOwn, 165}, "name in the last AUTH"),
+    field<&SmtpMail::message_id>("smtpMessageId", {"", pen::kOwn, 166},
+                                 "of the mail's header, without its angle brackets"),
+};
+
+constexpr auto kFields = transaction_fields<SmtpMail>(kOwnFields);
+
+bool is_mail(const SmtpMail& from) {
+  return from.from.has_value();
+}
+bool is_refused(const SmtpMail& from) {
+  return is_mail(from) && from.code && *from.code >= kRefused;
+}
+
+constexpr CloudRule kCloud[] = {
+    grow(Entity::Source, "smtp.mails", "mails that the host began to send (MAIL)").when<&is_mail>(1),
+    grow(Entity::Source, "smtp.errors", "of its mails: the server refused, for now or for good").when<&is_refused>(1),
+};
+
+constexpr RecordType kRecordType{.name = "smtp",
+                                 .meaning = "MAIL command, or connection without one",
+                                 .fields = kFields,
+                                 .body_size = sizeof(SmtpMail),
+                                 .cloud = kCloud};
+constexpr const RecordType* kRecords[] = {&kRecordType};
+
+// ---- lines
+
+enum class Does : uint8_t {
+  Other,
+  Greets,
+  Mail,
+  Recipient,
+  Data,
+  Content,
+  Chunk,
+  LastChunk,
+  Auth,
+  StartTls,
+  Ends,
+  Quits
+};
+
+struct Command {
+  std::string_view verb;
+  Does does = Does::Other;
+};
+
+constexpr Command kCommands[] = {
+    {"EHLO", Does::Greets},
+    {"HELO", Does::Greets},
+    {"LHLO", Does::Greets},
+    {"MAIL", Does::Mail},
+    {"RCPT", Does::Recipient},
+    {"DATA", Does::Data},
+    {"BDAT", Does::Chunk},
+    {"AUTH", Does::Auth},
+    {"STARTTLS", Does::StartTls},
+    {"RSET", Does::Ends},
+    {"QUIT", Does::Quits},
+    {"NOOP"},
+    {"VRFY"},
+    {"EXPN"},
+    {"HELP"},
+    {"ETRN"},
+    {"XCLIENT", Does::Ends},
+    {"XFORWARD"},
+    {"SEND", Does::Ends},
+    {"TURN", Does::Ends},
+};
+
+const Command* command_in(std::string_view line) {
+  const std::string_view verb = take_word(line);
+  for (const Command& command : kCommands) {
+    if (is_word(verb, command.verb)) return &command;
+  }
+  return nullptr;
+}
+
+struct Reply {
+  uint16_t code = 0;
+  bool last = true;  // of its lines
+};
+
+std::optional<Reply> reply_in(std::string_view line) {
+  if (line.size() < 3 || (line.size() > 3 && line[3] != ' ' && line[3] != '-')) return std::nullopt;
+  const std::optional<uint64_t> code = number_of(line.substr(0, 3));
+  if (!code || *code < 200 || *code > 599) return std::nullopt;
+  return Reply{static_cast<uint16_t>(*code), line.size() == 3 || line[3] == ' '};
+}
+
+/// Behind the colon of MAIL FROM: and RCPT TO:, without brackets and parameters.
+std::optional<std::string_view> address_in(std::string_view line) {
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view rest = trimmed(line.substr(colon + 1));
+  if (!rest.starts_with('<')) return take_word(rest);
+  const size_t end = rest.find('>');
+  return rest.substr(1, end == std::string_view::npos ? end : end - 1);
+}
+
+// ---- the connection
+
+class Connection {
+ public:
+  using Item = TextLines::Item;
+  using Both = TwoWayLines<Connection>;
+
+  explicit Connection(int64_t now_us) { base_.observed = to_milliseconds(now_us); }
+
+  static bool is_command(std::string_view line) { return command_in(line) != nullptr; }
+  static bool is_reply(std::string_view line) { return reply_in(line).has_value(); }
+
+  void client_item(const Item& item, int64_t time_us, Both& both) {
+    if (item.kind == Item::Kind::Octets) {
+      take_chunk(item.text);
+      return;
+    }
+    const Command* const command = command_in(item.text);
+    const bool refused_unheard = in_content_ && !content_begun_ && !server_wants_content_ && command != nullptr;
+    if (in_content_ && !refused_unheard) {
+      take_content(item.text, time_us);
+    } else if (sasl_.active() && !(sasl_.over() && command != nullptr)) {
+      keep_user(sasl_.response(item.text, item.cut));
+    } else {
+      in_content_ = false;
+      take_line(item, command, time_us, both.client_lines());
+    }
+  }
+
+  void server_item(const Item& item, int64_t time_us, Both&) {
+    server_seen_ = true;
+    const std::optional<Reply> reply = reply_in(item.text);
+    if (!reply) {
+      if (!queue_.in_doubt()) unknown();
+      return;
+    }
+    unknown_ = 0;
+    seen_anything_ = true;
+    if (reply->last) take_reply(reply->code, time_us);
+  }
+
+  void missing(bool from_client, bool within_octets) {
+    add_partial("octets missing");
+    finder_.give_up();
+    if (within_octets) return;
+    queue_.lose();
+    sasl_.end();
+    if (from_client && in_content_) content_cut_ = content_begun_ = true;
+  }
+  void no_beginning() {
+    add_partial("beginning not seen");
+    queue_.lose();
+  }
+
+  bool is_over() const { return over_ || !is_mine(); }
+  bool is_mine() const { return unknown_ < kMostUnknown; }
+  bool is_covered() const { return base_.start_tls; }
+
+  void tell_done(bool client_is_initiator, Dialogue& dialogue) {
+    while (!mails_.empty() && ((mails_.front().closed && !waits(mails_.front())) || mails_.size() > kMostMails)) {
+      tell_first(client_is_initiator, dialogue);
+    }
+    if (over_) tell_rest(client_is_initiator, dialogue);
+  }
+  void tell_rest(bool client_is_initiator, Dialogue& dialogue) {
+    while (!mails_.empty()) tell_first(client_is_initiator, dialogue);
+    if (!told_any_ && seen_anything_) tell(base_, client_is_initiator, dialogue);
+  }
+
+ private:
+  struct Mail {
+    SmtpMail told;
+    uint64_t number = 0;
+    bool closed = false;    // no further command belongs to it
+    bool answered = false;  // as a whole
+  };
+  /// What waits for its reply.
+  struct Asked {
+    Does does = Does::Other;
+    uint64_t mail = 0;  // that it belongs to
+  };
+
+  // ---- the client
+
+  void take_line(const Item& item, const Command* command, int64_t time_us, TextLines& lines) {
+    sasl_.end();
+    client_seen_ = true;
+    if (command == nullptr) {
+      if (!queue_.in_doubt()) unknown();
+      ask(Does::Other, time_us);
+      return;
+    }
+    unknown_ = 0;
+    seen_anything_ = true;
+    std::string_view arguments = item.text;
+    take_word(arguments);
+    switch (command->does) {
+      case Does::Greets:
+        close();
+        if (!arguments.empty()) keep(base_.helo, take_word(arguments), "helo cut");
+        break;
+      case Does::Mail:
+        close();
+        open(time_us);
+        if (const auto address = address_in(item.text)) keep(mails_.back().told.from, *address, "sender cut");
+        break;
+      case Does::Recipient:
+        take_recipient(item, time_us);
+        break;
+      case Does::Data:
+        begin_content();
+        in_content_ = true;
+        content_begun_ = server_wants_content_ = content_cut_ = false;
+        break;
+      case Does::Chunk:
+        take_bdat(arguments, time_us, lines);
+        return;
+      case Does::Auth: {
+        const std::string_view mechanism = take_word(arguments);
+        keep_user(sasl_.begin(mechanism, arguments, item.cut));
+        break;
+      }
+      case Does::Ends:
+      case Does::Quits:
+        ask(command->does, time_us);
+        close();
+        return;
+      default:
+        break;
+    }
+    ask(command->does, time_us);
+  }
+
+  void take_recipient(const Item& item, int64_t time_us) {
+    if (current() == nullptr) {
+      if (!queue_.in_doubt()) return;  // the server refuses it
+      open(time_us);                   // its MAIL is missing
+    }
+    const auto address = address_in(item.text);
+    if (address && (item.cut || !mails_.back().told.recipients.push(*address)))
+      mails_.back().told.partial.add("recipients cut");
+  }
+
+  void take_bdat(std::string_view arguments, int64_t time_us, TextLines& lines) {
+    const std::optional<uint64_t> octets = number_of(take_word(arguments));
+    const bool last = is_word(take_word(arguments), "LAST");
+    if (octets) lines.expect(*octets);
+    if (!in_chunks_) begin_content();
+    in_chunks_ = !last;
+    ask(last ? Does::LastChunk : Does::Chunk, time_us);
+    if (last && current() != nullptr) {
+      content_of_ = current()->number;
+      close();
+    }
+  }
+
+  void begin_content() {
+    finder_ = {};
+    chunk_lines_ = {};
+    content_of_ = current() == nullptr ? 0 : current()->number;
+  }
+
+  void take_chunk(std::string_view part) {
+    Bytes bytes(static_cast<const uint8_t*>(static_cast<const void*>(part.data())), part.size());
+    while (!finder_.over()) {
+      const Item item = chunk_lines_.next(bytes);
+      if (item.kind == Item::Kind::More) return;
+      keep_message_id(item.text);
+    }
+  }
+
+  void take_content(std::string_view line, int64_t time_us) {
+    content_begun_ = true;
+    if (line != ".") {
+      keep_message_id(line.starts_with("..") ? line.substr(1) : line);
+      return;
+    }
+    in_content_ = false;
+    const Asked asked{Does::Content, content_of_};
+    Mail* const mail = find(content_of_);
+    if (mail != nullptr) mail->closed = true;
+    if (mail != nullptr && mail->answered) return;  // before its end
+    if (queue_.in_doubt() && server_seen_) {  // all before has been answered: else the client would not have gone on
+      queue_.resume(asked, time_us);
+    } else {
+      queue_.sent(asked, time_us);
+    }
+  }
+
+  void keep_message_id(std::string_view line) {
+    const std::optional<std::string> id = finder_.line(line);
+    if (Mail* const mail = find(content_of_); mail != nullptr && id) {
+      mail->told.message_id.emplace().assign(*id);
+      if (id->size() > mail->told.message_id->view().size()) mail->told.partial.add("message id cut");
+    }
+  }
+
+  void ask(Does does, int64_t time_us) {
+    const Asked asked{does, current() == nullptr ? 0 : current()->number};
+    if (!queue_.sent(asked, time_us)) add_partial("too many commands");
+  }
+
+  // ---- the server
+
+  void take_reply(uint16_t code, int64_t time_us) {
+    base_.code = code;
+    if (std::exchange(greeting_, false) && !(queue_.in_doubt() && client_seen_)) return;
+    if (in_content_ && (content_cut_ || (server_wants_content_ && queue_.empty()))) {
+      answer(content_of_, code);  // there is nothing else that it could answer
+      if (content_cut_) end_cut_content();
+      return;
+    }
+    constexpr uint16_t kGoOn = 334, kSendContent = 354;
+    if (code == kGoOn) return;
+    const Asked* const next = queue_.next(time_us);
+    if (code == kSendContent && (next == nullptr || next->does != Does::Data)) {
+      in_content_ = server_wants_content_ = true;  // DATA is missing, or it is not known what it followed
+      return;
+    }
+    const std::optional<Asked> asked = queue_.answered(time_us);
+    if (!asked) {
+      queue_.lose();
+      return;
+    }
+    take_answer(*asked, code);
+  }
+
+  void take_answer(const Asked& asked, uint16_t code) {
+    constexpr uint16_t kReady = 220, kAuthenticated = 235, kSendContent = 354;
+    switch (asked.does) {
+      case Does::Data:
+        server_wants_content_ = in_content_ = code == kSendContent;
+        break;
+      case Does::Content:
+      case Does::LastChunk:
+        answer(asked.mail, code);
+        return;
+      case Does::Auth:
+        sasl_.end();
+        base_.authenticated = base_.authenticated || code == kAuthenticated;
+        break;
+      case Does::StartTls:
+        base_.start_tls = over_ = code == kReady;
+        break;
+      case Does::Quits:
+        over_ = true;
+        break;
+      default:
+        break;
+    }
+    Mail* const mail = find(asked.mail);
+    if (mail == nullptr || mail->answered || asked.does == Does::Ends || asked.does == Does::Quits) return;
+    std::optional<uint16_t>& known = mail->told.code;
+    if (code >= kRefused || !known || *known < kRefused) known = code;
+  }
+
+  void answer(uint64_t number, uint16_t code) {
+    Mail* const mail = find(number);
+    if (mail == nullptr) return;
+    mail->told.code = code;
+    mail->answered = true;
+  }
+
+  /// The end of the content is among what is missing.
+  void end_cut_content() {
+    in_content_ = content_cut_ = false;
+    if (Mail* const mail = find(content_of_)) mail->closed = true;
+    queue_.lose();
+  }
+
+  // ---- mails
+
+  void open(int64_t time_us) {
+    Mail& mail = mails_.emplace_back();
+    mail.told = base_;
+    mail.told.observed = to_milliseconds(time_us);
+    mail.told.code.reset();
+    mail.number = ++numbers_;
+    in_chunks_ = false;
+  }
+  void close() {
+    if (!mails_.empty()) mails_.back().closed = true;
+    in_chunks_ = false;
+  }
+  Mail* current() { return mails_.empty() || mails_.back().closed ? nullptr : &mails_.back(); }
+  Mail* find(uint64_t number) {
+    const auto found =
+        std::find_if(mails_.begin(), mails_.end(), [&](const Mail& one) { return one.number == number; });
+    return found == mails_.end() ? nullptr : &*found;
+  }
+  bool waits(const Mail& mail) const {
+    const auto& waiting = queue_.waiting();
+    return std::any_of(waiting.begin(), waiting.end(),
+                       [&](const auto& one) { return one.command.mail == mail.number; });
+  }
+
+  void tell_first(bool client_is_initiator, Dialogue& dialogue) {
+    tell(mails_.front().told, client_is_initiator, dialogue);
+    mails_.pop_front();
+  }
+  void tell(SmtpMail& told, bool client_is_initiator, Dialogue& dialogue) {
+    if (!client_seen_) told.partial.add("no commands");
+    if (!server_seen_) told.partial.add("no replies");
+    told.index = dialogue.next_transaction();
+    dialogue.tell(kRecordType, &told, client_is_initiator);
+    told_any_ = true;
+  }
+
+  void add_partial(std::string_view reason) {
+    base_.partial.add(reason);
+    for (Mail& mail : mails_) mail.told.partial.add(reason);
+  }
+  void keep(std::optional<Text<255>>& to, std::string_view text, std::string_view reason) {
+    to.emplace().assign(text);
+    if (text.size() > to->view().size()) (mails_.empty() ? base_ : mails_.back().told).partial.add(reason);
+  }
+  void keep_user(const std::optional<std::string>& name) {
+    if (name) keep(base_.user, *name, "user cut");
+  }
+  void unknown() {
+    ++unknown_;
+    add_partial("unknown lines");
+  }
+
+  SmtpMail base_;  // what each mail of the connection has; all there is of one without mails
+  std::deque<Mail> mails_;
+  ReplyQueue<Asked> queue_;
+  SaslUser sasl_;
+  MessageIdFinder finder_;
+  TextLines chunk_lines_;  // of BDAT
+  uint64_t numbers_ = 0;
+  uint64_t content_of_ = 0;
+  unsigned unknown_ = 0;               // lines in a row
+  bool greeting_ = true;               // is the server's next reply
+  bool in_content_ = false;            // the client's lines are of a mail, or will be if the server wants it
+  bool content_begun_ = false;         // a line of it was seen
+  bool content_cut_ = false;           // octets of it are missing, its end perhaps
+  bool server_wants_content_ = false;  // it said 354
+  bool in_chunks_ = false;             // the mail's next BDAT goes on with it
+  bool client_seen_ = false;
+  bool server_seen_ = false;
+  bool seen_anything_ = false;
+  bool told_any_ = false;
+  bool over_ = false;
+};
+
+// ---- recognition
+
+/// Servers of FTP greet with 220 as well, and TLS may follow where a client expects it: the client tells.
+Verdict judge_reply(std::string_view line, bool whole, bool at_its_port) {
+  if (line.size() < 4 && !whole) return Verdict::Unsure;
+  const std::optional<Reply> reply = reply_in(line);
+  if (!reply || !is_plain_text(line)) return Verdict::NotMine;
+  if (at_its_port) return Verdict::Mine;
+  return reply->code == 220 ? Verdict::Unsure : Verdict::NotMine;
+}
+
+Verdict recognise(const Segment& segment, const Common& flow) {
+  const std::string_view text = text_of(segment.bytes);
+  const auto has_port = [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; };
+  const bool at_its_port = std::any_of(std::begin(kPorts), std::end(kPorts), has_port);
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  const bool whole = line.size() < text.size();
+  if (line.starts_with('2') || line.starts_with('3') || line.starts_with('4') || line.starts_with('5'))
+    return judge_reply(line, whole, at_its_port);
+  // A mail's content; or a client that does not speak it: the server's greeting tells.
+  const bool may_come = at_its_port && (segment.in_middle || segment.from_initiator);
+  const Verdict no = may_come ? Verdict::Unsure : Verdict::NotMine;
+  if (!is_plain_text(line)) return no;
+  std::string_view rest = line;
+  const std::string_view verb = take_word(rest);
+  const auto may = [&](const Command& one) { return may_become(verb, one.verb); };
+  if (!whole) {
+    const bool may_be = line.size() < kMostOfBeginning && std::any_of(std::begin(kCommands), std::end(kCommands), may);
+    return may_be ? Verdict::Unsure : no;
+  }
+  const Command* const command = command_in(line);
+  if (command == nullptr) return no;
+  const bool greets = command->does == Does::Greets && !rest.empty();
+  const bool of_a_mail = begins_with_word(line, "MAIL FROM:") || begins_with_word(line, "RCPT TO:");
+  return at_its_port || greets || of_a_mail ? Verdict::Mine : Verdict::Unsure;
+}
+
+}  // namespace
+
+namespace protocol {
+
+const Protocol smtp{.name = "smtp",
+                    .records = kRecords,
+                    .over_udp = false,
+                    .over_tcp = true,
+                    .ports = kPorts,
+                    .recognise = recognise,
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); }};
+
+}  // namespace protocol
+}  // namespace microcloud
