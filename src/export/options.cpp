@@ -136,6 +136,8 @@ uint16_t units(Unit unit) {
       return 2;
     case Unit::Packets:
       return 3;
+    case Unit::Seconds:
+      return 5;
     case Unit::Milliseconds:
       return 6;
     case Unit::Microseconds:

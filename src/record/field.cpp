@@ -64,6 +64,8 @@ std::string_view to_text(Unit unit) {
       return "octets";
     case Unit::Packets:
       return "packets";
+    case Unit::Seconds:
+      return "seconds";
     case Unit::Milliseconds:
       return "milliseconds";
     case Unit::Microseconds:

@@ -39,7 +39,7 @@ struct Element {
 
 /// What a number means when records are summed (the semantics of RFC 7012, 3.2).
 enum class Role : uint8_t { Default, Quantity, DeltaCounter, Identifier, Flags, List };
-enum class Unit : uint8_t { None, Octets, Packets, Milliseconds, Microseconds };
+enum class Unit : uint8_t { None, Octets, Packets, Seconds, Milliseconds, Microseconds };
 
 std::string_view to_text(DataType type);
 std::string_view to_text(Role role);

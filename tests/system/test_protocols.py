@@ -104,9 +104,16 @@ class Transactions(ProbeTest):
             self.assertEqual(record["destinationTransportPort"], 25)
             self.assertNotIn("partial", record)
 
+    def test_radius(self):
+        for record in self.check("radius", "radius"):
+            self.assertIn(record["destinationTransportPort"], (1812, 1813))
+            self.assertEqual("serverLatencyMicroseconds" in record, record["radiusCode"] not in (1, 4))
+            self.assertFalse(record["radiusRetransmission"])
+            self.assertNotIn("partial", record)
+
     def test_passwords_are_nowhere(self):
-        """tools/record-captures gave each mailbox the same one; neither it nor what was made of it is told."""
-        for name in MAIL:
+        """tools/record-captures gave each mailbox and user the same one; neither it nor what was made of it is told."""
+        for name in (*MAIL, "radius"):
             done = run_probe("-r", capture(name), "--log-level", "debug")
             self.assert_done(done)
             said = json.dumps(done.records) + done.stderr
