@@ -101,7 +101,8 @@ class Unit(unittest.TestCase):
 
     def test_systemd_takes_it(self):
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", self.path], capture_output=True, text=True, check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        said = [line for line in done.stderr.splitlines() if not re.match(r"/(usr/lib|lib|etc)/systemd/", line)]  # other units' faults
+        self.assertEqual((done.returncode, said), (0, []))
 
     def test_exposure_is_what_the_page_says(self):
         done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", self.path], capture_output=True,
