@@ -94,6 +94,8 @@ constexpr Field kFields[] = {
     field<&Flow::risk_score>("flowRiskScore", {"", pen::kOwn, 21}, "nDPI's sum over the risks", Role::Quantity),
     field<&Flow::transactions>("transactionCount", {"", pen::kOwn, 22},
                                "transactions told of the flow, in this slice of it", Role::DeltaCounter),
+    field<&Flow::server_name>("serverName", {"", pen::kOwn, 23},
+                              "what the client called the server: TLS server name, host of the first HTTP request"),
 };
 
 Traffic traffic(const void* body) {

@@ -47,6 +47,8 @@ struct ValueOf<NameSet> {
   }
 };
 
+inline constexpr size_t kMostOfServerName = 255;
+
 struct FlowRecord {
   Milliseconds start;
   Milliseconds end;
@@ -83,6 +85,7 @@ struct FlowRecord {
   NameSet risks;
   std::optional<uint16_t> risk_score;
   std::optional<uint32_t> transactions;
+  std::optional<Text<kMostOfServerName>> server_name;
   HostSystem initiator_system = HostSystem::Unknown;  // no element: hosts learn it
 };
 

@@ -74,6 +74,7 @@ class Inspector final : public FlowObserver {
     const Protocol* reader = nullptr;  // whose parser reads it, or read it last
     uint32_t transactions = 0;         // of the flow; the last one's index
     uint32_t told = 0;                 // of the slice
+    std::string server_name;           // empty: none was said
     uint32_t next_free = 0;
     uint8_t looks_left = 0;  // segments in which another protocol may yet take over
   };

@@ -46,6 +46,8 @@ class Dialogue {
   /// Sends a record at once. `body` is the type's struct. `source_is_initiator`: else the record's ends are the flow's
   /// swapped (a transaction whose client is the responder).
   virtual void tell(const RecordType& type, const void* body, bool source_is_initiator = true) = 0;
+  /// What the server of the flow was called by its client; the first name counts. The flow's record has it.
+  virtual void name_server(std::string_view name) { static_cast<void>(name); }
 };
 
 /// Reads one flow, on one thread. Bytes are hostile: never throws, and everything a peer can grow is bounded.

@@ -19,6 +19,11 @@ void Inspector::Talk::tell(const RecordType& type, const void* body, bool source
   inspector_.sink_.put({&type, &turned, body});
 }
 
+void Inspector::Talk::name_server(std::string_view name) {
+  std::string& known = inspector_.state(session_.handle).server_name;
+  if (known.empty()) known = name.substr(0, kMostOfServerName);
+}
+
 void Inspector::read(Session& session, const Packet& packet, bool from_initiator) {
   const Bytes bytes(packet.frame + packet.payload_at, packet.payload_captured);
   if (packet.has_tcp) {

@@ -42,6 +42,7 @@ class Inspector::Talk final : public Dialogue {
   const Common& flow() const override { return session_.common; }
   uint32_t next_transaction() override { return ++inspector_.state(session_.handle).transactions; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override;
+  void name_server(std::string_view name) override;
 
  private:
   Inspector& inspector_;

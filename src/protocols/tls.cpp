@@ -148,6 +148,7 @@ class Watch {
   void tell(Dialogue& dialogue) {
     if (!client_hello_) told_.partial.add("no client hello");
     if (!server_hello_) told_.partial.add("no server hello");
+    if (told_.server_name) dialogue.name_server(told_.server_name->view());
     told_.index = dialogue.next_transaction();
     dialogue.tell(kRecordType, &told_, client_is_initiator_);
   }

@@ -40,6 +40,8 @@ class Truth:
                 self._flow(record)
             elif record["record"] == "dns":
                 self._dns(record)
+            elif record["record"] == "http":
+                self._http(record)
 
     def _flow(self, flow):
         (source, _), (destination, port) = harness.ends(flow)
@@ -71,6 +73,12 @@ class Truth:
         sums["dns.queries"] += record.get("dnsQueries", 0) > 0
         sums["dns.nxdomain"] += record.get("dnsResponseCode") == 3
         sums["dns.servfail"] += record.get("dnsResponseCode") == 2
+
+    def _http(self, record):
+        (client, _), _ = harness.ends(record)
+        sums = self.sums[f"ip.{client}"]
+        sums["http.requests"] += "httpRequestMethod" in record
+        sums["http.errors"] += record.get("httpStatusCode", 0) >= 400
 
     def _add(self, key, side, flow):
         self.sums[key].update(side)

@@ -120,6 +120,23 @@ class Transactions(ProbeTest):
             for secret in (b"not-to-be-told", b"wrong", b"Bearer", base64.b64encode(b"not-to-be-told")[:-2]):
                 self.assertNotIn(secret.decode(), said)
 
+    def test_http(self):
+        records = self.check("http", "http")
+        for record in records:
+            self.assertGreater(record["responseOctets"], 0)
+            self.assertIn("serverLatencyMicroseconds", record)
+            self.assertEqual(record["httpRequestDepth"], record["transactionIndex"])
+            self.assertNotIn("partial", record)
+        self.assertEqual([record.get("operatingSystem") for record in records if "httpUserAgent" in record].count("Linux"), 1)
+
+    def test_flows_have_the_names_of_their_servers(self):
+        for name, element in (("http", "httpRequestHost"), ("tls", "tlsServerName")):
+            done = run_probe("-r", capture(name))
+            named = {record["flowId"]: record[element] for record in done.records if element in record}
+            flows = {record["flowId"]: record.get("serverName") for record in done.records if record["record"] == "flow"}
+            self.assertEqual({flow: server for flow, server in flows.items() if server}, named)
+            self.assertTrue(named)
+
     def test_one_direction_alone(self):
         """A tap that sees one way only: what can be known is told, and what is missing."""
         done = run_probe("-r", capture("tls"), "-f", "src host 10.77.0.2 or src host fd77::2")
@@ -133,3 +150,10 @@ class Transactions(ProbeTest):
         records = [record for record in done.records if record["record"] == "dns"]
         self.assertEqual({record["dnsState"] for record in records}, {"orphan"})
         self.assertEqual({record["destinationTransportPort"] for record in records}, {53})
+        done = run_probe("-r", capture("http"), "-f", "tcp dst port 80")
+        records = [record for record in done.records if record["record"] == "http"]
+        self.assertEqual([record["partial"] for record in records], [["no response"]] * 7)
+        done = run_probe("-r", capture("http"), "-f", "tcp src port 80")
+        records = [record for record in done.records if record["record"] == "http"]
+        self.assertEqual([(record["partial"], record["destinationTransportPort"]) for record in records], [(["no request"], 80)] * 7)
+        self.assertEqual(sorted(record["httpStatusCode"] for record in records), [200, 200, 200, 200, 204, 301, 404])

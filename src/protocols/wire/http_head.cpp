@@ -1,0 +1,212 @@
+#include "protocols/wire/http_head.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+
+namespace microcloud {
+namespace {
+
+constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kVersion = "HTTP/1.";
+constexpr size_t kMostOfMethod = 32;  // longer tokens are words of something else
+constexpr size_t kStatusLook = 12;    // "HTTP/1.1 200"
+constexpr std::string_view kMethods[] = {"GET",     "POST",  "HEAD",  "PUT",      "DELETE",    "CONNECT",
+                                         "OPTIONS", "TRACE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL",
+                                         "COPY",    "MOVE",  "LOCK",  "UNLOCK"};
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// RFC 9110, 5.6.2.
+bool is_token_character(char c) {
+  return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+/// `word` is in lower case.
+bool equals_any_case(std::string_view text, std::string_view word) {
+  return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) { return lower(a) == b; });
+}
+
+std::string_view trimmed(std::string_view text) {
+  const size_t from = text.find_first_not_of(kBlanks);
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(kBlanks) + 1 - from);
+}
+
+bool is_version(std::string_view text) {
+  return text.size() == kVersion.size() + 1 && text.starts_with(kVersion) && is_digit(text.back());
+}
+
+/// Servers answer requests whose minor version is missing, too.
+bool is_requested_version(std::string_view text) {
+  return is_version(text) || text == kVersion;
+}
+
+bool read_status_line(std::string_view line, HttpHead& head) {
+  if (line.size() < kStatusLook || !is_version(line.substr(0, kVersion.size() + 1))) return false;
+  const std::string_view code = line.substr(kStatusLook - 3, 3);
+  if (line[kStatusLook - 4] != ' ' || !std::all_of(code.begin(), code.end(), is_digit) || code[0] == '0') return false;
+  if (line.size() > kStatusLook && line[kStatusLook] != ' ') return false;
+  head.is_request = false;
+  std::from_chars(code.data(), code.data() + code.size(), head.status);
+  return true;
+}
+
+bool read_request_line(std::string_view line, HttpHead& head) {
+  const size_t method = line.find(' ');
+  const std::string_view end = trimmed(line);
+  const size_t version = end.rfind(' ');
+  if (method == std::string_view::npos || version == std::string_view::npos || version <= method) return false;
+  const std::string_view name = line.substr(0, method);
+  if (name.empty() || name.size() > kMostOfMethod || !std::all_of(name.begin(), name.end(), is_token_character))
+    return false;
+  const std::string_view target = trimmed(end.substr(method, version - method));
+  if (target.empty() || !is_requested_version(end.substr(version + 1))) return false;
+  head.is_request = true;
+  head.method = name;
+  head.target = target;
+  return true;
+}
+
+enum class Name : uint8_t { Host, UserAgent, Referer, ContentType, Length, Coding, Platform, Forwarded, Other };
+
+struct NamedField {
+  std::string_view text;
+  Name name;
+};
+constexpr NamedField kFields[] = {{"host", Name::Host},
+                                  {"user-agent", Name::UserAgent},
+                                  {"referer", Name::Referer},
+                                  {"content-type", Name::ContentType},
+                                  {"content-length", Name::Length},
+                                  {"transfer-encoding", Name::Coding},
+                                  {"sec-ch-ua-platform", Name::Platform},
+                                  {"via", Name::Forwarded},
+                                  {"forwarded", Name::Forwarded},
+                                  {"x-forwarded-for", Name::Forwarded}};
+
+Name name_of(std::string_view line) {
+  const std::string_view text = trimmed(line.substr(0, line.find(':')));
+  const auto* const found = std::find_if(std::begin(kFields), std::end(kFields),
+                                         [&](const NamedField& one) { return equals_any_case(text, one.text); });
+  return found == std::end(kFields) ? Name::Other : found->name;
+}
+
+/// The first one counts.
+void keep(std::optional<std::string>& to, std::string_view value) {
+  if (!to) to.emplace(value);
+}
+
+/// A list of the same number is that number (RFC 9110, 8.6).
+void read_length(std::string_view value, HttpHead& head) {
+  while (!head.has_bad_length) {
+    const size_t comma = value.find(',');
+    const std::string_view one = trimmed(value.substr(0, comma));
+    uint64_t length = 0;
+    const auto read = std::from_chars(one.data(), one.data() + one.size(), length);
+    const bool good =
+        read.ec == std::errc() && read.ptr == one.data() + one.size() && head.length.value_or(length) == length;
+    head.has_bad_length = !good;
+    head.length = length;
+    if (comma == std::string_view::npos) return;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+void read_coding(std::string_view value, HttpHead& head) {
+  const size_t comma = value.rfind(',');
+  const std::string_view last = trimmed(comma == std::string_view::npos ? value : value.substr(comma + 1));
+  if (last.empty() || equals_any_case(last, "identity")) return;
+  head.has_coding = true;
+  head.is_chunked = equals_any_case(trimmed(last.substr(0, last.find(';'))), "chunked");
+}
+
+HttpLook look_for_status_line(std::string_view text) {
+  constexpr std::string_view kForm = "HTTP/1.1 200";
+  const size_t size = std::min(text.size(), kForm.size());
+  for (size_t at = 0; at < size; ++at) {
+    if (is_digit(kForm[at]) && at >= kVersion.size() ? !is_digit(text[at]) : text[at] != kForm[at])
+      return HttpLook::Never;
+  }
+  return size == kForm.size() ? HttpLook::Surely : HttpLook::Maybe;
+}
+
+bool is_known_method(std::string_view name, bool whole) {
+  return std::any_of(std::begin(kMethods), std::end(kMethods),
+                     [&](std::string_view method) { return whole ? method == name : method.starts_with(name); });
+}
+
+HttpLook look(std::string_view text, bool known_only) {
+  if (const HttpLook status = look_for_status_line(text); status != HttpLook::Never) return status;
+  const size_t blank = text.find(' ');
+  const std::string_view method = text.substr(0, blank);
+  if (method.empty() || method.size() > kMostOfMethod || !std::all_of(method.begin(), method.end(), is_token_character))
+    return HttpLook::Never;
+  if (known_only && !is_known_method(method, blank != std::string_view::npos)) return HttpLook::Never;
+  const size_t end = text.find('\n');
+  std::string_view line = text.substr(0, end);
+  if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
+  // A control character ends what can be a line; a CR may yet be its end.
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; };
+  const auto control = std::find_if(line.begin(), line.end(), is_control);
+  const bool last_cr =
+      end == std::string_view::npos && control != line.end() && *control == '\r' && control + 1 == line.end();
+  if (control != line.end() && !last_cr) return HttpLook::Never;
+  if (end == std::string_view::npos) return HttpLook::Maybe;
+  HttpHead head;
+  return read_request_line(line, head) ? HttpLook::Surely : HttpLook::Never;
+}
+
+}  // namespace
+
+bool read_http_start_line(std::string_view line, HttpHead& head) {
+  return read_status_line(line, head) || read_request_line(line, head);
+}
+
+bool is_http_field_of_interest(std::string_view line) {
+  return name_of(line) != Name::Other;
+}
+
+void read_http_field(std::string_view line, HttpHead& head) {
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  const std::string_view value = trimmed(line.substr(colon + 1));
+  switch (name_of(line)) {
+    case Name::Host:
+      return keep(head.host, value);
+    case Name::UserAgent:
+      return keep(head.user_agent, value);
+    case Name::Referer:
+      return keep(head.referer, value);
+    case Name::ContentType:
+      return keep(head.content_type, value);
+    case Name::Platform:
+      return keep(head.platform, value);
+    case Name::Length:
+      return read_length(value, head);
+    case Name::Coding:
+      return read_coding(value, head);
+    case Name::Forwarded:
+      head.is_forwarded = true;
+      return;
+    case Name::Other:
+      return;
+  }
+}
+
+HttpLook look_for_http(Bytes bytes) {
+  return look(to_text(bytes), false);
+}
+
+HttpLook look_for_known_http(Bytes bytes) {
+  return look(to_text(bytes), true);
+}
+
+}  // namespace microcloud
