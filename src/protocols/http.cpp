@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -120,6 +121,15 @@ struct Request {
   bool is_sent = false;  // whole
   bool has_hole = false;
 };
+
+/// Of a text that waits no more is kept than is told, and that there was more.
+template <typename Told>
+void shorten_text(std::string& text) {
+  constexpr size_t kMost = std::tuple_size_v<decltype(Told::value_type::bytes)>;
+  if (text.size() <= kMost) return;
+  text.resize(kMost + 1);
+  text.shrink_to_fit();
+}
 
 template <size_t Size>
 void tell_text(std::optional<Text<Size>>& to, std::string_view text, std::string_view when_cut, Partial& partial) {
@@ -247,8 +257,17 @@ class Exchange {
     requests_missing_ = false;
   }
 
+  static void shorten(HttpHead& head) {
+    shorten_text<decltype(HttpTransaction::target)>(head.target);
+    if (head.host) shorten_text<decltype(HttpTransaction::host)>(*head.host);
+    if (head.user_agent) shorten_text<decltype(HttpTransaction::user_agent)>(*head.user_agent);
+    if (head.referer) shorten_text<decltype(HttpTransaction::referer)>(*head.referer);
+    head.content_type.reset();
+  }
+
   void wait(Request request, Dialogue& dialogue) {
     if (!waiting_.empty()) pipelines_ = true;
+    shorten(request.head);
     if (waiting_.size() == kMaxWaiting) {
       tell_alone(waiting_.front(), "too many requests", dialogue);
       waiting_.erase(waiting_.begin());
@@ -344,7 +363,10 @@ class HttpParser final : public Parser {
     stream.read(segment.bytes, segment.time_us, turn);
     stream.skip(segment.octets - segment.bytes.size(), turn);  // the capture cut it
     exchange_.note_time(segment.from_initiator, segment.time_us);
-    if (exchange_.has_switched()) return Status::Done;
+    if (exchange_.has_switched()) {
+      exchange_.end(FlowOver::Ended, dialogue);
+      return Status::Done;
+    }
     return turn.is_foreign && !exchange_.has_read_any() ? Status::Malformed : Status::More;
   }
 

@@ -144,6 +144,10 @@ TEST(HttpParser, ConnectAndUpgradeEndIt) {
   upgrade.ask(get("/chat", "Upgrade: websocket\r\nConnection: Upgrade\r\n"));
   EXPECT_EQ(upgrade.reply("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"), Status::Done);
   EXPECT_EQ(upgrade.pairs(), Pairs{"/chat 101"});
+  Http waiting;
+  waiting.ask(get("/chat", "Upgrade: websocket\r\n") + get("/2"));
+  EXPECT_EQ(waiting.reply("HTTP/1.1 101 Switching Protocols\r\n\r\n"), Status::Done);
+  EXPECT_EQ(waiting.pairs(), (Pairs{"/chat 101", "/2 -"})) << "nothing is told later";
 }
 
 TEST(HttpParser, NothingOfPasswordsIsTold) {

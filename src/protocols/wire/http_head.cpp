@@ -145,7 +145,7 @@ bool is_known_method(std::string_view name, bool whole) {
 
 HttpLook look(std::string_view text, bool known_only) {
   if (const HttpLook status = look_for_status_line(text); status != HttpLook::Never) return status;
-  const size_t blank = text.find(' ');
+  const size_t blank = text.substr(0, kMostOfMethod + 1).find(' ');
   const std::string_view method = text.substr(0, blank);
   if (method.empty() || method.size() > kMostOfMethod || !std::all_of(method.begin(), method.end(), is_token_character))
     return HttpLook::Never;
