@@ -227,7 +227,10 @@ void HttpStream::skip(uint64_t octets, HttpReader& reader) {
 }
 
 void HttpStream::finish(bool closed, HttpReader& reader) {
-  if (state_ == State::UntilClose && closed) return end_message(true, reader);
+  if (perhaps_ || (state_ == State::UntilClose && closed)) {
+    perhaps_ = false;
+    return end_message(true, reader);
+  }
   break_off(reader);
 }
 
