@@ -48,17 +48,17 @@ struct RadiusRecord {
 };
 
 constexpr Field kOwnFields[] = {
-    field<&RadiusRecord::code>("radiusCode", {"", pen::kOwn, 170},
+    field<&RadiusRecord::code>("radiusCode", {"", pen::kOwn, 190},
                                "1 Access-Request, 2 Access-Accept, 3 Access-Reject, 4 Accounting-Request, 5 "
                                "Accounting-Response, 11 Access-Challenge, 40..45 Disconnect and CoA",
                                Role::Identifier),
-    field<&RadiusRecord::id>("radiusId", {"", pen::kOwn, 171}, "identifier of request and response", Role::Identifier),
-    field<&RadiusRecord::repeated>("radiusRetransmission", {"", pen::kOwn, 172},
+    field<&RadiusRecord::id>("radiusId", {"", pen::kOwn, 191}, "identifier of request and response", Role::Identifier),
+    field<&RadiusRecord::repeated>("radiusRetransmission", {"", pen::kOwn, 192},
                                    "the same message again: same identifier and authenticator"),
     field<&RadiusRecord::user>("radiusUserName", {"RADIUS_USER_NAME", pen::kNtop, 242}, "User-Name (1)"),
     field<&RadiusRecord::framed_address>("radiusFramedIPv4Address", {"RADIUS_FRAMED_IP_ADDR", pen::kNtop, 249},
                                          "Framed-IP-Address (8): the user's, as the message has it"),
-    field<&RadiusRecord::framed_prefixes>("radiusFramedIPv6Prefixes", {"", pen::kOwn, 173},
+    field<&RadiusRecord::framed_prefixes>("radiusFramedIPv6Prefixes", {"", pen::kOwn, 193},
                                           "the user's: Framed-IPv6-Prefix (97), Delegated-IPv6-Prefix (123), "
                                           "Framed-IPv6-Address (168) as /128",
                                           Role::List),
@@ -75,13 +75,13 @@ constexpr Field kOwnFields[] = {
     field<&RadiusRecord::nas_name>("radiusNasIdentifier", {"RADIUS_NAS_IDENTIFIER", pen::kNtop, 246},
                                    "NAS-Identifier (32)"),
     field<&RadiusRecord::terminate_cause>(
-        "radiusTerminateCause", {"", pen::kOwn, 174},
+        "radiusTerminateCause", {"", pen::kOwn, 194},
         "Acct-Terminate-Cause (49): 1 user request, 4 idle timeout, 5 session timeout, ...", Role::Identifier),
-    field<&RadiusRecord::delay_s>("radiusAcctDelaySeconds", {"", pen::kOwn, 175},
+    field<&RadiusRecord::delay_s>("radiusAcctDelaySeconds", {"", pen::kOwn, 195},
                                   "Acct-Delay-Time (41): the event was so long before this message", Role::Quantity,
                                   Unit::Seconds),
     field<&RadiusRecord::imsi>("radius3gppImsi", {"RADIUS_USER_IMSI", pen::kNtop, 247}, "3GPP-IMSI (10415, 1)"),
-    field<&RadiusRecord::imeisv>("radius3gppImeisv", {"", pen::kOwn, 176}, "3GPP-IMEISV (10415, 20)"),
+    field<&RadiusRecord::imeisv>("radius3gppImeisv", {"", pen::kOwn, 196}, "3GPP-IMEISV (10415, 20)"),
     field<&RadiusRecord::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
                                      "on the response: from the request's last transmission", Role::Quantity,
                                      Unit::Microseconds),
