@@ -182,14 +182,12 @@ bool Lane::cut_next() {
   }
   cut_ms_ = now_ms_;
   if (to_flush_ == 0) return false;
-  const size_t before = source_.waiting();
   std::optional<Piece> piece = source_.cut();
   if (!piece) {
     to_flush_ = 0;
     return false;
   }
-  const size_t taken = before - std::min(before, source_.waiting());
-  to_flush_ -= std::min(to_flush_, std::max<size_t>(taken, 1));
+  to_flush_ -= std::min(to_flush_, piece->taken);  // others have come meanwhile: they merge until the next flush
   kept_bytes_ += piece->bytes();
   kept_.push_back({++last_number_, std::move(*piece)});
   return true;

@@ -37,6 +37,7 @@ class PieceWriter {
   }
 
   void count_increments(uint64_t increments) { piece_.increments += increments; }
+  void count_taken() { ++piece_.taken; }
 
   void note_packet(int64_t packet_us) {
     if (packet_us != 0) piece_.packets_us.push_back(packet_us);
@@ -101,6 +102,7 @@ std::optional<Piece> cut_piece(MergeBuffer& buffer, const PieceLimits& limits) {
     }
     writer.count_increments(increments);
     writer.note_packet(update.packet_us());
+    writer.count_taken();
     buffer.pop_front();
   }
   return writer.finish();

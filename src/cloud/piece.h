@@ -23,6 +23,7 @@ struct PieceLimits {
 struct Piece {
   std::string commands;  // RESP, without what the transaction adds
   size_t count = 0;
+  size_t taken = 0;         // keys that do not wait any more; of a sorted set that was divided the last piece has it
   uint64_t increments = 0;  // that were merged into it
   int64_t since_ms = 0;     // when the oldest of them came
   /// Of each key the time of its oldest packet, as far as records tell it (KeyUpdate::packet_us).
