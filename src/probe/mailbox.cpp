@@ -24,19 +24,21 @@ void Mailbox::rest() {
   if (!has_news()) wake_.clear();
 }
 
-/// The fences: either the worker sees the room that was made, or this sees that it wants some.
+/// Of the two exchanges one is the later one: either the worker sees the room that was made before the other, or
+/// made_room() sees that it wants some.
 void Mailbox::rest_until_room(unsigned lane) {
-  lanes_[lane].wants_room.store(true, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  lanes_[lane].wants_room.exchange(true, std::memory_order_acq_rel);
   if (has_room(lane)) return made_room(lane);
   rest();
 }
 
 void Mailbox::made_room(unsigned lane) {
   Lane& one = lanes_[lane];
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!has_room(lane) || !one.wants_room.load(std::memory_order_relaxed)) return;
-  if (!one.wants_room.exchange(false, std::memory_order_relaxed)) return;
+  if (!one.wants_room.exchange(false, std::memory_order_acq_rel)) return;
+  if (!has_room(lane)) {  // not enough: whoever makes more comes here again
+    one.wants_room.store(true, std::memory_order_release);
+    return;
+  }
   const std::lock_guard lock(mutex_);
   posted_.fetch_add(1, std::memory_order_release);
   wake_.signal();
