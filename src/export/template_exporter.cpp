@@ -233,10 +233,10 @@ void TemplateExporter::send_templates() {
   if (MessageBatch& batch = sets.finish(); !batch.messages.empty()) link_.send(batch);
 }
 
-void TemplateExporter::send_options(bool define) {
+void TemplateExporter::send_options(bool define, bool with_types) {
   SetWriter sets(protocol_, most_);
   append_options(sets, settings_, link_.counters(), define);
-  if (define && protocol_ == ExportProtocol::Ipfix) append_types(sets, settings_);
+  if (with_types && protocol_ == ExportProtocol::Ipfix) append_types(sets, settings_);
   clock_.tell(link_.session());
   link_.send(sets.finish());
 }
@@ -245,7 +245,7 @@ void TemplateExporter::begin_session() {
   in_session_ = true;
   refreshed_ = std::chrono::steady_clock::now();
   send_templates();
-  send_options(true);
+  send_options(true, true);
 }
 
 void TemplateExporter::flush(SteadyTime now) {
@@ -254,12 +254,12 @@ void TemplateExporter::flush(SteadyTime now) {
   if (!in_session_ || now - refreshed_ < period) return;
   refreshed_ = now;
   if (link_.forgets()) send_templates();
-  send_options(link_.forgets());
+  send_options(link_.forgets(), link_.forgets());
 }
 
 void TemplateExporter::finish() {
   send_everything();
-  if (in_session_) send_options(link_.forgets());
+  if (in_session_) send_options(link_.forgets(), false);  // no record follows that types would explain
 }
 
 }  // namespace microcloud

@@ -68,7 +68,7 @@ class TemplateExporter final : public Exporter {
   void send_everything();
   void send_templates();
   /// `define`: as one who knows nothing of them is told.
-  void send_options(bool define);
+  void send_options(bool define, bool with_types);
   size_t longest_record() const { return most_ - header_size(protocol_) - 4; }
 
   ExportSettings settings_;

@@ -181,6 +181,18 @@ TEST_F(TemplateExporterTest, TypesOfEnterpriseElements) {
   EXPECT_NE(opening.find(bytes("00007ed9 0007 02 00 0000 04") + "list"), std::string::npos) << "of its items";
 }
 
+TEST_F(TemplateExporterTest, TheEndHasTheStatisticsAndNoTypes) {
+  settings_.numbering.pen = 32473;
+  use(ExportProtocol::Ipfix, "%IN_BYTES");
+  messages({TestFlow{}});
+  const size_t before = link_.messages.size();
+  exporter_->finish();
+  ASSERT_EQ(link_.messages.size(), before + 1);
+  const std::string& last = link_.messages.back();
+  EXPECT_NE(last.find(bytes("0003 002a 0100")), std::string::npos) << "their template, as UDP may have lost it";
+  EXPECT_EQ(last.find("a name"), std::string::npos);
+}
+
 TEST_F(TemplateExporterTest, SamplingIsTold) {
   settings_.sampling = 100;
   use(ExportProtocol::Ipfix, "%IN_BYTES");
