@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "protocols/dialogue_test.h"
+#include "protocols/line_flow_test.h"
 #include "protocols/protocols.h"
 
 namespace microcloud {
@@ -14,26 +14,8 @@ constexpr bool kClient = TestFlow::kInitiator, kServer = TestFlow::kResponder;
 
 using Told = TestDialogue::Told;
 
-Bytes bytes_of(const std::string& text) {
-  return {static_cast<const uint8_t*>(static_cast<const void*>(text.data())), text.size()};
-}
-
-struct Imap : TestFlow {
-  Imap() : TestFlow(protocol::imap, kTcp, 143) {}
-  Status client(const std::string& text, uint32_t gap = 0) { return say(kClient, text, gap); }
-  Status server(const std::string& text, uint32_t gap = 0) { return say(kServer, text, gap); }
-  Status say(bool from, const std::string& text, uint32_t gap = 0, bool in_middle = false) {
-    return send({.bytes = bytes_of(text),
-                 .octets = static_cast<uint32_t>(text.size()),
-                 .gap = gap,
-                 .from_initiator = from,
-                 .in_middle = in_middle,
-                 .time_us = kBegin});
-  }
-  const Told& only() {
-    EXPECT_EQ(dialogue.records.size(), 1U);
-    return dialogue.records.at(0);
-  }
+struct Imap : LineFlow {
+  Imap() : LineFlow(protocol::imap, 143) {}
 };
 
 TEST(Imap, AConnectionIsToldWhenLogoutIsAnswered) {
@@ -175,7 +157,7 @@ TEST(ImapRecognition, IsByContent) {
   const auto verdict = [](const std::string& text, uint16_t port, bool in_middle = false) {
     const TestDialogue dialogue(kTcp, port);
     const auto octets = static_cast<uint32_t>(text.size());
-    return protocol::imap.recognise({.bytes = bytes_of(text), .octets = octets, .in_middle = in_middle},
+    return protocol::imap.recognise({.bytes = LineFlow::bytes_of(text), .octets = octets, .in_middle = in_middle},
                                     dialogue.flow());
   };
   EXPECT_EQ(verdict("* OK [CAPABILITY IMAP4rev1] ready\r\n", 1143), Verdict::Mine);

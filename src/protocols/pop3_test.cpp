@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "protocols/dialogue_test.h"
+#include "protocols/line_flow_test.h"
 #include "protocols/protocols.h"
 
 namespace microcloud {
@@ -14,23 +14,8 @@ constexpr bool kClient = TestFlow::kInitiator, kServer = TestFlow::kResponder;
 
 using Told = TestDialogue::Told;
 
-Bytes bytes_of(const std::string& text) {
-  return {static_cast<const uint8_t*>(static_cast<const void*>(text.data())), text.size()};
-}
-
-/// A conversation in which each segment comes a millisecond after the one before.
-struct Pop3 : TestFlow {
-  Pop3() : TestFlow(protocol::pop3, kTcp, 110) {}
-  Status client(const std::string& text, uint32_t gap = 0) { return say(kClient, text, gap); }
-  Status server(const std::string& text, uint32_t gap = 0) { return say(kServer, text, gap); }
-  Status say(bool from, const std::string& text, uint32_t gap = 0, bool in_middle = false) {
-    return send({.bytes = bytes_of(text),
-                 .octets = static_cast<uint32_t>(text.size()),
-                 .gap = gap,
-                 .from_initiator = from,
-                 .in_middle = in_middle,
-                 .time_us = kBegin + (now_us_ += 1000)});
-  }
+struct Pop3 : LineFlow {
+  Pop3() : LineFlow(protocol::pop3, 110) {}
   void log_in() {
     server("+OK ready\r\n");
     client("USER ann\r\n");
@@ -38,13 +23,6 @@ struct Pop3 : TestFlow {
     client("PASS secret\r\n");
     server("+OK logged in\r\n");
   }
-  const Told& only() {
-    EXPECT_EQ(dialogue.records.size(), 1U);
-    return dialogue.records.at(0);
-  }
-
- private:
-  int64_t now_us_ = 0;
 };
 
 TEST(Pop3, AConnectionIsToldWhenQuitIsAnswered) {
@@ -222,7 +200,8 @@ TEST(Pop3Recognition, IsByContent) {
     const TestDialogue dialogue(kTcp, port);
     const auto octets = static_cast<uint32_t>(text.size());
     return protocol::pop3.recognise(
-        {.bytes = bytes_of(text), .octets = octets, .from_initiator = from, .in_middle = in_middle}, dialogue.flow());
+        {.bytes = LineFlow::bytes_of(text), .octets = octets, .from_initiator = from, .in_middle = in_middle},
+        dialogue.flow());
   };
   EXPECT_EQ(verdict("+OK Dovecot ready.\r\n", 4110, kServer), Verdict::Mine);
   EXPECT_EQ(verdict("+OK Dovecot", 4110, kServer), Verdict::Unsure);

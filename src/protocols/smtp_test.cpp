@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "protocols/dialogue_test.h"
+#include "protocols/line_flow_test.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/mail_header.h"
 
@@ -15,23 +15,8 @@ constexpr bool kClient = TestFlow::kInitiator, kServer = TestFlow::kResponder;
 
 using Told = TestDialogue::Told;
 
-Bytes bytes_of(const std::string& text) {
-  return {static_cast<const uint8_t*>(static_cast<const void*>(text.data())), text.size()};
-}
-
-/// A conversation in which each segment comes a millisecond after the one before.
-struct Smtp : TestFlow {
-  Smtp() : TestFlow(protocol::smtp, kTcp, 25) {}
-  Status client(const std::string& text, uint32_t gap = 0) { return say(kClient, text, gap); }
-  Status server(const std::string& text, uint32_t gap = 0) { return say(kServer, text, gap); }
-  Status say(bool from, const std::string& text, uint32_t gap = 0, bool in_middle = false) {
-    return send({.bytes = bytes_of(text),
-                 .octets = static_cast<uint32_t>(text.size()),
-                 .gap = gap,
-                 .from_initiator = from,
-                 .in_middle = in_middle,
-                 .time_us = kBegin + (now_us_ += 1000)});
-  }
+struct Smtp : LineFlow {
+  Smtp() : LineFlow(protocol::smtp, 25) {}
   void greet() {
     server("220-mail.test\r\n220 ESMTP\r\n");
     client("EHLO me.test\r\n");
@@ -42,9 +27,6 @@ struct Smtp : TestFlow {
     server(reply + "\r\n");
   }
   const std::vector<Told>& records() const { return dialogue.records; }
-
- private:
-  int64_t now_us_ = 0;
 };
 
 const std::string kMail = "Subject: x\r\nMessage-ID: <1@me.test>\r\n\r\nMAIL FROM:<x@y>\r\n..\r\nRSET\r\n.\r\n";
@@ -232,7 +214,8 @@ TEST(SmtpRecognition, IsByContent) {
     const TestDialogue dialogue(kTcp, port);
     const auto octets = static_cast<uint32_t>(text.size());
     return protocol::smtp.recognise(
-        {.bytes = bytes_of(text), .octets = octets, .from_initiator = from, .in_middle = in_middle}, dialogue.flow());
+        {.bytes = LineFlow::bytes_of(text), .octets = octets, .from_initiator = from, .in_middle = in_middle},
+        dialogue.flow());
   };
   EXPECT_EQ(verdict("220 mail.test ESMTP\r\n", 2525, kServer), Verdict::Unsure) << "the client tells";
   EXPECT_EQ(verdict("220 mail.test\r\n", 25, kServer), Verdict::Mine);

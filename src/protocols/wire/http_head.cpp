@@ -4,10 +4,11 @@
 #include <charconv>
 #include <iterator>
 
+#include "protocols/wire/text_words.h"
+
 namespace microcloud {
 namespace {
 
-constexpr std::string_view kBlanks = " \t";
 constexpr std::string_view kVersion = "HTTP/1.";
 constexpr size_t kMostOfMethod = 32;  // longer tokens are words of something else
 constexpr size_t kStatusLook = 12;    // "HTTP/1.1 200"
@@ -23,21 +24,6 @@ bool is_digit(char c) {
 bool is_token_character(char c) {
   return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-/// `word` is in lower case.
-bool equals_any_case(std::string_view text, std::string_view word) {
-  return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) { return lower(a) == b; });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t from = text.find_first_not_of(kBlanks);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlanks) + 1 - from);
 }
 
 bool is_version(std::string_view text) {
@@ -78,24 +64,24 @@ bool read_request_line(std::string_view line, HttpHead& head) {
 enum class Name : uint8_t { Host, UserAgent, Referer, ContentType, Length, Coding, Platform, Forwarded, Other };
 
 struct NamedField {
-  std::string_view text;
+  std::string_view text;  // in capital letters
   Name name;
 };
-constexpr NamedField kFields[] = {{"host", Name::Host},
-                                  {"user-agent", Name::UserAgent},
-                                  {"referer", Name::Referer},
-                                  {"content-type", Name::ContentType},
-                                  {"content-length", Name::Length},
-                                  {"transfer-encoding", Name::Coding},
-                                  {"sec-ch-ua-platform", Name::Platform},
-                                  {"via", Name::Forwarded},
-                                  {"forwarded", Name::Forwarded},
-                                  {"x-forwarded-for", Name::Forwarded}};
+constexpr NamedField kFields[] = {{"HOST", Name::Host},
+                                  {"USER-AGENT", Name::UserAgent},
+                                  {"REFERER", Name::Referer},
+                                  {"CONTENT-TYPE", Name::ContentType},
+                                  {"CONTENT-LENGTH", Name::Length},
+                                  {"TRANSFER-ENCODING", Name::Coding},
+                                  {"SEC-CH-UA-PLATFORM", Name::Platform},
+                                  {"VIA", Name::Forwarded},
+                                  {"FORWARDED", Name::Forwarded},
+                                  {"X-FORWARDED-FOR", Name::Forwarded}};
 
 Name name_of(std::string_view line) {
   const std::string_view text = trimmed(line.substr(0, line.find(':')));
   const auto* const found = std::find_if(std::begin(kFields), std::end(kFields),
-                                         [&](const NamedField& one) { return equals_any_case(text, one.text); });
+                                         [&](const NamedField& one) { return is_word(text, one.text); });
   return found == std::end(kFields) ? Name::Other : found->name;
 }
 
@@ -123,9 +109,9 @@ void read_length(std::string_view value, HttpHead& head) {
 void read_coding(std::string_view value, HttpHead& head) {
   const size_t comma = value.rfind(',');
   const std::string_view last = trimmed(comma == std::string_view::npos ? value : value.substr(comma + 1));
-  if (last.empty() || equals_any_case(last, "identity")) return;
+  if (last.empty() || is_word(last, "IDENTITY")) return;
   head.has_coding = true;
-  head.is_chunked = equals_any_case(trimmed(last.substr(0, last.find(';'))), "chunked");
+  head.is_chunked = is_word(trimmed(last.substr(0, last.find(';'))), "CHUNKED");
 }
 
 HttpLook look_for_status_line(std::string_view text) {
@@ -202,11 +188,11 @@ void read_http_field(std::string_view line, HttpHead& head) {
 }
 
 HttpLook look_for_http(Bytes bytes) {
-  return look(to_text(bytes), false);
+  return look(text_of(bytes), false);
 }
 
 HttpLook look_for_known_http(Bytes bytes) {
-  return look(to_text(bytes), true);
+  return look(text_of(bytes), true);
 }
 
 }  // namespace microcloud

@@ -44,9 +44,4 @@ HttpLook look_for_http(Bytes bytes);
 /// As look_for_http(), but takes only methods of RFC 9110 and RFC 4918: for bytes from the middle of anything.
 HttpLook look_for_known_http(Bytes bytes);
 
-inline std::string_view to_text(Bytes bytes) {
-  const void* const data = bytes.data();
-  return {static_cast<const char*>(data), bytes.size()};
-}
-
 }  // namespace microcloud

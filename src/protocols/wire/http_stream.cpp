@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "protocols/wire/text_words.h"
+
 namespace microcloud {
 
 void HttpStream::read(Bytes bytes, int64_t time_us, HttpReader& reader) {
@@ -42,7 +44,7 @@ void HttpStream::step(Cursor& in, HttpReader& reader) {
 
 /// False: its end has not come yet. `line` is in line_ or in the piece, without its end.
 bool HttpStream::take_line(Cursor& in, std::string_view& line) {
-  const std::string_view rest = to_text(in.rest());
+  const std::string_view rest = text_of(in.rest());
   const size_t end = rest.find('\n');
   const size_t taken = end == std::string_view::npos ? rest.size() : end + 1;
   if (state_ == State::StartLine && line_.empty()) {

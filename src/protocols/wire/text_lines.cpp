@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocols/wire/text_words.h"
+
 namespace microcloud {
 namespace {
 

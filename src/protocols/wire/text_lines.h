@@ -10,10 +10,6 @@
 
 namespace microcloud {
 
-inline std::string_view text_of(Bytes bytes) {
-  return {static_cast<const char*>(static_cast<const void*>(bytes.data())), bytes.size()};
-}
-
 /// Keeps at most kMostOfLine octets of a line that is not complete.
 class TextLines {
  public:

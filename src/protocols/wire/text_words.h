@@ -1,4 +1,4 @@
-// Words of command lines: capitals do not count in them.
+// Bytes as text, and its words: capitals do not count in them.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,13 @@
 #include <optional>
 #include <string_view>
 
+#include "base/cursor.h"
+
 namespace microcloud {
+
+inline std::string_view text_of(Bytes bytes) {
+  return {static_cast<const char*>(static_cast<const void*>(bytes.data())), bytes.size()};
+}
 
 constexpr char upper(char c) {
   return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;

@@ -40,7 +40,7 @@ std::optional<std::string_view> host_name(Bytes content) {
     const Bytes name = in.bytes(in.u16());
     if (!in.ok()) break;
     if (type == kHostName) {
-      return std::string_view(static_cast<const char*>(static_cast<const void*>(name.data())), name.size());
+      return text_of(name);
     }
   }
   return std::nullopt;

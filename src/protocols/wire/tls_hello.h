@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/cursor.h"
+#include "protocols/wire/text_words.h"
 
 namespace microcloud {
 
@@ -55,7 +56,7 @@ void for_each_alpn(Bytes alpn, Take take) {
   for (Cursor in(alpn); in.left() != 0;) {
     const Bytes name = in.bytes(in.u8());
     if (!in.ok()) return;
-    take(std::string_view(static_cast<const char*>(static_cast<const void*>(name.data())), name.size()));
+    take(text_of(name));
   }
 }
 
