@@ -4,6 +4,7 @@ import collections
 import json
 import os
 
+import frames
 import harness
 from harness import ProbeTest, ends, run_probe
 
@@ -157,3 +158,24 @@ class Transactions(ProbeTest):
         records = [record for record in done.records if record["record"] == "http"]
         self.assertEqual([(record["partial"], record["destinationTransportPort"]) for record in records], [(["no request"], 80)] * 7)
         self.assertEqual(sorted(record["httpStatusCode"] for record in records), [200, 200, 200, 200, 204, 301, 404])
+        for name in MAIL:
+            done = run_probe("-r", capture(name), "-f", "src host 10.77.0.2 or src host fd77::2")
+            records = [record for record in done.records if record["record"] == name]
+            self.assertEqual(len(records), len({flow["flowId"] for flow in records}))
+            for record in records:
+                self.assertIn("no commands", record["partial"])
+                self.assertLess(record["destinationTransportPort"], 1024)
+
+    def test_packets_that_are_cut(self):
+        done = run_probe("-r", capture("radius"), "-s", "90")
+        records = [record for record in done.records if record["record"] == "radius"]
+        self.assertEqual(len(records), len(facts_of("radius")["radius"]))
+        said = [record for record in records if "partial" in record]
+        self.assertEqual([record["partial"] for record in said], [["message cut"]] * 10)
+
+    def test_where_a_request_came_from(self):
+        asked = b"GET /next HTTP/1.1\r\nHost: www.example.test\r\nReferer: http://www.example.test/first\r\n\r\n"
+        ends = ("10.0.0.1", 40000, "10.0.0.2", 80)
+        with harness.scratch_file(frames.pcap([(0.0, frames.tcp(*ends, 2)), (0.1, frames.tcp(*ends, 24, 1, 1, asked))])) as path:
+            record, = (one for one in run_probe("-r", path).records if one["record"] == "http")
+        self.assertEqual(record["httpReferer"], "http://www.example.test/first")
