@@ -10,6 +10,7 @@
 
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
+#include "protocols/wire/imap_lines.h"
 #include "protocols/wire/sasl_user.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/two_way_lines.h"
@@ -19,11 +20,12 @@
 namespace microcloud {
 namespace {
 
+using namespace imap_lines;
+
 constexpr uint16_t kPorts[] = {143};
 constexpr unsigned kMostUnknown = 16;      // lines in a row that are none of IMAP: then this is something else
 constexpr size_t kMostOfBeginning = 1024;  // octets of a first line that are waited for
-constexpr size_t kMostOfTag = 32;
-constexpr size_t kMostWaiting = 32;  // commands whose result counts
+constexpr size_t kMostWaiting = 32;        // commands whose result counts
 
 // ---- the record
 
@@ -59,140 +61,6 @@ constexpr RecordType kRecordType{.name = "imap",
                                  .body_size = sizeof(ImapConnection),
                                  .cloud = kCloud};
 constexpr const RecordType* kRecords[] = {&kRecordType};
-
-// ---- lines
-
-enum class Does : uint8_t { Other, LogsIn, Authenticates, StartsTls, Compresses, Idles, LogsOut };
-
-struct Command {
-  std::string_view name;
-  Does does = Does::Other;
-  bool has_arguments = true;
-};
-
-constexpr Command kCommands[] = {
-    {"CAPABILITY", Does::Other, false},
-    {"NOOP", Does::Other, false},
-    {"LOGOUT", Does::LogsOut, false},
-    {"STARTTLS", Does::StartsTls, false},
-    {"AUTHENTICATE", Does::Authenticates},
-    {"LOGIN", Does::LogsIn},
-    {"ID"},
-    {"ENABLE"},
-    {"SELECT"},
-    {"EXAMINE"},
-    {"CREATE"},
-    {"DELETE"},
-    {"RENAME"},
-    {"SUBSCRIBE"},
-    {"UNSUBSCRIBE"},
-    {"LIST"},
-    {"LSUB"},
-    {"XLIST"},
-    {"NAMESPACE", Does::Other, false},
-    {"STATUS"},
-    {"APPEND"},
-    {"IDLE", Does::Idles, false},
-    {"CHECK", Does::Other, false},
-    {"CLOSE", Does::Other, false},
-    {"UNSELECT", Does::Other, false},
-    {"EXPUNGE", Does::Other, false},
-    {"SEARCH"},
-    {"FETCH"},
-    {"STORE"},
-    {"COPY"},
-    {"MOVE"},
-    {"SORT"},
-    {"THREAD"},
-    {"COMPRESS", Does::Compresses},
-    {"NOTIFY"},
-    {"GETQUOTA"},
-    {"GETQUOTAROOT"},
-    {"SETQUOTA"},
-    {"GETACL"},
-    {"SETACL"},
-    {"DELETEACL"},
-    {"LISTRIGHTS"},
-    {"MYRIGHTS"},
-    {"GETMETADATA"},
-    {"SETMETADATA"},
-    {"UNAUTHENTICATE", Does::Other, false},
-};
-
-constexpr std::string_view kResults[] = {"OK", "NO", "BAD"};
-constexpr std::string_view kStates[] = {"OK", "NO", "BAD", "BYE", "PREAUTH"};
-constexpr std::string_view kUntagged[] = {"CAPABILITY", "FLAGS", "LIST", "LSUB", "SEARCH", "STATUS", "ID", "ENABLED"};
-constexpr std::string_view kNumbered[] = {"EXISTS", "RECENT", "EXPUNGE", "FETCH"};
-
-template <size_t Count>
-bool is_one_of(std::string_view word, const std::string_view (&words)[Count]) {
-  return std::any_of(std::begin(words), std::end(words), [&](std::string_view one) { return is_word(word, one); });
-}
-
-bool is_tag(std::string_view word) {
-  return !word.empty() && word.size() <= kMostOfTag && std::all_of(word.begin(), word.end(), [](char c) {
-    return c > ' ' && c < 0x7f && std::string_view("(){%*\"\\+").find(c) == std::string_view::npos;
-  });
-}
-
-/// The command at the beginning of `text`, which goes on behind it; nullptr: there is none. UID FETCH is a FETCH.
-const Command* take_command(std::string_view& text) {
-  if (begins_with_word(text, "UID ")) take_word(text);
-  const std::string_view word = take_word(text);
-  for (const Command& command : kCommands) {
-    if (is_word(word, command.name)) return &command;
-  }
-  return nullptr;
-}
-
-const Command* command_in(std::string_view line) {
-  return is_tag(take_word(line)) ? take_command(line) : nullptr;
-}
-
-bool is_result(std::string_view line) {
-  return is_tag(take_word(line)) && is_one_of(take_word(line), kResults);
-}
-
-bool is_untagged(std::string_view line) {
-  if (!line.starts_with("* ")) return false;
-  line.remove_prefix(2);
-  const std::string_view word = take_word(line);
-  return is_one_of(word, kStates) || is_one_of(word, kUntagged) ||
-         (number_of(word) && is_one_of(take_word(line), kNumbered));
-}
-
-/// A line that goes on behind so many octets: {12} or {12+} at its end.
-struct Literal {
-  uint64_t octets;
-  bool at_once;  // the client does not wait until the server wants them
-};
-
-std::optional<Literal> literal_at_end(std::string_view line) {
-  if (!line.ends_with('}')) return std::nullopt;
-  line.remove_suffix(1);
-  const bool at_once = line.ends_with('+');
-  if (at_once) line.remove_suffix(1);
-  const size_t begin = line.rfind('{');
-  if (begin == std::string_view::npos) return std::nullopt;
-  const std::optional<uint64_t> octets = number_of(line.substr(begin + 1));
-  if (!octets) return std::nullopt;
-  return Literal{*octets, at_once};
-}
-
-/// The word or quoted string at the beginning; nothing where a literal stands.
-std::optional<std::string> first_argument(std::string_view text) {
-  if (!text.starts_with('"')) {
-    const std::string_view word = take_word(text);
-    if (word.empty() || word.starts_with('{')) return std::nullopt;
-    return std::string(word);
-  }
-  std::string value;
-  for (size_t at = 1; at < text.size() && text[at] != '"'; ++at) {
-    if (text[at] == '\\' && at + 1 < text.size()) ++at;
-    value.push_back(text[at]);
-  }
-  return value;
-}
 
 // ---- the connection
 
@@ -268,12 +136,6 @@ class Connection {
     std::string tag;
     Does does;
   };
-
-  static bool is_state(std::string_view line) {
-    if (!line.starts_with("* ")) return false;
-    line.remove_prefix(2);
-    return is_one_of(take_word(line), kStates);
-  }
 
   void take_line(const Item& item, const Command* command, TextLines& lines) {
     sasl_.end();
@@ -400,19 +262,6 @@ class Connection {
 
 // ---- recognition
 
-/// Of a line whose end has not come.
-bool may_be_imap(std::string_view line) {
-  if (line.size() >= kMostOfBeginning) return false;
-  if (line.starts_with('*')) return line.size() == 1 || line[1] == ' ';
-  std::string_view rest = line;
-  const std::string_view tag = take_word(rest);
-  if (!is_tag(tag)) return false;
-  const std::string_view word = rest.substr(0, rest.find(' '));
-  const auto may = [&](std::string_view capitals) { return may_become(word, capitals); };
-  return may("UID") || std::any_of(std::begin(kResults), std::end(kResults), may) ||
-         std::any_of(std::begin(kCommands), std::end(kCommands), [&](const Command& one) { return may(one.name); });
-}
-
 bool has_digit(std::string_view tag) {
   return std::any_of(tag.begin(), tag.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -425,7 +274,8 @@ Verdict recognise(const Segment& segment, const Common& flow) {
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
   const bool of_a_mail = at_its_port && segment.in_middle && is_plain_text(line);
   const Verdict no = of_a_mail ? Verdict::Unsure : Verdict::NotMine;
-  if (end == std::string_view::npos) return is_plain_text(line) && may_be_imap(line) ? Verdict::Unsure : no;
+  if (end == std::string_view::npos)
+    return line.size() < kMostOfBeginning && is_plain_text(line) && may_be_line(line) ? Verdict::Unsure : no;
   if (!is_plain_text(line)) return Verdict::NotMine;
   if (is_untagged(line)) return Verdict::Mine;
   if (is_result(line)) return at_its_port ? Verdict::Mine : Verdict::NotMine;

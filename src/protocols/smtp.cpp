@@ -13,6 +13,7 @@
 #include "protocols/wire/mail_header.h"
 #include "protocols/wire/reply_queue.h"
 #include "protocols/wire/sasl_user.h"
+#include "protocols/wire/smtp_lines.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/two_way_lines.h"
 #include "record/text_list.h"
@@ -20,6 +21,8 @@
 
 namespace microcloud {
 namespace {
+
+using namespace smtp_lines;
 
 constexpr uint16_t kPorts[] = {25, 587};
 constexpr unsigned kMostUnknown = 16;     // lines in a row that are none of SMTP: then this is something else
@@ -79,81 +82,6 @@ constexpr RecordType kRecordType{.name = "smtp",
                                  .body_size = sizeof(SmtpMail),
                                  .cloud = kCloud};
 constexpr const RecordType* kRecords[] = {&kRecordType};
-
-// ---- lines
-
-enum class Does : uint8_t {
-  Other,
-  Greets,
-  Mail,
-  Recipient,
-  Data,
-  Content,
-  Chunk,
-  LastChunk,
-  Auth,
-  StartTls,
-  Ends,
-  Quits
-};
-
-struct Command {
-  std::string_view verb;
-  Does does = Does::Other;
-};
-
-constexpr Command kCommands[] = {
-    {"EHLO", Does::Greets},
-    {"HELO", Does::Greets},
-    {"LHLO", Does::Greets},
-    {"MAIL", Does::Mail},
-    {"RCPT", Does::Recipient},
-    {"DATA", Does::Data},
-    {"BDAT", Does::Chunk},
-    {"AUTH", Does::Auth},
-    {"STARTTLS", Does::StartTls},
-    {"RSET", Does::Ends},
-    {"QUIT", Does::Quits},
-    {"NOOP"},
-    {"VRFY"},
-    {"EXPN"},
-    {"HELP"},
-    {"ETRN"},
-    {"XCLIENT", Does::Ends},
-    {"XFORWARD"},
-    {"SEND", Does::Ends},
-    {"TURN", Does::Ends},
-};
-
-const Command* command_in(std::string_view line) {
-  const std::string_view verb = take_word(line);
-  for (const Command& command : kCommands) {
-    if (is_word(verb, command.verb)) return &command;
-  }
-  return nullptr;
-}
-
-struct Reply {
-  uint16_t code = 0;
-  bool last = true;  // of its lines
-};
-
-std::optional<Reply> reply_in(std::string_view line) {
-  if (line.size() < 3 || (line.size() > 3 && line[3] != ' ' && line[3] != '-')) return std::nullopt;
-  const std::optional<uint64_t> code = number_of(line.substr(0, 3));
-  if (!code || *code < 200 || *code > 599) return std::nullopt;
-  return Reply{static_cast<uint16_t>(*code), line.size() == 3 || line[3] == ' '};
-}
-
-/// Behind the colon of MAIL FROM: and RCPT TO:, without brackets and parameters.
-std::optional<std::string_view> address_in(std::string_view line) {
-  const size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view rest = trimmed(line.substr(colon + 1));
-  if (!rest.starts_with('<')) return take_word(rest);
-  const size_t end = rest.find('>');
-  return rest.substr(1, end == std::string_view::npos ? end : end - 1);
-}
 
 // ---- the connection
 
@@ -524,15 +452,11 @@ Verdict recognise(const Segment& segment, const Common& flow) {
   const bool may_come = at_its_port && (segment.in_middle || segment.from_initiator);
   const Verdict no = may_come ? Verdict::Unsure : Verdict::NotMine;
   if (!is_plain_text(line)) return no;
-  std::string_view rest = line;
-  const std::string_view verb = take_word(rest);
-  const auto may = [&](const Command& one) { return may_become(verb, one.verb); };
-  if (!whole) {
-    const bool may_be = line.size() < kMostOfBeginning && std::any_of(std::begin(kCommands), std::end(kCommands), may);
-    return may_be ? Verdict::Unsure : no;
-  }
+  if (!whole) return line.size() < kMostOfBeginning && may_be_command(line) ? Verdict::Unsure : no;
   const Command* const command = command_in(line);
   if (command == nullptr) return no;
+  std::string_view rest = line;
+  take_word(rest);
   const bool greets = command->does == Does::Greets && !rest.empty();
   const bool of_a_mail = begins_with_word(line, "MAIL FROM:") || begins_with_word(line, "RCPT TO:");
   return at_its_port || greets || of_a_mail ? Verdict::Mine : Verdict::Unsure;
