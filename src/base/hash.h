@@ -25,7 +25,7 @@ inline uint64_t hash_words(const HashSeed& seed, uint64_t w0, uint64_t w1, uint6
 }
 
 inline uint64_t hash_words(const HashSeed& seed, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4) {
-  return hash_words(seed, fold_multiply(w0 ^ seed.b, w1 ^ seed.a), fold_multiply(w2 ^ seed.a, w3 ^ seed.b), w4);
+  return fold_multiply(fold_multiply(w0 ^ seed.b, w1 ^ seed.a) ^ w4, fold_multiply(w2 ^ seed.a, w3 ^ seed.b) ^ seed.a);
 }
 
 inline uint64_t hash_text(const HashSeed& seed, std::string_view text) {

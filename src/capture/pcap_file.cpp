@@ -27,6 +27,12 @@ bool PcapFile::is_magic(uint32_t magic) {
   return is_magic_in_host_order(magic) || is_magic_in_host_order(__builtin_bswap32(magic));
 }
 
+template <bool kPlain>
+PcapFile::Walk PcapFile::walk_of(bool swapped, bool nanoseconds) {
+  if (nanoseconds) return swapped ? &PcapFile::walk_as<true, true, kPlain> : &PcapFile::walk_as<false, true, kPlain>;
+  return swapped ? &PcapFile::walk_as<true, false, kPlain> : &PcapFile::walk_as<false, false, kPlain>;
+}
+
 PcapFile::PcapFile(std::unique_ptr<FileInput> input, const std::string& bpf_filter, uint32_t snap_length)
     : RecordFile(std::move(input), snap_length) {
   uint8_t header[FileInput::kHead];
@@ -48,10 +54,11 @@ PcapFile::PcapFile(std::unique_ptr<FileInput> input, const std::string& bpf_filt
   if ((network & kFcsPresent) != 0) fcs_bytes_ = (network >> 28) * 2;
   begin(static_cast<LinkType>(network & 0xffff), bpf_filter);
 
-  if (magic == kNanoseconds) {
-    walk_ = swapped_ ? &PcapFile::walk_as<true, true> : &PcapFile::walk_as<false, true>;
+  const bool nanoseconds = magic == kNanoseconds;
+  if (!filtering() && fcs_bytes_ == 0) {
+    walk_ = walk_of<true>(swapped_, nanoseconds);
   } else {
-    walk_ = swapped_ ? &PcapFile::walk_as<true, false> : &PcapFile::walk_as<false, false>;
+    walk_ = walk_of<false>(swapped_, nanoseconds);
   }
 }
 
@@ -60,7 +67,7 @@ RecordFile::Extent PcapFile::next_record() const {
   return {record_header_, known ? load32(at_ + captured_at_, swapped_) : 0};
 }
 
-template <bool kSwapped, bool kNanoseconds>
+template <bool kSwapped, bool kNanoseconds, bool kPlain>
 size_t PcapFile::walk_as(std::span<Frame> burst) {
   // Locals, as stores to frames might change members for all the compiler knows.
   const uint8_t* const end = end_;
@@ -68,29 +75,28 @@ size_t PcapFile::walk_as(std::span<Frame> burst) {
   const uint32_t captured_at = captured_at_;
   const uint32_t length_at = 8 + 12 - captured_at;
   const uint32_t snap = snap_length();
-  const bool plain = !filtering() && fcs_bytes_ == 0;
   const uint8_t* at = at_;
-  size_t count = 0;
-  while (count < burst.size()) {
+  Frame* frame = burst.data();
+  Frame* const last = frame + burst.size();
+  while (frame != last) {
     const auto left = static_cast<size_t>(end - at);
     if (left < header) break;
     const uint32_t captured = load32(at + captured_at, kSwapped);
     if (captured > left - header) break;
 
-    Frame& frame = burst[count];
-    frame.data = at + header;
-    frame.captured = plain ? std::min(captured, snap) : captured;
-    frame.length = load32(at + length_at, kSwapped);
+    frame->data = at + header;
+    frame->captured = kPlain ? std::min(captured, snap) : captured;
+    frame->length = load32(at + length_at, kSwapped);
     const uint32_t fraction = load32(at + 4, kSwapped);
-    frame.time_us = int64_t{load32(at, kSwapped)} * 1'000'000 + (kNanoseconds ? fraction / 1000 : fraction);
-    frame.interface = 0;
-    frame.outgoing = frame.checksum_pending = false;
-    __builtin_prefetch(frame.data + 48);  // where most headers end: another line than the record begins in
+    frame->time_us = int64_t{load32(at, kSwapped)} * 1'000'000 + (kNanoseconds ? fraction / 1000 : fraction);
+    frame->interface = 0;
+    frame->outgoing = frame->checksum_pending = false;
+    __builtin_prefetch(frame->data + 48);  // where most headers end: another line than the record begins in
     at += header + captured;
-    count += plain || admit(frame, fcs_bytes_) ? 1 : 0;
+    if (kPlain || admit(*frame, fcs_bytes_)) ++frame;
   }
   at_ = at;
-  return count;
+  return static_cast<size_t>(frame - burst.data());
 }
 
 }  // namespace microcloud

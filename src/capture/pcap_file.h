@@ -22,8 +22,11 @@ class PcapFile final : public RecordFile {
 
   Extent next_record() const override;
   size_t walk(std::span<Frame> burst) override { return (this->*walk_)(burst); }
-  template <bool kSwapped, bool kNanoseconds>
+  /// kPlain: no filter, no check sequences.
+  template <bool kSwapped, bool kNanoseconds, bool kPlain>
   size_t walk_as(std::span<Frame> burst);
+  template <bool kPlain>
+  static Walk walk_of(bool swapped, bool nanoseconds);
 
   bool swapped_ = false;         // written by a machine of the other byte order
   uint32_t record_header_ = 16;  // 24 in Alexey Kuznetzov's dialect

@@ -55,6 +55,7 @@ uint32_t FlowTable::begin(const Packet& packet) {
   hot.key = packet.key;
   hot.state = static_cast<uint16_t>(kUsed | (packet.from_low ? 0 : kInitiatorHigh | kFirstFromHigh));
   if (packet.key.protocol != ip_protocol::kTcp) hot.state |= kWaitRequest;
+  hot.next_sequence = {static_cast<uint32_t>(packet.hash), static_cast<uint32_t>(packet.hash)};
 
   FlowCold& cold = cold_[slot];
   cold = FlowCold{};
@@ -155,8 +156,10 @@ bool has_phases(const FlowHot& hot, const Packet& packet) {
   const bool begins = (hot.packets[0] | hot.packets[1]) == 0;
   if (begins) begin_slice(hot, packet);
   hot.last_tick_ms = packet.tick_ms;
-  hot.first_us = std::min(hot.first_us, packet.time_us);
-  hot.last_us = std::max(hot.last_us, packet.time_us);
+  if (packet.time_us < hot.first_us) [[unlikely]]
+    hot.first_us = packet.time_us;
+  if (packet.time_us >= hot.last_us) [[likely]]
+    hot.last_us = packet.time_us;
   hot.octets[from] += packet.octets;
   if (packet.around.count > hot.known >> flow_knows::kDepthShift) [[unlikely]]
     remember_around(slot, packet);
@@ -187,6 +190,12 @@ void remember_system(FlowHot& hot, const Packet& packet) {
 
 }  // namespace
 
+/// To where its deadline has it now.
+[[gnu::noinline]] void FlowTable::move_in_wheel(uint32_t slot) {
+  wheel_.remove(slot);
+  wheel_.add(slot, deadline(hot_[slot]));
+}
+
 /// The beginning and the end of a connection, its handshake, the first answer; and what is watched.
 void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   FlowHot& hot = hot_[slot];
@@ -199,8 +208,7 @@ void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   }
   if ((packet.tcp_flags & (tcp_flag::kFin | tcp_flag::kRst)) != 0 &&
       track_end(hot, from, packet.tcp_flags, packet.tick_ms)) {
-    wheel_.remove(slot);
-    wheel_.add(slot, deadline(hot));
+    move_in_wheel(slot);
   }
   if ((hot.state & (kWaitRequest | kWaitResponse)) != 0 && packet.payload_octets > 0) {
     track_first_answer(hot, cold, from, packet.time_us);
@@ -208,7 +216,7 @@ void FlowTable::track_phases(uint32_t slot, const Packet& packet) {
   if ((hot.state & kWatched) != 0) show(slot, packet);
 }
 
-void FlowTable::show(uint32_t slot, const Packet& packet) {
+[[gnu::noinline]] void FlowTable::show(uint32_t slot, const Packet& packet) {
   FlowHot& hot = hot_[slot];
   FlowCold& cold = cold_[slot];
   const FlowObserver::Watch watch = observer_->packet(cold.watch, packet, FlowView(hot, cold));
@@ -219,8 +227,7 @@ void FlowTable::show(uint32_t slot, const Packet& packet) {
 [[gnu::always_inline]] inline void FlowTable::meter_one(const Packet& packet, uint32_t candidate) {
   uint32_t slot = candidate;
   // A candidate is a guess: flows may have begun and ended since, and tags may be equal by chance.
-  if (slot == FlowIndex::kNone || (hot_[slot].state & kUsed) == 0 || !(hot_[slot].key == packet.key))
-    slot = find(packet);
+  if (slot == FlowIndex::kNone || !(hot_[slot].key == packet.key)) slot = find(packet);
   if (slot != FlowIndex::kNone) {
     FlowHot& hot = hot_[slot];
     const uint32_t idle = packet.tick_ms - hot.last_tick_ms;
@@ -325,6 +332,7 @@ void FlowTable::release(uint32_t slot) {
   if (const uint32_t outer = cold_[slot].outer; outer != kNoOuter) free_outer_.push_back(outer);
   if (cold_[slot].watch != 0) observer_->closed(cold_[slot].watch);
   hot.state = 0;
+  hot.key = FlowKey{};  // like no packet's
   free_.push_back(slot);
   --open_;
   counters_.open.set(open_);
@@ -376,10 +384,7 @@ void FlowTable::evict_oldest() {
     if ((hot.state & kClosed) != 0 ||
         static_cast<int32_t>(hot.last_tick_ms + settings_.idle_ms - horizon_ms) <= kBucketMs)
       break;
-    for (uint32_t at = 0; at < count; ++at) {
-      wheel_.remove(slots[at]);
-      wheel_.add(slots[at], deadline(hot_[slots[at]]));
-    }
+    for (uint32_t at = 0; at < count; ++at) move_in_wheel(slots[at]);
   }
   counters_.evicted.add();
   end(oldest, (hot_[oldest].state & kClosed) != 0 ? EndReason::Ended : EndReason::LackOfResources);

@@ -108,6 +108,7 @@ class FlowTable {
   void add(uint32_t slot, const Packet& packet);
   void track_phases(uint32_t slot, const Packet& packet);
   void show(uint32_t slot, const Packet& packet);
+  void move_in_wheel(uint32_t slot);
   void remember_around(uint32_t slot, const Packet& packet);
 
   /// Tells the slices and the end that are due by `tick_ms`; true when the flow has ended (it is still in the table).

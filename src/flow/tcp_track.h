@@ -57,7 +57,7 @@ inline void track_old_segment(FlowHot& hot, FlowCold& cold, unsigned from, uint3
   ++hot.retransmitted;
 }
 
-/// A segment that is not the one expected.
+/// A segment that is not the one expected, or that opens or closes its direction.
 [[gnu::noinline]] inline void track_unexpected(FlowHot& hot, FlowCold& cold, unsigned from, const Packet& packet) {
   using namespace flow_state;
   const bool syn = (packet.tcp_flags & tcp_flag::kSyn) != 0;
@@ -71,6 +71,8 @@ inline void track_old_segment(FlowHot& hot, FlowCold& cold, unsigned from, uint3
   if (length == 0 || (packet.tcp_flags & tcp_flag::kRst) != 0) return;
   if ((hot.state & known) == 0 || (syn && end != next)) {  // the first one seen, or a connection begun anew
     hot.state |= known;
+    next = end;
+  } else if (ahead == 0) {
     next = end;
   } else if (ahead > 0) {
     hot.hole_low = next;
@@ -86,20 +88,16 @@ inline void track_old_segment(FlowHot& hot, FlowCold& cold, unsigned from, uint3
   }
 }
 
-/// Of a packet that is not TCP, does nothing that means anything: its flow's sequence is never known.
+/// Of a packet that is not TCP, does nothing. What a direction's sequence is compared with before any was seen is drawn
+/// by lot (FlowTable::begin), so that whether it is known need not be asked of each packet.
 [[gnu::always_inline]] inline void track_sequence(FlowHot& hot, FlowCold& cold, unsigned from, const Packet& packet) {
-  using namespace flow_state;
-  static_assert(tcp_flag::kFin == 1 && tcp_flag::kSyn == 2);
-  const uint32_t known = static_cast<uint32_t>(hot.state) / kSequenceLow >> from & 1;
-  const uint32_t ahead = packet.tcp_sequence ^ hot.next_sequence[from];
-  const uint32_t if_tcp = 0U - uint32_t{packet.has_tcp};
-  if (((ahead | (known ^ 1)) & if_tcp) != 0) [[unlikely]] {
+  constexpr uint32_t kTakesOne = tcp_flag::kSyn | tcp_flag::kFin;  // of the sequence, without payload
+  const uint32_t odd = (packet.tcp_sequence ^ hot.next_sequence[from]) | (packet.tcp_flags & kTakesOne);
+  if ((odd & (0U - uint32_t{packet.has_tcp})) != 0) [[unlikely]] {
     track_unexpected(hot, cold, from, packet);
     return;
   }
-  // in order: data and bare acknowledgements alike
-  const uint32_t flags = packet.tcp_flags;
-  hot.next_sequence[from] = packet.tcp_sequence + packet.payload_octets + (flags & 1) + (flags >> 1 & 1);
+  hot.next_sequence[from] = packet.tcp_sequence + packet.payload_octets;  // data and bare acknowledgements alike
 }
 
 /// FIN in both directions, or RST: late packets tell no more of delays. Returns true when the flow closes with this

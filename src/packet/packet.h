@@ -89,18 +89,25 @@ inline constexpr uint16_t kNoIp = 0xffff;
 
 /// Everything around the innermost IP packet.
 struct Encapsulation {
-  std::array<Tunnel, kMaxTunnels> tunnels;  // outermost first; only `count` of them are set
-  uint8_t count = 0;
+  uint8_t count = 0;  // of `tunnels`
   bool has_id = false;
   bool has_mpls = false;
-  uint8_t outer_version = 0;         // IP version of the outermost tunnel's own header; 0: no tunnel over IP
-  uint16_t outer_at = 0;             // offset in the frame of its source address (the destination follows)
-  uint16_t mac_at = 0xffff;          // offset in the frame of the innermost Ethernet header; 0xffff: none
-  uint16_t vlan = kNoVlan;           // VLAN id of the outermost tag
-  uint16_t customer_vlan = kNoVlan;  // of the second one
-  uint32_t id = 0;                   // outermost key, TEID, VNI, session: whichever tunnel first had one
-  uint32_t mpls = 0;                 // top label stack entry: label, traffic class, bottom bit (24 bits)
+  uint8_t outer_version = 0;                // IP version of the outermost tunnel's own header; 0: no tunnel over IP
+  uint16_t outer_at = 0;                    // offset in the frame of its source address (the destination follows)
+  uint16_t mac_at = 0xffff;                 // offset in the frame of the innermost Ethernet header; 0xffff: none
+  uint16_t vlan = kNoVlan;                  // VLAN id of the outermost tag
+  uint16_t customer_vlan = kNoVlan;         // of the second one
+  uint32_t id = 0;                          // outermost key, TEID, VNI, session: whichever tunnel first had one
+  uint32_t mpls = 0;                        // top label stack entry: label, traffic class, bottom bit (24 bits)
+  std::array<Tunnel, kMaxTunnels> tunnels;  // outermost first; only `count` of them are set
 
+  /// Only an Ethernet header, at the frame's start: sets what has a meaning then.
+  void set_plain() {
+    count = outer_version = 0;
+    has_id = has_mpls = false;
+    outer_at = mac_at = 0;
+    vlan = customer_vlan = kNoVlan;
+  }
   /// False when no more fit.
   bool push(Tunnel tunnel) {
     if (count == kMaxTunnels) return false;
@@ -120,9 +127,7 @@ struct Packet {
   uint32_t tick_ms;  // the worker's clock at this packet: it never goes back
   uint32_t octets;   // IP total length of the innermost packet
   bool from_low;     // sent by key.low
-  FragmentPart fragment;
   uint8_t tos;
-  bool has_tcp;          // seq, flags and payload length are known
   uint32_t fragment_id;  // identification of the fragmented header
   uint32_t tcp_sequence;
   uint32_t payload_octets;  // transport payload on the wire
@@ -131,16 +136,19 @@ struct Packet {
   uint16_t payload_captured;
   uint8_t icmp_type;
   uint8_t icmp_code;
-  uint16_t port;  // which of the probe's interfaces: 1, 2, ...; 0: a file
-  bool outgoing;  // sent, not received, on it
-  bool has_icmp;
+  uint16_t port;             // which of the probe's interfaces: 1, 2, ...; 0: a file
+  bool outgoing;             // sent, not received, on it
   uint16_t fragment_at;      // of a fragment: offset of the source address in the fragmented header,
   uint8_t fragment_version;  // its IP version
   uint8_t
       fragment_protocol;  // and protocol; where it is not the innermost header, a tunnel's first fragment was opened
+  uint16_t ip_at;         // offset in the frame of the innermost IP header; kNoIp: not there in one piece
+  uint16_t ip_captured;   // of that IP packet
+  // What is the same in most packets stands together, so that it is set by few stores.
+  FragmentPart fragment;
   bool fragment_opened;
-  uint16_t ip_at;        // offset in the frame of the innermost IP header; kNoIp: not there in one piece
-  uint16_t ip_captured;  // of that IP packet
+  bool has_tcp;  // seq, flags and payload length are known
+  bool has_icmp;
   Encapsulation around;
 };
 

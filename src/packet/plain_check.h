@@ -12,11 +12,15 @@ namespace microcloud {
 inline bool plain(Bytes frame, Packet& packet) {
   if (frame.size() < kFewestPlain) return false;
   const auto size = static_cast<uint32_t>(frame.size());
-  switch (load_be16(&frame[12])) {
-    case ether_type::kIpv4:
-      return read_plain<4>(frame.data(), size, packet);
-    case ether_type::kIpv6:
-      return read_plain<6>(frame.data(), size, packet);
+  switch (plain_kind(frame.data())) {
+    case PlainKind::V4Tcp:
+      return read_plain<4, true>(frame.data(), size, packet);
+    case PlainKind::V4Udp:
+      return read_plain<4, false>(frame.data(), size, packet);
+    case PlainKind::V6Tcp:
+      return read_plain<6, true>(frame.data(), size, packet);
+    case PlainKind::V6Udp:
+      return read_plain<6, false>(frame.data(), size, packet);
     default:
       return false;
   }

@@ -1,5 +1,6 @@
 #include "probe/intake.h"
 
+#include <array>
 #include <bit>
 #include <cassert>
 
@@ -62,26 +63,55 @@ bool Intake::take_any(FirstHeader first, const FrameBytes& frame, Packet& packet
   return false;
 }
 
-/// Reads the plain packets of those `taken`, one IP version after the other, and leaves those that decode() must read.
-uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t taken, uint64_t with_decode, Packet* packets) {
-  uint64_t v4 = 0, v6 = 0;
+namespace {
+
+constexpr size_t kKinds = static_cast<size_t>(PlainKind::LastOther) + 1;
+
+/// Places of a burst, by kind.
+class ByKind {
+ public:
+  ByKind() {
+    for (size_t kind = 0; kind < kKinds; ++kind) ends_[kind] = places_[kind].data();
+  }
+  void add(PlainKind kind, size_t at) { *ends_[static_cast<size_t>(kind)]++ = static_cast<uint8_t>(at); }
+  std::span<const uint8_t> of(PlainKind kind) const {
+    const auto number = static_cast<size_t>(kind);
+    return {places_[number].data(), ends_[number]};
+  }
+
+ private:
+  std::array<uint8_t*, kKinds> ends_;
+  std::array<std::array<uint8_t, Intake::kBurst>, kKinds> places_;
+};
+
+template <unsigned Version, bool Tcp>
+[[gnu::noinline]] uint64_t read_each(std::span<const uint8_t> places, const Frame* frames, Packet* packets) {
+  uint64_t left = 0;
+  for (const uint8_t at : places) {
+    if (!read_plain<Version, Tcp>(frames[at].data, frames[at].captured, packets[at])) [[unlikely]]
+      left |= uint64_t{1} << at;
+  }
+  return left;
+}
+
+}  // namespace
+
+/// Reads the plain packets of those `taken`, one kind after the other, and leaves those that decode() must read.
+uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t taken, Packet* packets) {
+  ByKind found;
   for (size_t at = 0; at < frames.size(); ++at) {
     const Frame& frame = frames[at];
-    const uint16_t type = frame.captured >= kFewestPlain ? load_raw<uint16_t>(frame.data + 12) : uint16_t{0};
-    v4 |= uint64_t{type == __builtin_bswap16(ether_type::kIpv4)} << at;
-    v6 |= uint64_t{type == __builtin_bswap16(ether_type::kIpv6)} << at;
+    if ((taken >> at & 1) == 0) continue;
+    found.add(frame.captured < kFewestPlain ? PlainKind::Other : plain_kind(frame.data), at);
   }
-  uint64_t left = (~(v4 | v6) & taken) | with_decode;
-  v4 &= taken & ~with_decode;
-  v6 &= taken & ~with_decode;
-  for (; v4 != 0; v4 &= v4 - 1) {
-    const auto at = static_cast<size_t>(std::countr_zero(v4));
-    if (!read_plain<4>(frames[at].data, frames[at].captured, packets[at])) left |= uint64_t{1} << at;
+  uint64_t left = 0;
+  for (auto kind = static_cast<uint8_t>(PlainKind::Other); kind < kKinds; ++kind) {
+    for (const uint8_t at : found.of(static_cast<PlainKind>(kind))) left |= uint64_t{1} << at;
   }
-  for (; v6 != 0; v6 &= v6 - 1) {
-    const auto at = static_cast<size_t>(std::countr_zero(v6));
-    if (!read_plain<6>(frames[at].data, frames[at].captured, packets[at])) left |= uint64_t{1} << at;
-  }
+  left |= read_each<4, true>(found.of(PlainKind::V4Tcp), frames.data(), packets);
+  left |= read_each<4, false>(found.of(PlainKind::V4Udp), frames.data(), packets);
+  left |= read_each<6, true>(found.of(PlainKind::V6Tcp), frames.data(), packets);
+  left |= read_each<6, false>(found.of(PlainKind::V6Udp), frames.data(), packets);
   return left;
 }
 
@@ -124,7 +154,8 @@ size_t Intake::take(FirstHeader first, std::span<const Frame> frames, uint16_t p
   const uint64_t verify = to_verify(frames.size());
   const uint64_t all = ~uint64_t{0} >> (kBurst - frames.size());
   const uint64_t taken = sample(frames.size());
-  const uint64_t left = first == FirstHeader::Ethernet ? take_plain(frames, taken, verify & taken, packets) : taken;
+  uint64_t left = taken;
+  if (first == FirstHeader::Ethernet) left = take_plain(frames, taken, packets) | (verify & taken);
   uint64_t metered = taken;
   for (uint64_t rest = left; rest != 0; rest &= rest - 1) {
     const auto at = static_cast<size_t>(std::countr_zero(rest));

@@ -56,7 +56,7 @@ class Intake {
   const IntakeCounters& counters() const { return counters_; }
 
  private:
-  uint64_t take_plain(std::span<const Frame> frames, uint64_t taken, uint64_t with_decode, Packet* packets);
+  uint64_t take_plain(std::span<const Frame> frames, uint64_t taken, Packet* packets);
   uint64_t sample(size_t count);
   bool take_any(FirstHeader first, const FrameBytes& frame, Packet& packet);
   uint64_t to_verify(size_t count);
