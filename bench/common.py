@@ -2,6 +2,7 @@
 import os
 import re
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,21 @@ def callgrind(command: list[str], read: object) -> object:
 def instructions(path: Path) -> int:
     """The sum of a file of callgrind's counts."""
     return int(re.search(r"^(?:summary|totals): (\d+)", path.read_text(errors="replace"), re.MULTILINE)[1])
+
+
+def callgrind_instructions(command: list[str]) -> int:
+    return callgrind(command, instructions)
+
+
+def protocols() -> list[str]:
+    """Those that the probe has a parser for, in their order."""
+    return re.findall(r"^PROTOCOL\((\w+)\)", (ROOT / "src/protocols/list.inc").read_text(), re.MULTILINE)
+
+
+def empty_trace(path: Path) -> Path:
+    """A classic capture of Ethernet without a frame: what a run on it costs is starting and ending."""
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+    return path
 
 
 class Trace:

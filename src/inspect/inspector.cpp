@@ -12,9 +12,16 @@ Inspector::Inspector(const InspectSettings& settings, RecordSink& sink)
     : settings_(settings), sink_(sink), reassembly_(settings.seed) {
   std::ranges::copy_if(settings_.protocols, std::back_inserter(takers_),
                        [](const Protocol* protocol) { return protocol->takes_over != nullptr; });
-  for (const Protocol* protocol : settings_.protocols) {
-    if (protocol->prepare != nullptr) protocol->prepare();
+  std::map<uint16_t, uint64_t> usual;
+  for (size_t at = 0; at < settings_.protocols.size(); ++at) {
+    const Protocol& protocol = *settings_.protocols[at];
+    const uint64_t bit = uint64_t{1} << at;
+    if (protocol.over_tcp) over_tcp_ |= bit;
+    if (protocol.over_udp) over_udp_ |= bit;
+    for (const uint16_t port : protocol.ports) usual[port] |= bit;
+    if (protocol.prepare != nullptr) protocol.prepare();
   }
+  usual_.assign(usual.begin(), usual.end());
   if (settings_.applications) ndpi_ = std::make_unique<Ndpi>(Ndpi::Settings{settings_.ndpi_protocols});
 }
 
@@ -26,14 +33,12 @@ Inspector::~Inspector() {
 }
 
 uint64_t Inspector::candidates(uint8_t transport) const {
-  uint64_t mask = 0;
-  for (size_t at = 0; at < settings_.protocols.size(); ++at) {
-    const Protocol& protocol = *settings_.protocols[at];
-    const bool speaks =
-        (transport == ip_protocol::kTcp && protocol.over_tcp) || (transport == ip_protocol::kUdp && protocol.over_udp);
-    mask |= uint64_t{speaks} << at;
-  }
-  return mask;
+  return transport == ip_protocol::kTcp ? over_tcp_ : transport == ip_protocol::kUdp ? over_udp_ : 0;
+}
+
+uint64_t Inspector::at_port(uint16_t port) const {
+  const auto found = std::ranges::lower_bound(usual_, port, {}, &std::pair<uint16_t, uint64_t>::first);
+  return found != usual_.end() && found->first == port ? found->second : 0;
 }
 
 uint32_t Inspector::take_state() {
@@ -60,7 +65,7 @@ std::unique_ptr<Inspector::Session> Inspector::take_session(uint32_t handle) {
 
 /// Flows come and go: a few sessions are kept for the next ones.
 void Inspector::free_session(std::unique_ptr<Session>& session) {
-  constexpr size_t kMostSpare = 256;
+  constexpr size_t kMostSpare = 1024;
   if (!session) return;
   stop_listening(*session);
   drop_early(*session);

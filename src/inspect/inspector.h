@@ -95,6 +95,8 @@ class Inspector final : public FlowObserver {
   static void put(const Application& application, FlowRecord& record);
 
   uint64_t candidates(uint8_t transport) const;
+  /// The protocols that have this usual port.
+  uint64_t at_port(uint16_t port) const;
   uint8_t looks_after(const Protocol* reader) const;
   void look(uint32_t handle, const Packet& packet, const FlowView& flow);
   void take_over(uint32_t handle, const Protocol& protocol, const Packet& packet, const FlowView& flow);
@@ -111,7 +113,9 @@ class Inspector final : public FlowObserver {
   void stop_listening(Session& session);
 
   InspectSettings settings_;
-  std::vector<const Protocol*> takers_;  // of the protocols, those that may take over
+  std::vector<const Protocol*> takers_;               // of the protocols, those that may take over
+  uint64_t over_tcp_ = 0, over_udp_ = 0;              // a bit for each protocol
+  std::vector<std::pair<uint16_t, uint64_t>> usual_;  // ports and their protocols, by port
   RecordSink& sink_;
   std::unique_ptr<Ndpi> ndpi_;
   std::atomic<Ndpi*> offered_{nullptr};

@@ -84,13 +84,8 @@ void Inspector::recognise(Session& session, const Segment& segment) {
   const Common& flow = session.common;
   std::vector<uint8_t> room;
   const Segment shown = session.early.empty() ? segment : beginning(session, segment, room);
-  uint64_t usual = 0;
-  for (uint64_t rest = session.candidates; rest != 0; rest &= rest - 1) {
-    const std::span<const uint16_t> ports = settings_.protocols[static_cast<size_t>(std::countr_zero(rest))]->ports;
-    const auto is_its = [&](uint16_t port) { return port == flow.source_port || port == flow.destination_port; };
-    if (std::ranges::any_of(ports, is_its)) usual |= rest & (0 - rest);
-  }
-  for (const uint64_t asked : {usual, session.candidates & ~usual}) {
+  const uint64_t usual = at_port(flow.source_port) | at_port(flow.destination_port);
+  for (const uint64_t asked : {session.candidates & usual, session.candidates & ~usual}) {
     for (uint64_t rest = asked; rest != 0; rest &= rest - 1) {
       const auto at = static_cast<size_t>(std::countr_zero(rest));
       const Protocol& protocol = *settings_.protocols[at];

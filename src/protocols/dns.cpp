@@ -5,15 +5,19 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
+#include "base/hash.h"
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/dns_message.h"
 #include "protocols/wire/dns_stream.h"
+#include "protocols/wire/text_words.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
 
@@ -132,8 +136,18 @@ constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- queries and their responses
 
+/// Equal where the question, the id and who asks are; of another question equal by chance only.
+uint32_t mark_of(const DnsMessage& message, bool from_initiator) {
+  constexpr HashSeed kSeed;
+  uint64_t head = message.id | uint64_t{from_initiator} << 16;
+  if (!message.has_question) return static_cast<uint32_t>(hash_words(kSeed, head, 0, 0));
+  head |= uint64_t{1} << 17 | uint64_t{message.type} << 32 | uint64_t{message.klass} << 48;
+  return static_cast<uint32_t>(hash_words(kSeed, head, hash_text(kSeed, text_of(message.name.bytes())), 0));
+}
+
 /// A query that waits.
 struct Query {
+  uint32_t mark = 0;
   uint16_t id = 0;
   uint16_t flags = 0;
   uint16_t type = 0;
@@ -147,7 +161,8 @@ struct Query {
   std::vector<uint8_t> name;  // as DnsName has it
 
   Query(const DnsMessage& message, bool from, int64_t now_us)
-      : id(message.id),
+      : mark(mark_of(message, from)),
+        id(message.id),
         flags(message.flags),
         type(message.type),
         klass(message.klass),
@@ -160,12 +175,63 @@ struct Query {
   }
 
   int64_t deadline_us() const { return std::min(last_us + kTimeoutUs, first_us + kLongestUs); }
-  bool asks(const DnsMessage& message) const {
-    if (!has_question || !message.has_question) return has_question == message.has_question;
+  /// What this message, whose mark is the same, asks or answers.
+  bool is(const DnsMessage& message, bool from) const {
+    if (id != message.id || from_initiator != from || has_question != message.has_question) return false;
     const Bytes other = message.name.bytes();
-    return type == message.type && klass == message.klass &&
-           std::equal(name.begin(), name.end(), other.begin(), other.end());
+    return !has_question || (type == message.type && klass == message.klass &&
+                             std::equal(name.begin(), name.end(), other.begin(), other.end()));
   }
+};
+
+/// The queries of a flow that wait, oldest first. To look for one costs two instructions for each that waits, and to
+/// take off the oldest nothing.
+class Queries {
+ public:
+  bool empty() const { return gone_ == all_.size(); }
+  size_t size() const { return all_.size() - gone_; }
+  std::span<Query> waiting() { return std::span(all_).subspan(gone_); }
+
+  /// The one that asks just what the message has as its question; nullptr: none.
+  Query* asking(const DnsMessage& message, bool from_initiator) {
+    const uint32_t mark = mark_of(message, from_initiator);
+    for (Query& query : waiting()) {
+      if (query.mark == mark && query.is(message, from_initiator)) return &query;
+    }
+    return nullptr;
+  }
+  /// The one that a response answers: one without a question, the oldest of its id.
+  Query* answered(const DnsMessage& message, bool from_initiator) {
+    if (message.has_question) return asking(message, from_initiator);
+    for (Query& query : waiting()) {
+      if (query.id == message.id && query.from_initiator == from_initiator) return &query;
+    }
+    return nullptr;
+  }
+  Query& add(const DnsMessage& message, bool from_initiator, int64_t now_us) {
+    return all_.emplace_back(message, from_initiator, now_us);
+  }
+  void erase(Query& query) {
+    if (const auto at = static_cast<size_t>(&query - all_.data()); at != gone_) {
+      all_.erase(all_.begin() + static_cast<ptrdiff_t>(at));
+      return;
+    }
+    ++gone_;
+    if (empty() || gone_ == kMaxWaiting) {
+      all_.erase(all_.begin(), all_.begin() + static_cast<ptrdiff_t>(gone_));
+      gone_ = 0;
+    }
+  }
+  /// Erases those of which `leaves(query)`.
+  template <typename Leaves>
+  void erase_if(const Leaves& leaves) {
+    all_.erase(all_.begin(), all_.begin() + static_cast<ptrdiff_t>(std::exchange(gone_, 0)));
+    std::erase_if(all_, leaves);
+  }
+
+ private:
+  std::vector<Query> all_;
+  size_t gone_ = 0;  // at the front
 };
 
 /// A response whose query has not been seen, and a little later may be.
@@ -230,7 +296,7 @@ class Pairing {
     if (early_ && now_us - early_->question.first_us > kSkewUs) give_up_early(dialogue);
     if (waiting_.empty() || now_us < earliest_us_) return;
     earliest_us_ = INT64_MAX;
-    std::erase_if(waiting_, [&](const Query& query) {
+    waiting_.erase_if([&](const Query& query) {
       const bool overdue = query.deadline_us() <= now_us;
       if (overdue) give_up(query, State::Timeout, {}, dialogue);
       if (!overdue) earliest_us_ = std::min(earliest_us_, query.deadline_us());
@@ -242,47 +308,41 @@ class Pairing {
 
   void end(FlowOver why, Dialogue& dialogue) {
     if (early_) give_up_early(dialogue);
-    for (const Query& query : waiting_) {
+    for (const Query& query : waiting_.waiting()) {
       give_up(query, why == FlowOver::Ended ? State::Timeout : State::Pending,
               why == FlowOver::Evicted ? "flow table full" : "", dialogue);
     }
-    waiting_.clear();
+    waiting_ = {};
   }
 
  private:
   void take_query(const DnsMessage& message, bool from_initiator, int64_t now_us, Dialogue& dialogue) {
-    if (early_ && early_->question.from_initiator == from_initiator && early_->question.id == message.id &&
-        early_->question.asks(message)) {
+    if (early_ && early_->question.is(message, from_initiator)) {
       answer_early(Query(message, from_initiator, now_us), dialogue);
       return;
     }
-    for (Query& query : waiting_) {
-      if (query.id == message.id && query.from_initiator == from_initiator && query.asks(message)) {
-        ++query.times;
-        query.last_us = std::max(query.last_us, now_us);
-        return;
-      }
+    if (Query* const same = waiting_.asking(message, from_initiator)) {
+      ++same->times;
+      same->last_us = std::max(same->last_us, now_us);
+      return;
     }
     if (waiting_.size() == kMaxWaiting) {
-      give_up(waiting_.front(), State::Pending, "too many queries", dialogue);
-      waiting_.erase(waiting_.begin());
+      Query& oldest = waiting_.waiting().front();
+      give_up(oldest, State::Pending, "too many queries", dialogue);
+      waiting_.erase(oldest);
     }
-    waiting_.emplace_back(message, from_initiator, now_us);
-    earliest_us_ = std::min(earliest_us_, waiting_.back().deadline_us());
+    earliest_us_ = std::min(earliest_us_, waiting_.add(message, from_initiator, now_us).deadline_us());
   }
 
   void take_response(const DnsMessage& message, bool to_initiator, int64_t now_us, Dialogue& dialogue) {
-    const auto query = std::find_if(waiting_.begin(), waiting_.end(), [&](const Query& one) {
-      return one.id == message.id && one.from_initiator == to_initiator && (!message.has_question || one.asks(message));
-    });
     DnsTransaction told;
-    if (query != waiting_.end()) {
+    if (Query* const query = waiting_.answered(message, to_initiator)) {
       tell_query(told, *query);
       tell_response(told, message);
       told.state = State::Answered;
       told.latency_us = latency_us(query->last_us, now_us);
       tell(told, to_initiator, dialogue);
-      waiting_.erase(query);
+      waiting_.erase(*query);
       return;
     }
     if (early_) give_up_early(dialogue);
@@ -320,7 +380,7 @@ class Pairing {
     dialogue.tell(kRecordType, &told, client_is_initiator);
   }
 
-  std::vector<Query> waiting_;
+  Queries waiting_;
   int64_t earliest_us_ = INT64_MAX;  // no deadline is before this
   std::unique_ptr<Early> early_;
 };

@@ -269,9 +269,10 @@ bool has_digit(std::string_view tag) {
 /// What servers alone say; a tag with a digit, as nearly all clients have them, and a command in its form.
 Verdict recognise(const Segment& segment, const Common& flow) {
   const std::string_view text = text_of(segment.bytes);
+  if (begins_not_plain(text)) return Verdict::NotMine;
   const bool at_its_port = flow.source_port == kPorts[0] || flow.destination_port == kPorts[0];
   const size_t end = text.find('\n');
-  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  const std::string_view line = first_line(text);
   const bool of_a_mail = at_its_port && segment.in_middle && is_plain_text(line);
   const Verdict no = of_a_mail ? Verdict::Unsure : Verdict::NotMine;
   if (end == std::string_view::npos)

@@ -286,8 +286,9 @@ Verdict recognise(const Segment& segment, const Common& flow) {
   const std::string_view text = text_of(segment.bytes);
   const bool at_its_port = flow.source_port == kPorts[0] || flow.destination_port == kPorts[0];
   if (text.empty()) return Verdict::Unsure;
+  if (begins_not_plain(text)) return Verdict::NotMine;
   if (text.front() == '+' || text.front() == '-') return judge_reply(text, segment.from_initiator, at_its_port);
-  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  const std::string_view line = first_line(text);
   if (line.size() == text.size() && line.size() < kMostOfBeginning && begins_command(line)) return Verdict::Unsure;
   const Command* const command = command_in(line);
   if (!is_plain_text(line)) return Verdict::NotMine;

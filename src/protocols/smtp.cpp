@@ -444,13 +444,14 @@ Verdict recognise(const Segment& segment, const Common& flow) {
   const std::string_view text = text_of(segment.bytes);
   const auto has_port = [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; };
   const bool at_its_port = std::any_of(std::begin(kPorts), std::end(kPorts), has_port);
-  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  const bool whole = line.size() < text.size();
-  if (line.starts_with('2') || line.starts_with('3') || line.starts_with('4') || line.starts_with('5'))
-    return judge_reply(line, whole, at_its_port);
   // A mail's content; or a client that does not speak it: the server's greeting tells.
   const bool may_come = at_its_port && (segment.in_middle || segment.from_initiator);
   const Verdict no = may_come ? Verdict::Unsure : Verdict::NotMine;
+  if (begins_not_plain(text)) return no;
+  const std::string_view line = first_line(text);
+  const bool whole = line.size() < text.size();
+  if (line.starts_with('2') || line.starts_with('3') || line.starts_with('4') || line.starts_with('5'))
+    return judge_reply(line, whole, at_its_port);
   if (!is_plain_text(line)) return no;
   if (!whole) return line.size() < kMostOfBeginning && may_be_command(line) ? Verdict::Unsure : no;
   const Command* const command = command_in(line);

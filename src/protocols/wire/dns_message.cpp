@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/address.h"
+#include "protocols/wire/text_words.h"
 
 namespace microcloud {
 namespace {
@@ -13,7 +14,12 @@ constexpr uint8_t kPointer = 0xc0;
 constexpr unsigned kMaxJumps = 127;  // as many as a name can have labels: a chain of pointers must not cost more
 
 uint8_t lower(uint8_t octet) {
-  return octet >= 'A' && octet <= 'Z' ? static_cast<uint8_t>(octet + ('a' - 'A')) : octet;
+  return static_cast<uint8_t>(octet | (static_cast<unsigned>(octet - 'A') < 26U ? 0x20U : 0U));
+}
+
+/// Whether the octet stands for itself in a name's text.
+bool is_plain(uint8_t octet) {
+  return octet > 0x20 && octet < 0x7f && octet != '\\' && octet != '.';
 }
 
 void append_octet(std::string& out, uint8_t octet, bool blanks_stay, bool dots_stay) {
@@ -163,12 +169,17 @@ bool read_dns_name(Bytes message, Cursor& in, DnsName& name) {
 }
 
 void append_name_text(std::string& out, Bytes name) {
+  out.reserve(out.size() + name.size());
   Cursor in(name);
   for (bool first = true;; first = false) {
     const Bytes label = in.bytes(in.u8());
     if (label.empty()) return;
     if (!first) out += '.';
-    for (const uint8_t octet : label) append_octet(out, octet, false, false);
+    if (std::ranges::all_of(label, is_plain)) [[likely]] {
+      out += text_of(label);
+    } else {
+      for (const uint8_t octet : label) append_octet(out, octet, false, false);
+    }
   }
 }
 

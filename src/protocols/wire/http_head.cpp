@@ -1,6 +1,7 @@
 #include "protocols/wire/http_head.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iterator>
 
@@ -78,11 +79,24 @@ constexpr NamedField kFields[] = {{"HOST", Name::Host},
                                   {"FORWARDED", Name::Forwarded},
                                   {"X-FORWARDED-FOR", Name::Forwarded}};
 
+constexpr size_t kLongestField = 18;
+
+/// No two of them have the same length.
+constexpr auto kFieldsByLength = [] {
+  std::array<NamedField, kLongestField + 1> fields{};
+  for (NamedField& field : fields) field.name = Name::Other;
+  for (const NamedField& field : kFields) fields[field.text.size()] = field;
+  return fields;
+}();
+static_assert(std::ranges::all_of(kFields, [](const NamedField& field) {
+  return kFieldsByLength[field.text.size()].name == field.name;
+}));
+
 Name name_of(std::string_view line) {
   const std::string_view text = trimmed(line.substr(0, line.find(':')));
-  const auto* const found = std::find_if(std::begin(kFields), std::end(kFields),
-                                         [&](const NamedField& one) { return is_word(text, one.text); });
-  return found == std::end(kFields) ? Name::Other : found->name;
+  if (text.size() > kLongestField) return Name::Other;
+  const NamedField& field = kFieldsByLength[text.size()];
+  return is_word(text, field.text) ? field.name : Name::Other;
 }
 
 /// The first one counts.

@@ -42,7 +42,8 @@ constexpr std::string_view trimmed(std::string_view text) {
 /// Up to the next blank; `text` goes on behind the blanks.
 constexpr std::string_view take_word(std::string_view& text) {
   text = trimmed(text);
-  const std::string_view word = text.substr(0, text.find_first_of(" \t"));
+  const auto end = std::find_if(text.begin(), text.end(), [](char c) { return c == ' ' || c == '\t'; });
+  const std::string_view word(text.data(), static_cast<size_t>(end - text.begin()));
   text = trimmed(text.substr(word.size()));
   return word;
 }
@@ -55,12 +56,23 @@ inline std::optional<uint64_t> number_of(std::string_view text) {
   return number;
 }
 
+/// Up to the first CR or LF.
+constexpr std::string_view first_line(std::string_view text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  return line.substr(0, line.find('\r'));
+}
+
 /// Printable ASCII, blanks and what may be UTF-8: what a line of text has.
 constexpr bool is_plain_text(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     const auto octet = static_cast<unsigned char>(c);
     return (octet >= 0x20 && octet != 0x7f) || octet == '\t';
   });
+}
+
+/// Its first octet tells that its first line is not plain: what most protocols of bytes begin with.
+constexpr bool begins_not_plain(std::string_view text) {
+  return !text.empty() && text.front() != '\r' && text.front() != '\n' && !is_plain_text(text.substr(0, 1));
 }
 
 }  // namespace microcloud
