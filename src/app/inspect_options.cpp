@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/command.h"
+#include "base/secret.h"
 #include "protocols/protocols.h"
 
 namespace microcloud {
@@ -12,6 +13,18 @@ std::string known_plugins() {
   std::string names;
   for (const Protocol* protocol : protocols()) names += (names.empty() ? "" : ", ") + std::string(protocol->name);
   return names;
+}
+
+Disclosure disclosure(const InspectOptions& options) {
+  Disclosure allowed;
+  allowed.secrets = options.secrets;
+  try {
+    const std::string key = find_secret(options.key_file, "MICROCLOUD_KEY", "key");
+    if (!key.empty()) allowed.hash = KeyedHash(key);
+  } catch (const std::runtime_error& error) {
+    throw UsageError(std::string("--key-file: ") + error.what());
+  }
+  return allowed;
 }
 
 }  // namespace
@@ -27,6 +40,11 @@ void declare(CLI::App& app, InspectOptions& options) {
   app.add_option("--ndpi-protocols", options.ndpi_protocols,
                  "a file of custom protocols and hosts, as nDPI's ndpiReader -p takes it")
       ->type_name("FILE");
+  app.add_flag("--secrets", options.secrets, "tell SNMP community strings as they are, beside their hash");
+  app.add_option("--key-file", options.key_file,
+                 "SNMP community strings are told as a hash under the key in this file's first line, readable by its "
+                 "owner only (default: a random key, another one each run)")
+      ->type_name("FILE");
 }
 
 InspectSettings inspect_settings(const InspectOptions& options, bool sampled) {
@@ -35,6 +53,7 @@ InspectSettings inspect_settings(const InspectOptions& options, bool sampled) {
   if (options.no_dpi && !options.ndpi_protocols.empty())
     throw UsageError("--ndpi-protocols and --no-dpi exclude each other: give one of them");
   settings.ndpi_protocols = options.ndpi_protocols;
+  settings.disclosure = disclosure(options);
   const auto all = protocols();
   std::vector<std::string> names = options.plugins;
   // Of sampled packets a parser would tell of answers that never came, as they were not looked at.

@@ -13,10 +13,13 @@ struct InspectOptions {
   bool no_dpi = false;
   std::vector<std::string> plugins;
   std::string ndpi_protocols;
+  bool secrets = false;
+  std::string key_file;
 };
 
 void declare(CLI::App& app, InspectOptions& options);
-/// `sampled`: packets are missing on purpose. Throws UsageError: a protocol that there is not.
+/// `sampled`: packets are missing on purpose. Throws UsageError: a protocol that there is not, a key that cannot be
+/// read.
 InspectSettings inspect_settings(const InspectOptions& options, bool sampled);
 
 }  // namespace microcloud

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "flow/flow_observer.h"
+#include "inspect/disclosure.h"
 #include "inspect/ip_reassembly.h"
 #include "inspect/ndpi_adapter.h"
 #include "inspect/parser.h"
@@ -23,6 +24,7 @@ struct InspectSettings {
   std::string ndpi_protocols;
   std::vector<const Protocol*> protocols;
   HashSeed seed;
+  Disclosure disclosure;
 
   bool anything() const { return applications || !protocols.empty(); }
 };

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/cursor.h"
+#include "inspect/disclosure.h"
 #include "record/record.h"
 
 namespace microcloud {
@@ -46,6 +47,8 @@ class Dialogue {
   /// Sends a record at once. `body` is the type's struct. `source_is_initiator`: else the record's ends are the flow's
   /// swapped (a transaction whose client is the responder).
   virtual void tell(const RecordType& type, const void* body, bool source_is_initiator = true) = 0;
+  /// What may be told: lives as long as the parser.
+  virtual const Disclosure& disclosure() const = 0;
   /// What the server of the flow was called by its client; the first name counts. The flow's record has it.
   virtual void name_server(std::string_view name) { static_cast<void>(name); }
 };

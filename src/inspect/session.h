@@ -40,6 +40,7 @@ class Inspector::Talk final : public Dialogue {
     session.common.packet_us = packet_us;
   }
   const Common& flow() const override { return session_.common; }
+  const Disclosure& disclosure() const override { return inspector_.settings_.disclosure; }
   uint32_t next_transaction() override { return ++inspector_.state(session_.handle).transactions; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override;
   void name_server(std::string_view name) override;

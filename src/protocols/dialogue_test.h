@@ -28,6 +28,7 @@ class TestDialogue final : public Dialogue {
   }
 
   const Common& flow() const override { return flow_; }
+  const Disclosure& disclosure() const override { return allowed; }
   uint32_t next_transaction() override { return ++transactions_; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override {
     Told told{{"record", std::string(type.name)}, {"from", source_is_initiator ? "initiator" : "responder"}};
@@ -40,6 +41,7 @@ class TestDialogue final : public Dialogue {
   }
 
   std::vector<Told> records;
+  Disclosure allowed;
 
  private:
   static std::string text_of(const Value& value) {

@@ -323,10 +323,12 @@ TEST(HttpParser, OneConnectionIsOneSampleOfTheClientsSystem) {
   };
   struct Teaching final : Dialogue {
     const Common& flow() const override { return common; }
+    const Disclosure& disclosure() const override { return allowed; }
     uint32_t next_transaction() override { return 1; }
     void tell(const RecordType& type, const void* body, bool) override { type.teach({&type, &common, body}, lessons); }
     void name_server(std::string_view name) override { servers.emplace_back(name); }
     Common common;
+    Disclosure allowed;
     Lessons lessons;
     std::vector<std::string> servers;
   };

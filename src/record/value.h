@@ -121,6 +121,17 @@ template <>
 struct ValueOf<uint64_t> : UnsignedValueOf<DataType::Unsigned64> {};
 
 template <>
+struct ValueOf<int32_t> {
+  static constexpr DataType kType = DataType::Signed32;
+  static Value read(int32_t from, Scratch&) {
+    Value value;
+    value.kind = Value::Kind::Signed;
+    value.signed_number = from;
+    return value;
+  }
+};
+
+template <>
 struct ValueOf<bool> {
   static constexpr DataType kType = DataType::Boolean;
   static Value read(bool from, Scratch&) { return Value::of_number(from ? 1 : 0, Value::Kind::Boolean); }

@@ -58,6 +58,12 @@ template <>
 struct WireOf<uint64_t> : UnsignedWireOf<uint64_t> {};
 
 template <>
+struct WireOf<int32_t> {
+  static constexpr uint16_t kSize = 4;
+  static char* put(char* out, int32_t from) { return put_number(out, static_cast<uint32_t>(from)); }
+};
+
+template <>
 struct WireOf<bool> {  // 1 is true, 2 is false
   static constexpr uint16_t kSize = 1;
   static char* put(char* out, bool from) { return put_number(out, static_cast<uint8_t>(from ? 1 : 2)); }

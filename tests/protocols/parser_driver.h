@@ -17,6 +17,7 @@ class LineDialogue final : public Dialogue {
   explicit LineDialogue(const Common& flow) : flow_(flow) {}
 
   const Common& flow() const override { return flow_; }
+  const Disclosure& disclosure() const override { return disclosure_; }
   uint32_t next_transaction() override { return ++transactions_; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override {
     Common common = flow_;
@@ -36,6 +37,7 @@ class LineDialogue final : public Dialogue {
  private:
   Common flow_;
   uint32_t transactions_ = 0;
+  Disclosure disclosure_{.secrets = true, .hash = KeyedHash("a key")};
   JsonWriter writer_;
 };
 

@@ -10,7 +10,7 @@ import unittest
 import harness
 from harness import run
 
-NEED_FILES = {"--metrics-token-file": "/etc", "--tls-ca": "ca.pem", "--tls-cert": "probe.pem", "--tls-key": "probe.key",
+NEED_FILES = {"--metrics-token-file": "/etc", "--key-file": "hash.key", "--tls-ca": "ca.pem", "--tls-cert": "probe.pem", "--tls-key": "probe.key",
               "--cloud-secret-file": "cloud.secret", "--cloud-ca": "ca.pem", "--cloud-cert": "probe.pem", "--cloud-key": "probe.key", "--listen-auth": "users.acl", "--listen-cert": "probe.pem", "--listen-key": "probe.key"}  # of their own kind
 PAGES = ("docs/probe.md", "docs/first-steps.md", "docs/collectors.md", "README.md", "docs/node.md", "deploy/README.md")
 OF_COMMANDS = {"probe": "docs/probe.md", "node": "docs/node.md"}

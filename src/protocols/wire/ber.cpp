@@ -31,4 +31,28 @@ bool read_ber(Cursor& in, BerElement& element) {
   return true;
 }
 
+std::optional<int64_t> ber_integer(Bytes content) {
+  if (content.empty() || content.size() > 8) return std::nullopt;
+  uint64_t number = (content.front() & 0x80) != 0 ? UINT64_MAX : 0;
+  for (const uint8_t octet : content) number = number << 8 | octet;
+  return static_cast<int64_t>(number);
+}
+
+void append_oid(std::string& out, Bytes content) {
+  uint64_t number = 0;
+  bool first = true;
+  for (const uint8_t octet : content) {
+    number = number << 7 | (octet & 0x7f);
+    if ((octet & 0x80) != 0) continue;
+    if (first) {
+      const uint64_t arc = std::min<uint64_t>(number / 40, 2);
+      out += std::to_string(arc) + "." + std::to_string(number - arc * 40);
+    } else {
+      out += "." + std::to_string(number);
+    }
+    first = false;
+    number = 0;
+  }
+}
+
 }  // namespace microcloud

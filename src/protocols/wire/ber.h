@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "base/cursor.h"
 
@@ -27,5 +29,12 @@ struct BerElement {
 /// Reads the element where `in` stands and moves behind it. False, and `in` latched, when its head is cut or of another
 /// form. Where fewer octets are left than the content's length says, the content is what is left, and not `whole`.
 bool read_ber(Cursor& in, BerElement& element);
+
+/// The content of an INTEGER (X.690, 8.3) of at most 8 octets; nothing where it is empty or longer.
+std::optional<int64_t> ber_integer(Bytes content);
+
+/// Appends the content of an OBJECT IDENTIFIER (X.690, 8.19) as numbers with dots; an arc that is cut at the end is
+/// left out. At most about 3.5 characters an octet.
+void append_oid(std::string& out, Bytes content);
 
 }  // namespace microcloud

@@ -43,24 +43,6 @@ void append_hex(std::string& out, uint8_t octet) {
   out += kDigits[octet & 15];
 }
 
-/// Numbers with dots (X.690, 8.19).
-void append_oid(std::string& out, Bytes oid) {
-  uint64_t number = 0;
-  bool first = true;
-  for (const uint8_t octet : oid) {
-    number = number << 7 | (octet & 0x7f);
-    if ((octet & 0x80) != 0) continue;
-    if (first) {
-      const uint64_t arc = std::min<uint64_t>(number / 40, 2);
-      out += std::to_string(arc) + "." + std::to_string(number - arc * 40);
-    } else {
-      out += "." + std::to_string(number);
-    }
-    first = false;
-    number = 0;
-  }
-}
-
 void append_utf8(std::string& out, uint32_t code) {
   if (code < 0x80) {
     out += static_cast<char>(code);
