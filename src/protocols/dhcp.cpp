@@ -1,0 +1,392 @@
+// DHCP for IPv4 (RFC 2131) and IPv6 (RFC 8415) over UDP: one record a message, source is the client's side.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "inspect/parser.h"
+#include "protocols/protocols.h"
+#include "protocols/wire/dhcp_message.h"
+#include "protocols/wire/dns_message.h"
+#include "protocols/wire/waiting_requests.h"
+#include "record/text_list.h"
+#include "record/transaction.h"
+
+namespace microcloud {
+namespace {
+
+constexpr uint16_t kPorts4[] = {67, 68};
+constexpr uint16_t kPorts6[] = {546, 547};
+constexpr uint16_t kPorts[] = {67, 68, 546, 547};
+constexpr unsigned kMaxBroken = 8;  // messages in a row that are none: then this is not DHCP
+constexpr size_t kMostOfText = 255;
+
+// ---- the record
+
+struct DhcpRecord {
+  Milliseconds observed;
+  uint32_t index = 0;
+  Partial partial;
+  bool ipv6 = false;
+  std::optional<uint8_t> type;
+  uint32_t transaction = 0;
+  std::optional<Mac> mac;
+  std::optional<Text<2 * kMostOfText>> client_id;
+  std::optional<Text<kMostOfText>> host;
+  std::optional<Ipv4> assigned;
+  std::optional<Ipv4> wanted;
+  TextList<768, 16> assigned6;
+  TextList<768, 16> wanted6;
+  std::optional<uint32_t> lease_s;
+  std::optional<Text<kMostOfText>> circuit;
+  std::optional<Text<kMostOfText>> remote;
+  std::optional<Text<kMostOfText>> subscriber;
+  std::optional<uint32_t> latency_us;
+};
+
+constexpr Field kOwnFields[] = {
+    field<&DhcpRecord::type>("dhcpMessageType", {"DHCP_MESSAGE_TYPE", pen::kNtop, 429},
+                             "between IPv4 addresses 1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 "
+                             "release, 8 inform (option 53, none of BOOTP); between IPv6 addresses 1 solicit, 2 "
+                             "advertise, 3 request, 4 confirm, 5 renew, 6 rebind, 7 reply, 8 release, 9 decline, ...",
+                             Role::Identifier),
+    field<&DhcpRecord::transaction>("dhcpTransactionId", {"", pen::kOwn, 245}, "xid, the same in request and response",
+                                    Role::Identifier),
+    field<&DhcpRecord::mac>("dhcpClientMac", {"DHCP_CLIENT_MAC", pen::kNtop, 353},
+                            "chaddr; of IPv6 what a relay says of it (option 79)"),
+    field<&DhcpRecord::client_id>("dhcpClientId", {"", pen::kOwn, 244},
+                                  "option 61, of IPv6 the client's DUID, in hexadecimal"),
+    field<&DhcpRecord::host>("dhcpHostName", {"DHCP_CLIENT_NAME", pen::kNtop, 355},
+                             "of the client: option 12, else its FQDN (81; of IPv6 39)"),
+    field<&DhcpRecord::assigned>("dhcpAssignedIPv4Address", {"DHCP_CLIENT_IP", pen::kNtop, 354},
+                                 "yiaddr: offered in an offer, given in an ack"),
+    field<&DhcpRecord::wanted>("dhcpClientIPv4Address", {"", pen::kOwn, 241},
+                               "the client has it or asks for it: ciaddr, else option 50"),
+    field<&DhcpRecord::assigned6>("dhcpAssignedIPv6Prefixes", {"", pen::kOwn, 242},
+                                  "addresses (/128) and prefixes with a valid lifetime, in an advertise offered, in a "
+                                  "reply given",
+                                  Role::List),
+    field<&DhcpRecord::wanted6>("dhcpClientIPv6Prefixes", {"", pen::kOwn, 243},
+                                "addresses (/128) and prefixes that the client has or asks for", Role::List),
+    field<&DhcpRecord::lease_s>("dhcpLeaseSeconds", {"", pen::kOwn, 240},
+                                "option 51, of IPv6 the first valid lifetime; of a client's message what it asks for",
+                                Role::Quantity, Unit::Seconds),
+    field<&DhcpRecord::circuit>("dhcpRelayCircuitId", {"", pen::kOwn, 246},
+                                "where the client is, as a relay says: option 82.1, of IPv6 18; as text or 0x..."),
+    field<&DhcpRecord::remote>("dhcpRelayRemoteId", {"DHCP_REMOTE_ID", pen::kNtop, 423},
+                               "option 82.2, of IPv6 37 without the enterprise number; as text or 0x..."),
+    field<&DhcpRecord::subscriber>("dhcpRelaySubscriberId", {"DHCP_SUBSCRIBER_ID", pen::kNtop, 424},
+                                   "option 82.6, of IPv6 38; as text or 0x..."),
+    field<&DhcpRecord::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
+                                   "on the response, where both are of one flow: from the request's last transmission",
+                                   Role::Quantity, Unit::Microseconds),
+};
+
+constexpr auto kFields = transaction_fields<DhcpRecord>(kOwnFields);
+
+bool gives(const DhcpRecord& from) {
+  return from.ipv6 ? from.type == dhcp6_type::kReply && from.assigned6.size() > 0
+                   : from.type == dhcp4_type::kAck && from.assigned.has_value();
+}
+
+bool refuses(const DhcpRecord& from) {
+  return !from.ipv6 && from.type == dhcp4_type::kNak;
+}
+
+constexpr CloudRule kCloud[] = {
+    grow(Entity::Destination, "dhcp.leases", "ack and reply with which the server gave an address or prefix")
+        .when<&gives>(1),
+    grow(Entity::Destination, "dhcp.naks", "requests that the server refused").when<&refuses>(1),
+};
+
+constexpr RecordType kRecordType{.name = "dhcp",
+                                 .meaning = "DHCP message; source is the client, or a relay on its side",
+                                 .fields = kFields,
+                                 .body_size = sizeof(DhcpRecord),
+                                 .cloud = kCloud};
+constexpr const RecordType* kRecords[] = {&kRecordType};
+
+// ---- what both have
+
+template <size_t Size>
+void take_text(std::optional<Text<Size>>& to, std::string_view text, Partial& partial) {
+  if (to || text.empty()) return;
+  to.emplace().assign(text);
+  if (text.size() > Size) partial.add("text cut");
+}
+
+void take_client_id(DhcpRecord& told, Bytes value) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t octet : value) {
+    text += kHex[octet >> 4];
+    text += kHex[octet & 15U];
+  }
+  take_text(told.client_id, text, told.partial);
+}
+
+/// Labels as DNS has them; there may be no root behind the last one (RFC 4702, 2.3.1; RFC 4704, 4.2).
+std::string name_of(Bytes labels) {
+  std::string name;
+  append_name_text(name, labels);
+  return name;
+}
+
+// ---- IPv4
+
+void take_fqdn4(DhcpRecord& told, Bytes value, std::optional<std::string>& name) {
+  constexpr uint8_t kEncoded = 4;
+  constexpr size_t kFlagsOctets = 3;  // flags, two octets of no use
+  if (value.size() < kFlagsOctets) return told.partial.add("option malformed");
+  const Bytes text = value.subspan(kFlagsOctets);
+  name = (value.front() & kEncoded) != 0 ? name_of(text) : std::string(text.begin(), text.end());
+}
+
+void take_relay4(DhcpRecord& told, Bytes value) {
+  const bool good = for_each_dhcp4_option(value, [&](uint8_t code, Bytes inner) {
+    if (code == dhcp4_relay::kCircuit) take_text(told.circuit, readable_text(inner), told.partial);
+    if (code == dhcp4_relay::kRemote) take_text(told.remote, readable_text(inner), told.partial);
+    if (code == dhcp4_relay::kSubscriber) take_text(told.subscriber, readable_text(inner), told.partial);
+  });
+  if (!good) told.partial.add("option malformed");
+}
+
+/// Trailing zeros, as some clients send them, are no part of a name.
+std::string_view host_name(Bytes value) {
+  const std::string_view text(static_cast<const char*>(static_cast<const void*>(value.data())), value.size());
+  return text.substr(0, text.find('\0'));
+}
+
+void tell_dhcp4(DhcpRecord& told, const Dhcp4Message& message, bool cut) {
+  using namespace dhcp4_option;
+  constexpr uint8_t kEthernet = 1;
+  const Ipv4 none;
+  std::optional<Ipv4> requested;
+  std::optional<std::string> fqdn;
+  told.transaction = message.transaction;
+  if (message.hardware_type == kEthernet && message.hardware_address.size() == told.mac.emplace().bytes.size()) {
+    std::copy(message.hardware_address.begin(), message.hardware_address.end(), told.mac->bytes.begin());
+  } else {
+    told.mac.reset();
+  }
+  const bool good = for_each_dhcp4_option(message.options, [&](uint8_t code, Bytes value) {
+    const size_t wanted = code == kMessageType ? 1 : code == kRequestedAddress || code == kLeaseTime ? 4 : value.size();
+    if (value.size() != wanted) return told.partial.add("option malformed");
+    if (code == kMessageType) told.type = value.front();
+    if (code == kLeaseTime) told.lease_s = load_be32(value.data());
+    if (code == kRequestedAddress) std::copy(value.begin(), value.end(), requested.emplace().bytes.begin());
+    if (code == kHostName) take_text(told.host, host_name(value), told.partial);
+    if (code == kClientId) take_client_id(told, value);
+    if (code == kClientFqdn) take_fqdn4(told, value, fqdn);
+    if (code == kRelayAgent) take_relay4(told, value);
+  });
+  if (!good) told.partial.add(cut ? "message cut" : "option malformed");
+  if (fqdn) take_text(told.host, *fqdn, told.partial);
+  if (!message.from_client && message.assigned_address != none) told.assigned = message.assigned_address;
+  if (message.client_address != none) {
+    told.wanted = message.client_address;
+  } else if (requested && *requested != none) {
+    told.wanted = requested;
+  }
+}
+
+// ---- IPv6
+
+/// What an identity association holds (RFC 8415, 21.4 to 21.6, 21.21, 21.22). A server takes back what it gives no
+/// time.
+class Associations {
+ public:
+  Associations(DhcpRecord& told, bool assigned) : told_(told), assigned_(assigned) {}
+
+  /// `head`: octets before its options.
+  void take(Bytes association, size_t head) {
+    if (association.size() < head) return malformed();
+    const Bytes options = association.subspan(head);
+    if (refused(options)) return;
+    const bool good = for_each_dhcp6_option(options, [&](uint16_t code, Bytes value) {
+      if (code == dhcp6_option::kIaAddress) take_address(value);
+      if (code == dhcp6_option::kIaPrefix) take_prefix(value);
+    });
+    if (!good) malformed();
+  }
+
+ private:
+  void malformed() { told_.partial.add("option malformed"); }
+  static bool refused(Bytes options) {
+    bool refused = false;
+    for_each_dhcp6_option(options, [&](uint16_t code, Bytes value) {
+      if (code == dhcp6_option::kStatus) refused = value.size() < 2 || load_be16(value.data()) != 0;
+    });
+    return refused;
+  }
+  void take_address(Bytes value) {
+    Cursor in(value);
+    const Bytes address = in.bytes(16);
+    in.skip(4);  // preferred lifetime
+    const uint32_t valid_s = in.u32();
+    if (!in.ok()) return malformed();
+    if (!refused(in.rest())) tell(address, 128, valid_s);
+  }
+  void take_prefix(Bytes value) {
+    Cursor in(value);
+    in.skip(4);
+    const uint32_t valid_s = in.u32();
+    const unsigned bits = in.u8();
+    const Bytes prefix = in.bytes(16);
+    if (!in.ok() || bits > 128) return malformed();
+    if (!refused(in.rest())) tell(prefix, bits, valid_s);
+  }
+  void tell(Bytes address, unsigned bits, uint32_t valid_s) {
+    if (assigned_ && valid_s == 0) return;
+    const std::string text = to_text(IpAddress::v6(address.data())) + "/" + std::to_string(bits);
+    if (!(assigned_ ? told_.assigned6 : told_.wanted6).push(text)) told_.partial.add("prefixes cut");
+    if (!told_.lease_s && valid_s != 0) told_.lease_s = valid_s;
+  }
+
+  DhcpRecord& told_;
+  bool assigned_;
+};
+
+void take_relayed6(DhcpRecord& told, uint16_t code, Bytes value) {
+  using namespace dhcp6_option;
+  constexpr size_t kEnterpriseOctets = 4;
+  constexpr uint16_t kEthernet = 1;
+  if (code == kInterfaceId) take_text(told.circuit, readable_text(value), told.partial);
+  if (code == kRemoteId && value.size() >= kEnterpriseOctets)
+    take_text(told.remote, readable_text(value.subspan(kEnterpriseOctets)), told.partial);
+  if (code == kSubscriberId) take_text(told.subscriber, readable_text(value), told.partial);
+  if (code != kClientLinkLayer || value.size() != 8 || load_be16(value.data()) != kEthernet) return;  // RFC 6939
+  std::copy(value.begin() + 2, value.end(), told.mac.emplace().bytes.begin());
+}
+
+void tell_dhcp6(DhcpRecord& told, const Dhcp6Message& message, bool cut) {
+  using namespace dhcp6_option;
+  constexpr size_t kIaHead = 12, kIaTaHead = 4;  // identifier and, but for temporary addresses, two times
+  told.ipv6 = true;
+  told.type = message.type;
+  told.transaction = message.transaction;
+  Associations associations(told, !message.from_client);
+  const bool good = for_each_dhcp6_option(message.options, [&](uint16_t code, Bytes value) {
+    if (code == kClientId) take_client_id(told, value);
+    if (code == kClientFqdn && !value.empty()) take_text(told.host, name_of(value.subspan(1)), told.partial);
+    if (code == kIaNa || code == kIaPd) associations.take(value, kIaHead);
+    if (code == kIaTa) associations.take(value, kIaTaHead);
+  });
+  if (!good) told.partial.add(cut ? "message cut" : "option malformed");
+}
+
+// ---- requests and their responses
+
+struct RequestKey {
+  uint32_t transaction = 0;
+  bool discovers = false;  // a discover and the request behind it have the same xid
+  bool client_is_initiator = false;
+  bool operator==(const RequestKey&) const = default;
+};
+
+bool is_response(const DhcpRecord& told) {
+  if (told.ipv6) return told.type == dhcp6_type::kAdvertise || told.type == dhcp6_type::kReply;
+  return told.type == dhcp4_type::kOffer || told.type == dhcp4_type::kAck || told.type == dhcp4_type::kNak;
+}
+
+bool is_request(const DhcpRecord& told, bool from_client) {
+  if (told.ipv6) return from_client;
+  return told.type == dhcp4_type::kDiscover || told.type == dhcp4_type::kRequest || told.type == dhcp4_type::kInform;
+}
+
+bool discovers(const DhcpRecord& told) {
+  return !told.ipv6 && (told.type == dhcp4_type::kDiscover || told.type == dhcp4_type::kOffer);
+}
+
+// ---- the parser
+
+bool is_ipv6(const Common& flow) {
+  return flow.source.version == 6;
+}
+
+class DhcpParser final : public Parser {
+ public:
+  Status on_data(const Segment& segment, Dialogue& dialogue) override {
+    DhcpRecord told;
+    bool from_client = false;
+    const bool good = is_ipv6(dialogue.flow()) ? read6(segment, told, from_client) : read4(segment, told, from_client);
+    if (!good) return ++broken_ < kMaxBroken ? Status::More : Status::Malformed;
+    broken_ = 0;
+    told.observed = to_milliseconds(segment.time_us);
+    const bool client_is_initiator = from_client == segment.from_initiator;
+    const RequestKey key{told.transaction, discovers(told), client_is_initiator};
+    if (is_response(told)) {
+      const auto request = requests_.answered(key, segment.time_us);
+      if (request) told.latency_us = latency_us(request->sent_us, segment.time_us);
+    } else if (is_request(told, from_client)) {
+      requests_.take(key, segment.time_us);
+    }
+    told.index = dialogue.next_transaction();
+    dialogue.tell(kRecordType, &told, client_is_initiator);
+    return Status::More;
+  }
+  bool waits() const override { return false; }
+
+ private:
+  static bool read4(const Segment& segment, DhcpRecord& told, bool& from_client) {
+    Dhcp4Message message;
+    if (!read_dhcp4_message(segment.bytes, message)) return false;
+    tell_dhcp4(told, message, segment.bytes.size() < segment.octets);
+    from_client = message.from_client;
+    return true;
+  }
+  static bool read6(const Segment& segment, DhcpRecord& told, bool& from_client) {
+    Dhcp6Message message;
+    const auto take = [&](uint16_t code, Bytes value) { take_relayed6(told, code, value); };
+    if (!read_dhcp6_message(segment.bytes, message, take)) return false;
+    tell_dhcp6(told, message, segment.bytes.size() < segment.octets);
+    from_client = message.from_client;
+    return true;
+  }
+
+  WaitingRequests<RequestKey> requests_;
+  unsigned broken_ = 0;
+};
+
+// ---- recognition
+
+template <size_t Count>
+bool has_port(const Common& flow, const uint16_t (&ports)[Count]) {
+  return std::any_of(std::begin(ports), std::end(ports),
+                     [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; });
+}
+
+/// For IPv4 by its cookie and message type on any port. For IPv6 nothing in a message proves it, so only at its ports.
+Verdict recognise(const Segment& segment, const Common& flow) {
+  if (is_ipv6(flow)) {
+    if (!has_port(flow, kPorts6)) return Verdict::NotMine;
+    Dhcp6Message message;
+    return read_dhcp6_message(segment.bytes, message, [](uint16_t, Bytes) {}) ? Verdict::Mine : Verdict::Unsure;
+  }
+  const bool at_its_port = has_port(flow, kPorts4);
+  Dhcp4Message message;
+  if (!read_dhcp4_message(segment.bytes, message)) return at_its_port ? Verdict::Unsure : Verdict::NotMine;
+  if (at_its_port) return Verdict::Mine;
+  bool typed = false;
+  for_each_dhcp4_option(message.options, [&](uint8_t code, Bytes value) {
+    typed = typed || (code == dhcp4_option::kMessageType && value.size() == 1 && value.front() <= dhcp4_type::kLast);
+  });
+  return typed ? Verdict::Mine : Verdict::NotMine;
+}
+
+}  // namespace
+
+namespace protocol {
+
+const Protocol dhcp{.name = "dhcp",
+                    .records = kRecords,
+                    .over_udp = true,
+                    .over_tcp = false,
+                    .ports = kPorts,
+                    .recognise = recognise,
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<DhcpParser>()); }};
+
+}  // namespace protocol
+}  // namespace microcloud

@@ -1,0 +1,352 @@
+// What DHCP messages say, for both families, what relays add, and what is no DHCP.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "protocols/dialogue_test.h"
+#include "protocols/protocols.h"
+#include "protocols/wire/dhcp_message.h"
+
+namespace microcloud {
+namespace {
+
+using namespace std::string_literals;
+using Told = TestDialogue::Told;
+using Octets8 = std::vector<uint8_t>;
+
+constexpr uint8_t kUdp = 17;
+constexpr bool kInitiator = TestFlow::kInitiator, kResponder = TestFlow::kResponder;
+constexpr const char* kLatency = "serverLatencyMicroseconds";
+
+Octets8 octets(std::string_view text) {
+  return {text.begin(), text.end()};
+}
+
+Octets8 joined(const std::vector<Octets8>& parts) {
+  Octets8 all;
+  for (const Octets8& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+struct Message4 {
+  uint8_t operation = 1;
+  uint8_t type = dhcp4_type::kDiscover;
+  uint32_t transaction = 7;
+  Octets8 ciaddr = {0, 0, 0, 0};
+  Octets8 yiaddr = {0, 0, 0, 0};
+  Octets8 options = {};  // behind the message type
+  uint8_t hardware_octets = 6;
+
+  Octets8 bytes() const {
+    const Octets8 transaction8{static_cast<uint8_t>(transaction >> 24), static_cast<uint8_t>(transaction >> 16 & 0xff),
+                               static_cast<uint8_t>(transaction >> 8 & 0xff), static_cast<uint8_t>(transaction & 0xff)};
+    return joined({{operation, 1, hardware_octets, 0},
+                   transaction8,
+                   Octets8(4),
+                   ciaddr,
+                   yiaddr,
+                   Octets8(8),
+                   {2, 0, 0, 0, 0, 0x0a},
+                   Octets8(10 + 64 + 128),
+                   {0x63, 0x82, 0x53, 0x63, dhcp4_option::kMessageType, 1, type},
+                   options,
+                   {dhcp4_option::kEnd}});
+  }
+};
+
+Octets8 option4(uint8_t code, const Octets8& value) {
+  return joined({{code, static_cast<uint8_t>(value.size())}, value});
+}
+
+Octets8 option6(uint16_t code, const Octets8& value) {
+  return joined({{static_cast<uint8_t>(code >> 8), static_cast<uint8_t>(code & 0xff),
+                  static_cast<uint8_t>(value.size() >> 8), static_cast<uint8_t>(value.size() & 0xff)},
+                 value});
+}
+
+Octets8 address6(uint8_t last) {
+  Octets8 address{0x20, 1, 0x0d, 0xb8};
+  address.resize(16);
+  address[15] = last;
+  return address;
+}
+
+Octets8 seconds(uint8_t number) {
+  return {0, 0, 0, number};
+}
+
+Octets8 ia_address(uint8_t last, uint8_t valid_s, const Octets8& options = {}) {
+  return option6(dhcp6_option::kIaAddress, joined({address6(last), seconds(valid_s), seconds(valid_s), options}));
+}
+
+Octets8 ia_prefix(uint8_t bits, uint8_t valid_s) {
+  return option6(dhcp6_option::kIaPrefix, joined({seconds(valid_s), seconds(valid_s), {bits}, address6(0)}));
+}
+
+Octets8 association(uint16_t code, const Octets8& options) {
+  return option6(code, joined({Octets8(code == dhcp6_option::kIaTa ? 4 : 12), options}));
+}
+
+Octets8 message6(uint8_t type, const std::vector<Octets8>& options) {
+  return joined({{type, 0, 0, 9}, joined(options)});
+}
+
+Octets8 relayed6(uint8_t type, const std::vector<Octets8>& options) {
+  return joined({{type, 0}, Octets8(32), joined(options)});
+}
+
+struct Dhcp4 : TestFlow {
+  Dhcp4() : TestFlow(protocol::dhcp, kUdp, 67) {}
+  const Told& say(bool from, const Octets8& bytes, int64_t at_us = 0) {
+    send(from, bytes, at_us);
+    return dialogue.records.back();
+  }
+};
+
+/// Between IPv6 addresses.
+struct Dhcp6 {
+  class Flow final : public Dialogue {
+   public:
+    explicit Flow(TestDialogue& told) : told_(told), flow_(told.flow()) {
+      flow_.source = IpAddress::v6(address6(1).data());
+      flow_.destination = IpAddress::v6(address6(2).data());
+      flow_.destination_port = 547;
+    }
+    const Common& flow() const override { return flow_; }
+    const Disclosure& disclosure() const override { return told_.disclosure(); }
+    uint32_t next_transaction() override { return told_.next_transaction(); }
+    void tell(const RecordType& type, const void* body, bool source_is_initiator) override {
+      told_.tell(type, body, source_is_initiator);
+    }
+
+   private:
+    TestDialogue& told_;
+    Common flow_;
+  };
+
+  const Told& say(bool from_initiator, const Octets8& bytes, int64_t at_us = 0, size_t captured = SIZE_MAX) {
+    parser->on_data({.bytes = Bytes(bytes).first(std::min(captured, bytes.size())),
+                     .octets = static_cast<uint32_t>(bytes.size()),
+                     .from_initiator = from_initiator,
+                     .time_us = TestFlow::kBegin + at_us},
+                    flow);
+    return told.records.back();
+  }
+
+  TestDialogue told{kUdp};
+  Flow flow{told};
+  std::unique_ptr<Parser> parser = protocol::dhcp.make_parser();
+};
+
+Verdict recognised(const Octets8& bytes, uint16_t port, bool ipv6 = false) {
+  TestDialogue told(kUdp, port);
+  Common flow = Dhcp6::Flow(told).flow();
+  flow.destination_port = port;
+  return protocol::dhcp.recognise({.bytes = bytes, .octets = static_cast<uint32_t>(bytes.size())},
+                                  ipv6 ? flow : told.flow());
+}
+
+TEST(Dhcp, EveryElementOfARequest) {
+  Dhcp4 flow;
+  const Octets8 options = joined(
+      {option4(dhcp4_option::kHostName, octets("laptop\0"s)), option4(dhcp4_option::kRequestedAddress, {10, 0, 0, 9}),
+       option4(dhcp4_option::kLeaseTime, seconds(90)), option4(dhcp4_option::kClientId, {1, 2, 0, 0, 0, 0, 0x0a}),
+       option4(dhcp4_option::kRelayAgent,
+               joined({option4(dhcp4_relay::kCircuit, octets("eth 0/7")), option4(dhcp4_relay::kRemote, {0, 0xab}),
+                       option4(dhcp4_relay::kSubscriber, octets("flat 3"))}))});
+  const Told told = flow.say(kInitiator, Message4{.type = dhcp4_type::kRequest, .options = options}.bytes());
+  EXPECT_EQ(told, (Told{{"record", "dhcp"},
+                        {"from", "initiator"},
+                        {"observationTimeMilliseconds", "1700000000000"},
+                        {"transactionIndex", "1"},
+                        {"dhcpMessageType", "3"},
+                        {"dhcpTransactionId", "7"},
+                        {"dhcpClientMac", told.at("dhcpClientMac")},
+                        {"dhcpClientId", "0102000000000a"},
+                        {"dhcpHostName", "laptop"},
+                        {"dhcpClientIPv4Address", told.at("dhcpClientIPv4Address")},
+                        {"dhcpLeaseSeconds", "90"},
+                        {"dhcpRelayCircuitId", "eth 0/7"},
+                        {"dhcpRelayRemoteId", "0x00ab"},
+                        {"dhcpRelaySubscriberId", "flat 3"}}));
+}
+
+TEST(Dhcp, OnlyAServerAssigns) {
+  Dhcp4 flow;
+  flow.say(kInitiator, Message4{.type = dhcp4_type::kRequest, .yiaddr = {10, 0, 0, 9}}.bytes());
+  EXPECT_FALSE(flow.dialogue.records.back().contains("dhcpAssignedIPv4Address"));
+  const Told& ack =
+      flow.say(kResponder, Message4{.operation = 2, .type = dhcp4_type::kAck, .yiaddr = {10, 0, 0, 9}}.bytes());
+  EXPECT_TRUE(ack.contains("dhcpAssignedIPv4Address"));
+  EXPECT_FALSE(ack.contains("dhcpClientIPv4Address"));
+  const Told& inform = flow.say(kResponder, Message4{.operation = 2, .type = dhcp4_type::kAck}.bytes());
+  EXPECT_FALSE(inform.contains("dhcpAssignedIPv4Address")) << "an ack to an inform gives no address";
+  const Told& release = flow.say(kInitiator, Message4{.type = dhcp4_type::kRelease, .ciaddr = {10, 0, 0, 9}}.bytes());
+  EXPECT_TRUE(release.contains("dhcpClientIPv4Address"));
+}
+
+TEST(Dhcp, TheClientIsTheSourceOfBothMessages) {
+  Dhcp4 flow;
+  const Octets8 offer = Message4{.operation = 2, .type = dhcp4_type::kOffer}.bytes();
+  EXPECT_EQ(flow.say(kInitiator, offer).at("from"), "responder") << "the server may speak first";
+  EXPECT_EQ(flow.say(kResponder, Message4{}.bytes()).at("from"), "responder");
+}
+
+TEST(Dhcp, ADiscoverIsAnsweredByAnOfferAndARequestByAnAck) {
+  Dhcp4 flow;
+  const auto server = [](uint8_t type) { return Message4{.operation = 2, .type = type}.bytes(); };
+  flow.say(kInitiator, Message4{}.bytes(), 0);
+  flow.say(kInitiator, Message4{.type = dhcp4_type::kRequest}.bytes(), 100);
+  EXPECT_EQ(flow.say(kResponder, server(dhcp4_type::kAck), 130).at(kLatency), "30");
+  EXPECT_EQ(flow.say(kResponder, server(dhcp4_type::kOffer), 140).at(kLatency), "140");
+  EXPECT_FALSE(flow.say(kResponder, server(dhcp4_type::kNak), 150).contains(kLatency));
+  flow.say(kInitiator, Message4{.transaction = 8}.bytes(), 200);
+  EXPECT_FALSE(flow.say(kResponder, server(dhcp4_type::kOffer), 250).contains(kLatency)) << "of another client";
+}
+
+TEST(Dhcp, NamesAsDomainNames) {
+  Dhcp4 flow;
+  const Octets8 encoded = joined({{4, 0, 0}, octets("\6laptop\7example\4test\0"s)});
+  EXPECT_EQ(
+      flow.say(kInitiator, Message4{.options = option4(dhcp4_option::kClientFqdn, encoded)}.bytes()).at("dhcpHostName"),
+      "laptop.example.test");
+  const Octets8 plain = joined({{0, 0, 0}, octets("laptop.example.test")});
+  EXPECT_EQ(flow.say(kInitiator, Message4{.options = joined({option4(dhcp4_option::kClientFqdn, plain),
+                                                             option4(dhcp4_option::kHostName, octets("laptop"))})}
+                                     .bytes())
+                .at("dhcpHostName"),
+            "laptop")
+      << "the plain name counts where both are there";
+  Dhcp6 six;
+  const Octets8 partial = joined({{1}, octets("\6laptop")});
+  EXPECT_EQ(six.say(kInitiator, message6(1, {option6(dhcp6_option::kClientFqdn, partial)})).at("dhcpHostName"),
+            "laptop");
+}
+
+TEST(Dhcp, EveryElementOfAReplyForIpv6) {
+  Dhcp6 flow;
+  flow.say(kInitiator, message6(3, {option6(dhcp6_option::kClientId, {0, 3, 0, 1, 2, 0, 0, 0, 0, 9})}));
+  EXPECT_EQ(flow.say(kResponder,
+                     message6(dhcp6_type::kReply,
+                              {option6(dhcp6_option::kClientId, {0, 3, 0, 1, 2, 0, 0, 0, 0, 9}),
+                               association(dhcp6_option::kIaNa, joined({ia_address(5, 60), ia_address(6, 0)})),
+                               association(dhcp6_option::kIaTa, ia_address(7, 50)),
+                               association(dhcp6_option::kIaPd, ia_prefix(56, 70))}),
+                     800),
+            (Told{{"record", "dhcp"},
+                  {"from", "initiator"},
+                  {"observationTimeMilliseconds", "1700000000000"},
+                  {"transactionIndex", "2"},
+                  {"dhcpMessageType", "7"},
+                  {"dhcpTransactionId", "9"},
+                  {"dhcpClientId", "00030001020000000009"},
+                  {"dhcpAssignedIPv6Prefixes", "2001:db8::5/128|2001:db8::7/128|2001:db8::/56"},
+                  {"dhcpLeaseSeconds", "60"},
+                  {kLatency, "800"}}))
+      << "what has no lifetime left is taken back";
+}
+
+TEST(Dhcp, WhatIsRefusedIsNotAssigned) {
+  Dhcp6 flow;
+  const Octets8 refused = option6(dhcp6_option::kStatus, {0, 2});
+  EXPECT_FALSE(flow.say(kResponder, message6(dhcp6_type::kReply,
+                                             {association(dhcp6_option::kIaNa, joined({ia_address(5, 60), refused}))}))
+                   .contains("dhcpAssignedIPv6Prefixes"));
+  EXPECT_FALSE(
+      flow.say(kResponder, message6(dhcp6_type::kReply, {association(dhcp6_option::kIaNa, ia_address(5, 60, refused))}))
+          .contains("dhcpAssignedIPv6Prefixes"));
+  const Told& release = flow.say(kInitiator, message6(8, {association(dhcp6_option::kIaNa, ia_address(5, 0))}));
+  EXPECT_EQ(release.at("dhcpClientIPv6Prefixes"), "2001:db8::5/128");
+  EXPECT_FALSE(release.contains("dhcpAssignedIPv6Prefixes"));
+}
+
+TEST(Dhcp, RelaysAreOpened) {
+  Dhcp6 flow;
+  const Octets8 inner = message6(dhcp6_type::kSolicit, {option6(dhcp6_option::kClientId, {0, 4})});
+  const Octets8 near =
+      relayed6(dhcp6_type::kRelayForward, {option6(dhcp6_option::kInterfaceId, octets("port 7")),
+                                           option6(dhcp6_option::kClientLinkLayer, {0, 1, 2, 0, 0, 0, 0, 9}),
+                                           option6(dhcp6_option::kRelayMessage, inner)});
+  const Octets8 far =
+      relayed6(dhcp6_type::kRelayForward, {option6(dhcp6_option::kRelayMessage, near),
+                                           option6(dhcp6_option::kRemoteId, octets("\0\0\0\x09street"s)),
+                                           option6(dhcp6_option::kSubscriberId, octets("flat 3"))});
+  const Told& told = flow.say(kInitiator, far);
+  EXPECT_EQ(told.at("dhcpMessageType"), "1");
+  EXPECT_EQ(told.at("dhcpRelayCircuitId"), "port 7");
+  EXPECT_EQ(told.at("dhcpRelayRemoteId"), "street");
+  EXPECT_EQ(told.at("dhcpRelaySubscriberId"), "flat 3");
+  EXPECT_TRUE(told.contains("dhcpClientMac"));
+  EXPECT_EQ(told.at("from"), "initiator");
+  const Octets8 reply =
+      relayed6(dhcp6_type::kRelayReply, {option6(dhcp6_option::kRelayMessage, message6(dhcp6_type::kAdvertise, {}))});
+  EXPECT_EQ(flow.say(kResponder, reply, 60).at(kLatency), "60");
+  EXPECT_EQ(flow.told.records.back().at("from"), "initiator");
+  Octets8 deep = inner;
+  for (int depth = 0; depth < 9; ++depth)
+    deep = relayed6(dhcp6_type::kRelayForward, {option6(dhcp6_option::kRelayMessage, deep)});
+  flow.say(kInitiator, deep);
+  EXPECT_EQ(flow.told.records.size(), 2U) << "more relays than there may be";
+}
+
+TEST(Dhcp, WhatIsMalformedIsSaid) {
+  Dhcp4 flow;
+  const auto partial = [&](const Octets8& options) {
+    const Told& told = flow.say(kInitiator, Message4{.options = options}.bytes());
+    return told.contains("partial") ? told.at("partial") : "";
+  };
+  EXPECT_EQ(partial({}), "");
+  EXPECT_EQ(partial(option4(dhcp4_option::kLeaseTime, {1, 2, 3})), "option malformed");
+  EXPECT_EQ(partial(option4(dhcp4_option::kClientFqdn, {4})), "option malformed");
+  EXPECT_EQ(partial(option4(dhcp4_option::kRelayAgent, {1, 9, 1})), "option malformed");
+  EXPECT_EQ(partial({12, 200, 'a'}), "option malformed");
+  EXPECT_FALSE(flow.say(kInitiator, Message4{.hardware_octets = 7}.bytes()).contains("dhcpClientMac"));
+  Dhcp6 six;
+  EXPECT_EQ(six.say(kInitiator, message6(1, {association(dhcp6_option::kIaNa, {0, 5, 0})})).at("partial"),
+            "option malformed");
+  EXPECT_EQ(six.say(kInitiator, message6(1, {option6(dhcp6_option::kIaPd, {0})})).at("partial"), "option malformed");
+  EXPECT_EQ(six.say(kInitiator, message6(1, {association(dhcp6_option::kIaPd, ia_prefix(129, 9))})).at("partial"),
+            "option malformed");
+  Octets8 many;
+  for (uint8_t last = 1; last < 18; ++last) many = joined({many, ia_address(last, 9)});
+  EXPECT_EQ(six.say(kResponder, message6(dhcp6_type::kReply, {association(dhcp6_option::kIaNa, many)})).at("partial"),
+            "prefixes cut");
+}
+
+TEST(Dhcp, TheCaptureMayCutAMessage) {
+  Dhcp4 flow;
+  const Octets8 whole = Message4{.options = option4(dhcp4_option::kHostName, octets("laptop"))}.bytes();
+  flow.send({.bytes = Bytes(whole).first(whole.size() - 4), .octets = static_cast<uint32_t>(whole.size())});
+  EXPECT_EQ(flow.dialogue.records.back().at("partial"), "message cut");
+  EXPECT_EQ(flow.dialogue.records.back().at("dhcpMessageType"), "1");
+  EXPECT_FALSE(flow.dialogue.records.back().contains("dhcpHostName"));
+  Dhcp6 six;
+  const Octets8 reply = message6(dhcp6_type::kReply, {association(dhcp6_option::kIaNa, ia_address(5, 60))});
+  EXPECT_EQ(six.say(kResponder, reply, 0, reply.size() - 1).at("partial"), "message cut");
+}
+
+TEST(Dhcp, SomethingElseIsGivenUp) {
+  Dhcp4 flow;
+  for (int at = 0; at < 7; ++at) EXPECT_EQ(flow.send(kInitiator, Octets8(300)), Status::More);
+  EXPECT_EQ(flow.send(kInitiator, Octets8(3)), Status::Malformed);
+  EXPECT_TRUE(flow.dialogue.records.empty());
+}
+
+TEST(Dhcp, RecognisedByItsCookieOrAtItsPorts) {
+  const Octets8 good = Message4{}.bytes();
+  EXPECT_EQ(recognised(good, 67), Verdict::Mine);
+  EXPECT_EQ(recognised(good, 4011), Verdict::Mine);
+  EXPECT_EQ(recognised(Message4{.type = 19}.bytes(), 4011), Verdict::NotMine);
+  Octets8 other = good;
+  other[236] = 0;
+  EXPECT_EQ(recognised(other, 4011), Verdict::NotMine);
+  EXPECT_EQ(recognised(other, 67), Verdict::Unsure) << "the next one may tell";
+  EXPECT_EQ(recognised(Octets8(good.begin(), good.begin() + 240), 67), Verdict::Mine) << "BOOTP has no message type";
+  EXPECT_EQ(recognised(message6(1, {}), 547, true), Verdict::Mine);
+  EXPECT_EQ(recognised(message6(1, {}), 5470, true), Verdict::NotMine);
+  EXPECT_EQ(recognised(message6(14, {}), 547, true), Verdict::Unsure);
+}
+
+}  // namespace
+}  // namespace microcloud
