@@ -1,14 +1,18 @@
 """Transactions of real servers and clients: each record says what was asked and answered, and leaves before its flow's."""
 import base64
 import collections
+import hmac
 import json
 import os
+import struct
+import unittest.mock
 
 import frames
 import harness
 from harness import ProbeTest, ends, run_probe
 
 MAIL = ("pop3", "imap", "smtp")
+BY_SENDER = ("snmp", "gtpc", "dhcp")  # source need not be the flow's initiator: the sender, or the client
 
 
 def facts_of(name):
@@ -46,7 +50,7 @@ class Transactions(ProbeTest):
         for record in transactions:
             by_flow[record["flowId"]].append(record)
             flow = records[told[record["flowId"]]]
-            self.assertEqual(ends(record), ends(flow))
+            self.assertIn(ends(record), (ends(flow), ends(flow)[::-1]) if record["record"] in BY_SENDER else (ends(flow),))
             self.assertEqual(record["communityId"], flow["communityId"])
             self.assertLess(records.index(record), told[record["flowId"]])
             self.assertGreaterEqual(record["observationTimeMilliseconds"], flow["flowStartMilliseconds"])
@@ -112,13 +116,79 @@ class Transactions(ProbeTest):
             self.assertFalse(record["radiusRetransmission"])
             self.assertNotIn("partial", record)
 
+    def test_snmp(self):
+        for record in self.check("snmp", "snmp"):
+            answers = record.get("snmpPduType") in (2, 8) or "snmpPduType" not in record and record["sourceTransportPort"] == 161
+            self.assertEqual("serverLatencyMicroseconds" in record, answers)
+            self.assertEqual("snmpCommunityHash" in record, record["snmpVersion"] != "3")
+            self.assertNotIn("partial", record)
+
+    def test_community_strings(self):
+        """Each is told as its HMAC under the key, and itself only where --secrets is given."""
+        def hashes(*args, **environment):
+            done = self.with_environment(environment, "-r", capture("snmp"), "--plugins", "snmp", *args)
+            self.assertEqual("not-public" in json.dumps(done.records), "--secrets" in args)
+            return {record["snmpCommunityHash"] for record in done.records if "snmpCommunityHash" in record}
+
+        wanted = hmac.new(b"a key", b"not-public", "sha256").hexdigest()[:32]
+        with harness.scratch_file(b"a key\nanother line\n") as key:
+            os.chmod(key, 0o600)
+            self.assertEqual(hashes("--key-file", key), {wanted})
+            self.assertEqual(hashes("--key-file", key, "--secrets"), {wanted})
+            os.chmod(key, 0o644)
+            self.assert_refused(harness.run("probe", "-r", capture("snmp"), "--key-file", key), 2, "--key-file", "chmod 600")
+        self.assertEqual(hashes(MICROCLOUD_KEY="a key"), {wanted})
+        drawn, = hashes()
+        self.assertNotIn(drawn, {wanted} | hashes())
+
+    def with_environment(self, environment, *args):
+        with unittest.mock.patch.dict(os.environ, environment):
+            done = run_probe(*args)
+        self.assert_done(done)
+        return done
+
+    def test_dhcp(self):
+        for record in self.check("dhcp", "dhcp"):
+            self.assertIn(record["destinationTransportPort"], (67, 547))
+            self.assertNotIn("partial", record)
+
+    def test_dhcp_through_a_relay(self):
+        """Option 82 in both messages, which are one flow between relay and server."""
+        def message(operation, kind, address):
+            relay = b"\x01\x07eth 0/7" + b"\x02\x04\x00\x01ab" + b"\x06\x06flat 3"
+            options = b"\x35\x01" + bytes([kind]) + b"\x52" + bytes([len(relay)]) + relay + b"\xff"
+            return struct.pack("!BBBBIHH4s4s4s4s16s192x", operation, 1, 6, 1, 77, 0, 0, bytes(4), bytes(address), bytes(4),
+                               bytes((10, 0, 0, 254)), bytes.fromhex("02000000000a")) + b"\x63\x82\x53\x63" + options
+
+        relay, server = ("10.0.0.254", 67), ("10.9.9.9", 67)
+        many = [(0.0, frames.udp(*relay, *server, message(1, 3, (0, 0, 0, 0)))), (0.25, frames.udp(*server, *relay, message(2, 5, (10, 0, 0, 9))))]
+        with harness.scratch_file(frames.pcap(many)) as path:
+            request, answer = (one for one in run_probe("-r", path).records if one["record"] == "dhcp")
+        for record in request, answer:
+            self.assertEqual((record["dhcpRelayCircuitId"], record["dhcpRelayRemoteId"], record["dhcpRelaySubscriberId"]),
+                             ("eth 0/7", "0x00016162", "flat 3"))
+            self.assertEqual(record["sourceIPv4Address"], "10.0.0.254")
+        self.assertEqual((answer["dhcpAssignedIPv4Address"], answer["serverLatencyMicroseconds"]), ("10.0.0.9", 250000))
+
+    def test_gtpc(self):
+        records = self.check("gtpc", "gtpc")
+        self.assertEqual([record["gtpUserIPv6Prefix"].split(":")[:3] for record in records if "gtpUserIPv6Prefix" in record],
+                         [["2001", "db8", "79"]])
+        for record in records:
+            self.assertEqual("serverLatencyMicroseconds" in record, record["gtpMessageType"] in (2, 17, 21))
+            self.assertNotIn("partial", record)
+        for record in records:
+            if record["gtpVersion"] == 1 and record["gtpMessageType"] == 16:
+                self.assertEqual([one.split("@")[1] for one in record["gtpTunnels"]], ["10.77.0.1", "10.77.0.1"])
+
     def test_passwords_are_nowhere(self):
         """tools/record-captures gave each mailbox and user the same one; neither it nor what was made of it is told."""
-        for name in (*MAIL, "radius"):
+        for name in (*MAIL, "radius", "snmp"):
             done = run_probe("-r", capture(name), "--log-level", "debug")
             self.assert_done(done)
             said = json.dumps(done.records) + done.stderr
-            for secret in (b"not-to-be-told", b"wrong", b"Bearer", base64.b64encode(b"not-to-be-told")[:-2]):
+            for secret in (b"not-to-be-told", b"wrong", b"Bearer", base64.b64encode(b"not-to-be-told")[:-2],
+                           b"not-public", b"signing-not-told", b"hiding-not-told"):
                 self.assertNotIn(secret.decode(), said)
 
     def test_http(self):
