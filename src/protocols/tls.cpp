@@ -11,6 +11,7 @@
 #include "protocols/protocols.h"
 #include "protocols/wire/tls_fingerprint.h"
 #include "protocols/wire/tls_hello.h"
+#include "protocols/wire/tls_names.h"
 #include "protocols/wire/tls_records.h"
 #include "protocols/wire/x509_names.h"
 #include "record/text_list.h"
@@ -72,14 +73,8 @@ bool assign(std::optional<Text<Size>>& to, std::string_view text) {
 }
 
 void tell_client_hello(TlsHandshake& told, const ClientHello& hello) {
-  if (hello.server_name && !assign(told.server_name, *hello.server_name)) told.partial.add("server name cut");
-  bool all = true;
-  for_each_alpn(hello.alpn, [&](std::string_view name) { all = told.alpn.push(name) && all; });
-  if (!all) told.partial.add("protocols cut");
-  if (!hello.whole) {
-    told.partial.add("client hello cut");
-    return;
-  }
+  tell_names(told, hello);
+  if (!hello.whole) return;
   const ClientFingerprints prints = fingerprints_of(hello);
   assign(told.ja3, {prints.ja3.data(), prints.ja3.size()});
   assign(told.ja4, {prints.ja4.data(), prints.ja4.size()});

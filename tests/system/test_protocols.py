@@ -88,6 +88,13 @@ class Transactions(ProbeTest):
             self.assertRegex(record["tlsJa4"], f"^t1[23]{name}[0-9]{{4}}{alpn}_[0-9a-f]{{12}}_[0-9a-f]{{12}}$")
             self.assertNotIn("partial", record)
 
+    def test_quic(self):
+        for record in self.check("quic", "quic"):
+            self.assertRegex(record["tlsJa4"], "^q13d[0-9]{4}h3_[0-9a-f]{12}_[0-9a-f]{12}$")
+            self.assertNotIn("partial", record)
+        done = run_probe("-r", capture("quic"), "-s", "600")
+        self.assertNotIn("quic", {record["record"] for record in done.records})
+
     def test_starttls(self):
         """TLS in the middle of a connection; its record says when it began, not when the connection did."""
         for record in self.check("starttls", "tls"):

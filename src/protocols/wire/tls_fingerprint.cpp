@@ -256,10 +256,11 @@ std::array<char, kJa3Size> ja3_hash(std::string_view text) {
   return hash;
 }
 
-std::array<char, kJa4Size> ja4_of(const ClientHello& hello) {
+std::array<char, kJa4Size> ja4_of(const ClientHello& hello, Ja4Transport transport) {
   const Ja4Parts parts = ja4_parts(hello);
   std::array<char, kJa4Size> out;
   char* at = std::copy(parts.head.begin(), parts.head.end(), out.begin());
+  out.front() = static_cast<char>(transport);
   for (const std::string& list : {parts.ciphers, parts.extensions}) {
     *at++ = '_';
     if (list.empty()) {

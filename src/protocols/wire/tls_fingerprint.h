@@ -20,9 +20,12 @@ std::string ja3s_text(const ServerHello& hello);
 /// MD5 of either, in hexadecimal.
 std::array<char, kJa3Size> ja3_hash(std::string_view text);
 
-/// JA4 of a hello over TCP: t13d1516h2_8daaf6152771_e5627efa2ab1
-std::array<char, kJa4Size> ja4_of(const ClientHello& hello);
-/// The same before hashing (JA4_r): its lists in full.
+/// What carries a hello: JA4's first character.
+enum class Ja4Transport : char { Tcp = 't', Quic = 'q' };
+
+/// JA4: t13d1516h2_8daaf6152771_e5627efa2ab1
+std::array<char, kJa4Size> ja4_of(const ClientHello& hello, Ja4Transport transport = Ja4Transport::Tcp);
+/// The same of one over TCP, before hashing (JA4_r): its lists in full.
 std::string ja4_text(const ClientHello& hello);
 
 /// OpenSSL reads its configuration before its first hash: a millisecond that no packet should wait for.
