@@ -94,6 +94,8 @@ uint8_t data_type(DataType type) {
       return 4;
     case DataType::Signed32:
       return 7;
+    case DataType::Float64:
+      return 10;
     case DataType::Boolean:
       return 11;
     case DataType::MacAddress:

@@ -53,6 +53,8 @@ char* put_value(char* out, const Value& value, uint16_t size, size_t room) {
       if (size > room) return nullptr;
       for (unsigned at = size; at > 0; --at) *out++ = static_cast<char>(value.number >> 8 * (at - 1));
       return out;
+    case Value::Kind::Float:
+      return room < size ? nullptr : put_number(out, std::bit_cast<uint64_t>(value.real_number));
     case Value::Kind::Boolean:
       return room < 1 ? nullptr : put_number(out, static_cast<uint8_t>(value.number != 0 ? 1 : 2));
     default:
@@ -72,6 +74,7 @@ uint16_t item_size(const Field& field) {
     case DataType::Ipv4:
       return 4;
     case DataType::Unsigned64:
+    case DataType::Float64:
     case DataType::Milliseconds:
       return 8;
     case DataType::MacAddress:

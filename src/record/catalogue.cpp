@@ -121,6 +121,8 @@ std::string type_schema(DataType type) {
       return unsigned_schema("18446744073709551615");
     case DataType::Signed32:
       return R"({"type":"integer","minimum":-2147483648,"maximum":2147483647})";
+    case DataType::Float64:
+      return R"({"type":"number"})";
     case DataType::Milliseconds:
       return R"({"type":"integer"})";
     case DataType::Boolean:

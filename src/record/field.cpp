@@ -16,6 +16,8 @@ std::string_view to_text(DataType type) {
       return "unsigned64";
     case DataType::Signed32:
       return "signed32";
+    case DataType::Float64:
+      return "float64";
     case DataType::Boolean:
       return "boolean";
     case DataType::String:

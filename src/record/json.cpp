@@ -64,7 +64,7 @@ void append_escaped(std::string& out, char character) {
 
 template <typename Number>
 void append_number(std::string& out, Number number) {
-  std::array<char, 24> text;
+  std::array<char, 32> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
   out.append(text.data(), end);
 }
@@ -99,6 +99,9 @@ void append_value(std::string& out, const Value& value, Scratch& scratch) {
       return;
     case Value::Kind::Signed:
       append_number(out, value.signed_number);
+      return;
+    case Value::Kind::Float:
+      append_number(out, value.real_number);
       return;
     case Value::Kind::Boolean:
       out += value.number != 0 ? "true" : "false";

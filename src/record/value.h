@@ -18,6 +18,7 @@ enum class DataType : uint8_t {
   Unsigned32,
   Unsigned64,
   Signed32,
+  Float64,
   Boolean,
   String,
   OctetArray,
@@ -73,7 +74,7 @@ struct Scratch {
 };
 
 struct Value {
-  enum class Kind : uint8_t { Absent, Unsigned, Signed, Boolean, Text, Octets, Ipv4, Ipv6, Mac, List };
+  enum class Kind : uint8_t { Absent, Unsigned, Signed, Float, Boolean, Text, Octets, Ipv4, Ipv6, Mac, List };
   using ItemReader = Value (*)(const void* items, size_t at, Scratch&);
 
   Kind kind = Kind::Absent;
@@ -81,6 +82,7 @@ struct Value {
   union {
     uint64_t number = 0;  // Unsigned, Boolean
     int64_t signed_number;
+    double real_number;
     const void* data;  // text, octets, address bytes, or a list's items: in the record or the scratch
   };
   ItemReader item = nullptr;  // of a list
@@ -127,6 +129,17 @@ struct ValueOf<int32_t> {
     Value value;
     value.kind = Value::Kind::Signed;
     value.signed_number = from;
+    return value;
+  }
+};
+
+template <>
+struct ValueOf<double> {
+  static constexpr DataType kType = DataType::Float64;
+  static Value read(double from, Scratch&) {
+    Value value;
+    value.kind = Value::Kind::Float;
+    value.real_number = from;
     return value;
   }
 };

@@ -1,5 +1,7 @@
 #include "record/value_text.h"
 
+#include <array>
+#include <charconv>
 #include <cstring>
 
 namespace microcloud {
@@ -34,6 +36,11 @@ void append_text(std::string& out, const Value& value, Scratch& scratch) {
     case Value::Kind::Signed:
       out += std::to_string(value.signed_number);
       return;
+    case Value::Kind::Float: {
+      std::array<char, 32> text;
+      out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), value.real_number).ptr);
+      return;
+    }
     case Value::Kind::Boolean:
       out += value.number != 0 ? "true" : "false";
       return;

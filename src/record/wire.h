@@ -62,6 +62,11 @@ struct WireOf<int32_t> {
   static constexpr uint16_t kSize = 4;
   static char* put(char* out, int32_t from) { return put_number(out, static_cast<uint32_t>(from)); }
 };
+template <>
+struct WireOf<double> {  // IEEE 754 (RFC 7011, 6.1.7)
+  static constexpr uint16_t kSize = 8;
+  static char* put(char* out, double from) { return put_number(out, std::bit_cast<uint64_t>(from)); }
+};
 
 template <>
 struct WireOf<bool> {  // 1 is true, 2 is false
