@@ -67,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (tcp && (what & kGap) != 0) segment.gap = 1 + what;
     if (tcp) segment.in_middle = (what & kInMiddle) != 0;
     protocol.recognise(segment, flow);
+    if (protocol.recognise_more != nullptr) protocol.recognise_more(segment, std::span(&segment, 1), flow);
     driven.data(segment);
   }
   driven.end(static_cast<FlowOver>((options >> 2) % 3));

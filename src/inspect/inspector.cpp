@@ -10,6 +10,7 @@ namespace microcloud {
 
 Inspector::Inspector(const InspectSettings& settings, RecordSink& sink)
     : settings_(settings), sink_(sink), reassembly_(settings.seed) {
+  settings_.shared->join();
   std::ranges::copy_if(settings_.protocols, std::back_inserter(takers_),
                        [](const Protocol* protocol) { return protocol->takes_over != nullptr; });
   std::map<uint16_t, uint64_t> usual;
@@ -234,6 +235,10 @@ void Inspector::on_time(int64_t now_us, uint32_t tick_ms) {
   if (offered_.load(std::memory_order_relaxed) != nullptr) adopt(std::unique_ptr<Ndpi>(offered_.exchange(nullptr)));
   reassembly_.expire(tick_ms);
   now_us_ = std::max(now_us_, now_us);
+  if (now_us_ - shared_time_us_ >= kTurnUs) {
+    shared_time_us_ = now_us_;
+    settings_.shared->on_time(now_us_, sink_);
+  }
   const int64_t passed = std::min(now_us_ - told_time_us_, kTurnUs);
   const auto due = static_cast<size_t>(static_cast<int64_t>(listening_.size()) * passed / kTurnUs);
   if (due == 0) return;

@@ -25,6 +25,7 @@ struct InspectSettings {
   std::vector<const Protocol*> protocols;
   HashSeed seed;
   Disclosure disclosure;
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();  // by all workers of a run
 
   bool anything() const { return applications || !protocols.empty(); }
 };
@@ -61,6 +62,8 @@ class Inspector final : public FlowObserver {
   void offer(std::unique_ptr<Ndpi> ndpi) { delete offered_.exchange(ndpi.release()); }
   /// No packet follows: fragments that still wait are given up.
   void finish() { reassembly_.finish(); }
+  /// All flows were told: what they have in common with other workers' is told by the last one of them.
+  void leave() { settings_.shared->leave(now_us_, sink_); }
 
   const InspectCounters& counters() const { return counters_; }
   const IpReassembly::Counters& reassembly() const { return reassembly_.counters(); }
@@ -133,6 +136,7 @@ class Inspector final : public FlowObserver {
   size_t next_listener_ = 0;
   int64_t now_us_ = 0;
   int64_t told_time_us_ = 0;
+  int64_t shared_time_us_ = 0;
   InspectCounters counters_;
 };
 

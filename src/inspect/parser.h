@@ -8,6 +8,7 @@
 
 #include "base/cursor.h"
 #include "inspect/disclosure.h"
+#include "inspect/shared.h"
 #include "record/record.h"
 
 namespace microcloud {
@@ -51,6 +52,8 @@ class Dialogue {
   virtual const Disclosure& disclosure() const = 0;
   /// What the server of the flow was called by its client; the first name counts. The flow's record has it.
   virtual void name_server(std::string_view name) { static_cast<void>(name); }
+  /// What this flow has in common with all others of the run.
+  virtual Shared& shared() = 0;
 };
 
 /// Reads one flow, on one thread. Bytes are hostile: never throws, and everything a peer can grow is bounded.
@@ -91,6 +94,9 @@ struct Protocol {
   bool (*takes_over)(Bytes segment) = nullptr;
   /// Called before the first packet: for what takes long the first time (a library that reads its configuration).
   void (*prepare)() = nullptr;
+  /// UDP, for what no single datagram proves: asked instead of `recognise` from the second datagram of a flow on.
+  /// `before`: all that came earlier, of both directions, in their order.
+  Verdict (*recognise_more)(const Segment& segment, std::span<const Segment> before, const Common& flow) = nullptr;
 };
 
 }  // namespace microcloud

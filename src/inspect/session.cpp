@@ -79,6 +79,23 @@ Segment Inspector::beginning(const Session& session, const Segment& segment, std
   return whole;
 }
 
+namespace {
+
+/// Of a protocol that no single datagram proves: it sees those that came before, too.
+Verdict verdict_of(const Protocol& protocol, const Segment& segment, const std::vector<EarlySegment>& early,
+                   const Common& flow) {
+  if (protocol.recognise_more == nullptr || early.empty()) return protocol.recognise(segment, flow);
+  std::vector<Segment> before;
+  before.reserve(early.size());
+  for (const EarlySegment& earlier : early) {
+    before.push_back(earlier.segment);
+    before.back().bytes = earlier.bytes;
+  }
+  return protocol.recognise_more(segment, before, flow);
+}
+
+}  // namespace
+
 /// Asks the protocols that may be it, those with a usual port of the flow first.
 void Inspector::recognise(Session& session, const Segment& segment) {
   const Common& flow = session.common;
@@ -89,7 +106,7 @@ void Inspector::recognise(Session& session, const Segment& segment) {
     for (uint64_t rest = asked; rest != 0; rest &= rest - 1) {
       const auto at = static_cast<size_t>(std::countr_zero(rest));
       const Protocol& protocol = *settings_.protocols[at];
-      switch (protocol.recognise(shown, flow)) {
+      switch (verdict_of(protocol, shown, session.early, flow)) {
         case Verdict::Mine:
           start(session, protocol);
           give(session, segment);

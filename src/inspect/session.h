@@ -44,6 +44,7 @@ class Inspector::Talk final : public Dialogue {
   uint32_t next_transaction() override { return ++inspector_.state(session_.handle).transactions; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override;
   void name_server(std::string_view name) override;
+  Shared& shared() override { return *inspector_.settings_.shared; }
 
  private:
   Inspector& inspector_;

@@ -94,6 +94,7 @@ void Worker::run(const std::atomic<bool>& stop) {
     records_.wait_when_full();  // nothing is captured any more: every open flow comes out
     if (inspector_) inspector_->finish();
     table_->finish(tick_ms_);
+    if (inspector_) inspector_->leave();
     records_.publish();
     if (teller_) teller_->finish();
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "inspect/parser.h"
@@ -18,7 +19,10 @@ class TestDialogue final : public Dialogue {
   /// Numbers in decimal, items of a list with a bar between them; what is absent is not there.
   using Told = std::map<std::string, std::string>;
 
-  explicit TestDialogue(uint8_t protocol, uint16_t port = 53) {
+  /// `shared`: with other flows; nothing: with none.
+  explicit TestDialogue(uint8_t protocol, uint16_t port = 53,
+                        std::shared_ptr<Shared> shared = std::make_shared<Shared>())
+      : shared_(std::move(shared)) {
     flow_.source = IpAddress::v4(std::array<uint8_t, 4>{192, 0, 2, 1}.data());
     flow_.destination = IpAddress::v4(std::array<uint8_t, 4>{192, 0, 2, 2}.data());
     flow_.source_port = 40000;
@@ -29,6 +33,7 @@ class TestDialogue final : public Dialogue {
 
   const Common& flow() const override { return flow_; }
   const Disclosure& disclosure() const override { return allowed; }
+  Common& flow() { return flow_; }
   uint32_t next_transaction() override { return ++transactions_; }
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override {
     Told told{{"record", std::string(type.name)}, {"from", source_is_initiator ? "initiator" : "responder"}};
@@ -39,6 +44,8 @@ class TestDialogue final : public Dialogue {
     }
     records.push_back(told);
   }
+
+  Shared& shared() override { return *shared_; }
 
   std::vector<Told> records;
   Disclosure allowed;
@@ -52,6 +59,9 @@ class TestDialogue final : public Dialogue {
         return std::string(value.text());
       case Value::Kind::Signed:
         return std::to_string(value.signed_number);
+      case Value::Kind::Float:
+        text = std::to_string(value.real_number);
+        return text.substr(0, text.find('.') + 4);
       case Value::Kind::List:
         for (size_t at = 0; at < value.size; ++at) {
           text += (at == 0 ? "" : "|") + text_of(value.item(value.data, at, scratch));
@@ -63,6 +73,7 @@ class TestDialogue final : public Dialogue {
   }
 
   Common flow_;
+  std::shared_ptr<Shared> shared_;
   uint32_t transactions_ = 0;
 };
 
@@ -72,8 +83,9 @@ class TestFlow {
   static constexpr int64_t kBegin = 1'700'000'000'000'000;
   static constexpr bool kInitiator = true, kResponder = false;
 
-  TestFlow(const Protocol& protocol, uint8_t transport, uint16_t port = 53)
-      : dialogue(transport, port), parser_(protocol.make_parser()) {}
+  TestFlow(const Protocol& protocol, uint8_t transport, uint16_t port = 53,
+           std::shared_ptr<Shared> shared = std::make_shared<Shared>())
+      : dialogue(transport, port, std::move(shared)), parser_(protocol.make_parser()) {}
 
   /// `at_us` after kBegin.
   Status send(bool from_initiator, Bytes bytes, int64_t at_us = 0) {

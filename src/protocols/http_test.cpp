@@ -327,6 +327,8 @@ TEST(HttpParser, OneConnectionIsOneSampleOfTheClientsSystem) {
     uint32_t next_transaction() override { return 1; }
     void tell(const RecordType& type, const void* body, bool) override { type.teach({&type, &common, body}, lessons); }
     void name_server(std::string_view name) override { servers.emplace_back(name); }
+    Shared& shared() override { return *in_common; }
+    std::shared_ptr<Shared> in_common = std::make_shared<Shared>();
     Common common;
     Disclosure allowed;
     Lessons lessons;

@@ -37,7 +37,12 @@ Conversation beginning_of(Conversation conversation) {
 bool speaks(const Protocol& protocol, const Conversation& conversation) {
   if (conversation.over_tcp() ? !protocol.over_tcp : !protocol.over_udp) return false;
   for (size_t at = 0; at < std::min(conversation.said.size(), kPayloadsToRecognise); ++at) {
-    const Verdict verdict = protocol.recognise(conversation.said[at].segment(), conversation.flow);
+    std::vector<Segment> before;
+    for (size_t earlier = 0; earlier < at; ++earlier) before.push_back(conversation.said[earlier].segment());
+    const bool more = protocol.recognise_more != nullptr && !before.empty();
+    const Segment segment = conversation.said[at].segment();
+    const Verdict verdict = more ? protocol.recognise_more(segment, before, conversation.flow)
+                                 : protocol.recognise(segment, conversation.flow);
     if (verdict != Verdict::Unsure) return verdict == Verdict::Mine;
   }
   return false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,7 @@ namespace microcloud {
 /// Keeps every record as the JSON line that users get.
 class LineDialogue final : public Dialogue {
  public:
-  explicit LineDialogue(const Common& flow) : flow_(flow) {}
+  explicit LineDialogue(const Common& flow) : flow_(flow) { shared_->join(); }
 
   const Common& flow() const override { return flow_; }
   const Disclosure& disclosure() const override { return disclosure_; }
@@ -25,17 +26,38 @@ class LineDialogue final : public Dialogue {
       std::swap(common.source, common.destination);
       std::swap(common.source_port, common.destination_port);
     }
-    std::string line;
-    writer_.append({&type, &common, body}, line);
-    lines.push_back(std::move(line));
-    types.push_back(&type);
+    keep({&type, &common, body});
+  }
+
+  Shared& shared() override { return *shared_; }
+  /// The run is over: what is left that no flow tells.
+  void leave(int64_t now_us) {
+    Sink sink(*this);
+    shared_->leave(now_us, sink);
   }
 
   std::vector<std::string> lines;
   std::vector<const RecordType*> types;
 
  private:
+  class Sink final : public RecordSink {
+   public:
+    explicit Sink(LineDialogue& dialogue) : dialogue_(dialogue) {}
+    void put(const RecordRef& record) override { dialogue_.keep(record); }
+
+   private:
+    LineDialogue& dialogue_;
+  };
+
+  void keep(const RecordRef& record) {
+    std::string line;
+    writer_.append(record, line);
+    lines.push_back(std::move(line));
+    types.push_back(record.type);
+  }
+
   Common flow_;
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
   uint32_t transactions_ = 0;
   Disclosure disclosure_{.secrets = true, .hash = KeyedHash("a key")};
   JsonWriter writer_;
@@ -55,7 +77,10 @@ class DrivenFlow {
     now_us_ = std::max(now_us_, now_us);
     parser_->on_time(now_us_, dialogue);
   }
-  void end(FlowOver why) { parser_->on_end(why, now_us_, dialogue); }
+  void end(FlowOver why) {
+    parser_->on_end(why, now_us_, dialogue);
+    dialogue.leave(now_us_);
+  }
   int64_t now_us() const { return now_us_; }
 
   LineDialogue dialogue;
