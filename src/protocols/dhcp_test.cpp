@@ -115,6 +115,7 @@ struct Dhcp6 {
     }
     const Common& flow() const override { return flow_; }
     const Disclosure& disclosure() const override { return told_.disclosure(); }
+    Shared& shared() override { return told_.shared(); }
     uint32_t next_transaction() override { return told_.next_transaction(); }
     void tell(const RecordType& type, const void* body, bool source_is_initiator) override {
       told_.tell(type, body, source_is_initiator);

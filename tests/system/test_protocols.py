@@ -12,7 +12,7 @@ import harness
 from harness import ProbeTest, ends, run_probe
 
 MAIL = ("pop3", "imap", "smtp")
-BY_SENDER = ("snmp", "gtpc", "dhcp")  # source need not be the flow's initiator: the sender, or the client
+BY_SENDER = ("snmp", "gtpc", "dhcp", "sip", "rtp")  # source need not be the flow's initiator: the sender, or the client
 
 
 def facts_of(name):
@@ -22,6 +22,11 @@ def facts_of(name):
 
 def capture(name):
     return os.path.join(harness.CAPTURES, "real", name + ".pcap")
+
+
+def sip_message(start, cseq, body="", more=""):
+    return (f"{start}\r\nFrom: <sip:a@example.test>;tag=1\r\nTo: <sip:b@example.test>\r\nCall-ID: one\r\nCSeq: {cseq}\r\n{more}"
+            f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
 
 
 def shown(one):
@@ -187,6 +192,67 @@ class Transactions(ProbeTest):
         for record in records:
             if record["gtpVersion"] == 1 and record["gtpMessageType"] == 16:
                 self.assertEqual([one.split("@")[1] for one in record["gtpTunnels"]], ["10.77.0.1", "10.77.0.1"])
+
+    def test_sip(self):
+        for record in self.check("sip", "sip"):
+            self.assertNotIn("partial", record)
+        self.check("sip", "rtp")
+        for record in self.check("sip", "call"):
+            streams = record.get("callStreams", [])
+            self.assertEqual(len(streams), {"talk@example.test": 4, "tcp@example.test": 2}.get(record["sipCallId"], 0))
+            self.assertEqual("callMosLq" in record, bool(streams))
+            self.assertNotIn("partial", record)
+
+    def test_rtp_is_found_without_its_signalling(self):
+        done = run_probe("-r", capture("sip"), "-f", "udp port 6000 or udp port 6010")
+        streams = [record for record in done.records if record["record"] == "rtp"]
+        self.assertEqual(len(streams), len(facts_of("sip")["rtp"]))
+        for record in streams:
+            self.assertNotIn("sipCallId", record)
+            self.assertNotIn("rtpMatch", record)
+        self.assertFalse([record for record in done.records if record["record"] == "call"])
+
+    def test_a_call_outlives_its_flow(self):
+        """SIP is silent for longer than the idle timeout while people talk: one call, told once, by the run's end at the latest."""
+        ends = ("10.0.0.1", 5062, "10.0.0.2", 5060)
+        back = ends[2:] + ends[:2]
+
+        begun = [(0.0, frames.udp(*ends, sip_message("INVITE sip:b@example.test SIP/2.0", "1 INVITE"))),
+                 (1.0, frames.udp(*back, sip_message("SIP/2.0 200 OK", "1 INVITE")))]
+        ended = [(100.0, frames.udp(*ends, sip_message("BYE sip:b@example.test SIP/2.0", "2 BYE"))),
+                 (100.1, frames.udp(*back, sip_message("SIP/2.0 200 OK", "2 BYE"))), (120.0, frames.udp(*ends, b"....."))]
+        for packets, state in ((begun + ended, "completed"), (begun, "pending"), (begun + [(60.0, frames.udp(*ends, b"....."))], "pending")):
+            with harness.scratch_file(frames.pcap(packets)) as path:
+                done = run_probe("-r", path)
+            self.assert_done(done)
+            call, = (record for record in done.records if record["record"] == "call")
+            self.assertEqual((call["callState"], call["callAnswerMilliseconds"] - call["callStartMilliseconds"]), (state, 1000))
+
+    def test_rtcp_and_reason(self):
+        """A stream with 3 of 100 packets lost, what its receiver says of it, and why the call ended."""
+        ends, media, reports = ("10.0.0.1", 5062, "10.0.0.2", 5060), ("10.0.0.1", 6000, "10.0.0.2", 7000), ("10.0.0.1", 6001, "10.0.0.2", 7001)
+        back = ends[2:] + ends[:2]
+        sdp = "v=0\r\nc=IN IP4 10.0.0.2\r\nm=audio 7000 RTP/AVP 0\r\n"
+        description = struct.pack("!BBHII", 0x81, 202, 2, 1, 0x01000000)
+        sent = struct.pack("!BBHIQIII", 0x80, 200, 6, 1, 0x12345678 << 16, 0, 0, 0) + description
+        heard = struct.pack("!BBHIIIIIII", 0x81, 201, 7, 2, 1, 3, 0, 40, 0x12345678, 0x8000) + description
+        packets = [(0.0, frames.udp(*ends, sip_message("INVITE sip:b@example.test SIP/2.0", "1 INVITE"))),
+                   (0.5, frames.udp(*back, sip_message("SIP/2.0 200 OK", "1 INVITE", sdp)))]
+        packets += [(1 + n / 50, frames.udp(*media, struct.pack("!BBHII", 0x80, 0, n, 160 * n, 1) + bytes(160)))
+                    for n in range(100) if n not in (40, 60, 61)]
+        packets += [(3.0, frames.udp(*reports, sent)), (3.7, frames.udp(*reports[2:], *reports[:2], heard)),
+                    (4.0, frames.udp(*ends, sip_message("BYE sip:b@example.test SIP/2.0", "2 BYE", more="Reason: SIP;cause=200\r\n"))),
+                    (4.1, frames.udp(*back, sip_message("SIP/2.0 200 OK", "2 BYE")))]
+        with harness.scratch_file(frames.pcap(sorted(packets, key=lambda packet: packet[0]))) as path:
+            done = run_probe("-r", path)
+        stream, = (record for record in done.records if record["record"] == "rtp")
+        call, = (record for record in done.records if record["record"] == "call")
+        self.assertEqual({name: stream[name] for name in stream if name.startswith("rt") and "itter" not in name}, {
+            "rtpSsrc": 1, "rtpPayloadType": 0, "rtpCodec": "PCMU", "rtpPackets": 97, "rtpExpectedPackets": 100, "rtpLostPackets": 3,
+            "rtpDuplicatePackets": 0, "rtpReorderedPackets": 0, "rtpDurationMilliseconds": 1980, "rtpDtmfEvents": 0, "rtpMosLq": 4.134,
+            "rtpRFactor": 83.058, "rtpMatch": "exact", "rtcpLostPackets": 3, "rtcpRoundTripMicroseconds": 200000})
+        self.assertEqual(stream["rtcpJitterMicroseconds"], 5000)
+        self.assertEqual((call["callReason"], call["callMosLq"]), ("SIP;cause=200", stream["rtpMosLq"]))
 
     def test_passwords_are_nowhere(self):
         """tools/record-captures gave each mailbox and user the same one; neither it nor what was made of it is told."""

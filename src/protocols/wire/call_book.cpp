@@ -1,0 +1,514 @@
+#include "protocols/wire/call_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocols/wire/rtp_counts.h"
+#include "protocols/wire/voice_quality.h"
+
+namespace microcloud {
+
+/// Under the book's lock, but for what is constant or atomic.
+class Call {
+ public:
+  std::string id;
+  std::string from, to, reason;
+  Common flow;
+  bool from_initiator = true;
+  uint32_t index = 0;
+  int64_t start_us = 0;
+  int64_t ringing_us = 0, answer_us = 0, end_us = 0;  // 0: not yet
+  int64_t heard_us = 0;                               // of the last message
+  int64_t due_us = 0;                                 // when it is told; 0: it goes on
+  uint16_t status = 0;
+  uint32_t last_invite = 0;  // CSeq
+  uint32_t reinvites = 0, holds = 0;
+  bool cancelled = false, ended = false, early_media = false;
+  bool no_invite = false, displaced = false, streams_cut = false, endpoints_cut = false, sdp_cut = false;
+  std::array<bool, 2> holding{};  // the caller, the called
+  bool orphan = false, taken = false;
+  std::atomic<bool> over{false};
+  std::vector<SdpAddress> endpoints;
+  std::vector<std::shared_ptr<StreamFacts>> streams;
+  std::list<Call*>::iterator place;
+};
+
+namespace {
+
+constexpr int64_t kSecond = 1'000'000;
+constexpr int64_t kAnswerUs = 32 * kSecond;          // timers B, F and H: no answer comes any more (RFC 3261, 17)
+constexpr int64_t kUnansweredUs = 300 * kSecond;     // an INVITE without a final answer
+constexpr int64_t kSilentMediaUs = 300 * kSecond;    // neither RTP nor SIP any more
+constexpr int64_t kWithoutMediaUs = 3600 * kSecond;  // the same where RTP was never seen
+
+std::string text_of(const SdpAddress& at) {
+  const std::string address = to_text(at.address);
+  return (at.address.version == 6 ? '[' + address + ']' : address) + ':' + std::to_string(at.port);
+}
+
+/// Three digits behind the point; `value` is not negative.
+std::string thousandths(double value) {
+  const auto whole = static_cast<uint64_t>(value * 1000 + 0.5);
+  const std::string digits = std::to_string(whole % 1000);
+  return std::to_string(whole / 1000) + '.' + std::string(3 - digits.size(), '0') + digits;
+}
+
+std::optional<double> r_of(const StreamFacts& stream) {
+  const auto codec = codec_impairment(stream.codec);
+  if (!codec) return std::nullopt;
+  return r_factor(*codec, loss_percent(stream.expected.get(), stream.packets.get(), stream.duplicates.get()));
+}
+
+std::string text_of(const StreamFacts& stream) {
+  std::string text =
+      "src=" + text_of(stream.source) + " dst=" + text_of(stream.destination) + " ssrc=" + std::to_string(stream.ssrc);
+  const auto add = [&](std::string_view name, std::string value) {
+    text += ' ';
+    text += name;
+    text += '=';
+    text += value;
+  };
+  if (!stream.codec.empty()) add("codec", stream.codec);
+  add("packets", std::to_string(stream.packets.get()));
+  add("expected", std::to_string(stream.expected.get()));
+  add("lost", std::to_string(static_cast<int64_t>(stream.expected.get() - stream.packets.get())));
+  add("dup", std::to_string(stream.duplicates.get()));
+  add("late", std::to_string(stream.reordered.get()));
+  add("jitterUs", std::to_string(stream.jitter_us.get()));
+  add("maxJitterUs", std::to_string(stream.max_jitter_us.get()));
+  if (const std::optional<double> r = r_of(stream)) {
+    add("mos", thousandths(mos_of(*r)));
+    add("r", thousandths(*r));
+  }
+  add("match", std::string(to_text(stream.match)));
+  return text;
+}
+
+/// Those that mean something else than they do anyway.
+RtpFormats special_formats(const SdpMedia& media) {
+  RtpFormats formats;
+  for (size_t at = 0; at < media.formats.count && formats.size() < CallBook::kMostFormats; ++at) {
+    const RtpFormat& format = media.formats.items[at];
+    const RtpFormat usual = static_rtp_format(format.payload_type);
+    if (format.codec.view() != usual.codec.view() || format.clock_rate != usual.clock_rate) formats.push_back(format);
+  }
+  return formats;
+}
+
+void keep_text(auto& to, const std::string& text, Partial& partial) {
+  if (text.empty()) return;
+  to.emplace().assign(text);
+  if (to->length < text.size()) partial.add("text cut");
+}
+
+}  // namespace
+
+std::string_view to_text(RtpMatch match) {
+  switch (match) {
+    case RtpMatch::Exact:
+      return "exact";
+    case RtpMatch::Symmetric:
+      return "symmetric";
+    case RtpMatch::SipSource:
+      return "sipsource";
+    case RtpMatch::Learned:
+      return "learned";
+  }
+  return "";
+}
+
+size_t CallBook::EndpointHash::operator()(const SdpAddress& at) const {
+  uint64_t low = 0, high = 0;
+  std::memcpy(&low, at.address.bytes.data(), sizeof low);
+  std::memcpy(&high, at.address.bytes.data() + sizeof low, sizeof high);
+  return static_cast<size_t>(hash_words(seed, low, high, at.port));
+}
+
+CallBook::CallBook()
+    : calls_(0, TextHash{HashSeed::random()}),
+      endpoints_(0, EndpointHash{HashSeed::random()}, EndpointEqual{}),
+      reports_(0, NumberHash{HashSeed::random()}) {}
+
+CallBook::~CallBook() = default;
+
+bool CallBook::from_initiator(const Call& call) {
+  return call.from_initiator;
+}
+bool CallBook::is_over(const Call& call) {
+  return call.over.load(std::memory_order_relaxed);
+}
+std::string_view CallBook::id_of(const Call& call) {
+  return call.id;
+}
+
+// ---- what SIP says
+
+std::shared_ptr<Call> CallBook::hear(const SipMessage& message, const Sdp* sdp, const Common& flow, bool from_initiator,
+                                     int64_t now_us) {
+  constexpr size_t kMostOfId = 256;
+  if (message.call_id.empty()) return nullptr;
+  const std::lock_guard lock(mutex_);
+  const auto known = calls_.find(std::string(message.call_id.substr(0, kMostOfId)));
+  std::shared_ptr<Call> begun;
+  Call* call = known == calls_.end() ? nullptr : known->second.get();
+  if (call == nullptr) {
+    const bool begins =
+        message.method == "INVITE" && (message.is_request() || (message.status > 100 && message.status < 300));
+    if (!begins) return nullptr;
+    begun = begin(message, flow, message.is_request() ? from_initiator : !from_initiator, now_us);
+    call = begun.get();
+  }
+  call->heard_us = std::max(call->heard_us, now_us);
+  by_age_.splice(by_age_.end(), by_age_, call->place);
+  if (message.method == "INVITE") {
+    if (message.is_request()) {
+      hear_invite(*call, message, now_us);
+    } else {
+      hear_answer(*call, message, now_us);
+    }
+  } else if (message.method == "BYE") {
+    hear_bye(*call, message, now_us);
+  } else if (message.method == "CANCEL") {
+    hear_cancel(*call, message, now_us);
+  }
+  if (sdp != nullptr) hear_sdp(*call, message, *sdp, from_initiator ? flow.source : flow.destination);
+  return begun;
+}
+
+std::shared_ptr<Call> CallBook::begin(const SipMessage& message, const Common& flow, bool from_initiator,
+                                      int64_t now_us) {
+  if (calls_.size() >= kMostCalls) {
+    Call& oldest = *by_age_.front();
+    oldest.displaced = true;
+    const std::shared_ptr<Call> kept = calls_.find(oldest.id)->second;
+    forget(oldest);
+    // Whoever owns it finds it due.
+  }
+  auto call = std::make_shared<Call>();
+  call->id = message.call_id.substr(0, 256);
+  call->from = message.from;
+  call->to = message.to;
+  call->flow = flow;
+  call->flow.probe_id = call->flow.source_user = call->flow.destination_user = {};
+  call->flow.packet_us = 0;
+  call->from_initiator = from_initiator;
+  call->start_us = now_us;
+  call->no_invite = !message.is_request();
+  if (call->no_invite) call->last_invite = message.cseq.value_or(0);
+  call->place = by_age_.insert(by_age_.end(), call.get());
+  calls_.emplace(call->id, call);
+  return call;
+}
+
+void CallBook::hear_invite(Call& call, const SipMessage& message, int64_t) {
+  const uint32_t cseq = message.cseq.value_or(0);
+  if (call.answer_us == 0) {
+    // With credentials, or elsewhere: the same call goes on.
+    if (call.due_us != 0 && !call.cancelled && cseq > call.last_invite) {
+      call.due_us = call.end_us = 0;
+      call.status = 0;
+      call.over.store(false, std::memory_order_relaxed);
+    }
+  } else if (!call.ended && cseq != call.last_invite && !message.to_tag.empty()) {
+    ++call.reinvites;
+  }
+  call.last_invite = std::max(call.last_invite, cseq);
+}
+
+void CallBook::hear_answer(Call& call, const SipMessage& message, int64_t now_us) {
+  if (call.answer_us != 0 || call.due_us != 0 || message.cseq.value_or(0) < call.last_invite) return;
+  if (message.is_provisional()) {
+    if (message.status > 100 && call.ringing_us == 0) call.ringing_us = now_us;
+    return;
+  }
+  call.status = message.status;
+  if (message.is_success()) {
+    call.answer_us = now_us;
+    return;
+  }
+  if (call.end_us == 0) call.end_us = now_us;
+  call.due_us = now_us + kLingerUs;
+  call.over.store(true, std::memory_order_relaxed);
+}
+
+void CallBook::hear_bye(Call& call, const SipMessage& message, int64_t now_us) {
+  if (message.is_request()) {
+    if (call.reason.empty()) call.reason = message.reason;
+    if (call.end_us == 0) call.end_us = now_us;
+    if (call.due_us == 0) call.due_us = now_us + kAnswerUs;
+    call.ended = true;
+  } else if (!message.is_provisional() && message.status != 401 && message.status != 407) {
+    if (call.end_us == 0) call.end_us = now_us;
+    if (!call.over.load(std::memory_order_relaxed)) call.due_us = now_us + kLingerUs;
+    call.ended = true;
+    call.over.store(true, std::memory_order_relaxed);
+  }
+}
+
+/// The INVITE's final answer tells that it was (487), or that it came too late (200).
+void CallBook::hear_cancel(Call& call, const SipMessage& message, int64_t now_us) {
+  if (!message.is_request() || call.answer_us != 0) return;
+  if (call.reason.empty()) call.reason = message.reason;
+  if (!call.cancelled && call.due_us == 0) call.end_us = now_us;
+  call.cancelled = true;
+}
+
+void CallBook::hear_sdp(Call& call, const SipMessage& message, const Sdp& sdp, const IpAddress& sender) {
+  call.sdp_cut |= sdp.cut;
+  if (message.method == "INVITE" && message.is_provisional()) call.early_media = true;
+  const IpAddress& caller = call.from_initiator ? call.flow.source : call.flow.destination;
+  bool& holding = call.holding[sender == caller ? 0 : 1];
+  bool held = false;
+  for (size_t at = 0; at < sdp.media.count; ++at) {
+    const SdpMedia& media = sdp.media.items[at];
+    if (media.port == 0) continue;
+    held |= media.held;
+    const auto formats = std::make_shared<const RtpFormats>(special_formats(media));
+    const bool anywhere = media.address.bytes != std::array<uint8_t, 16>{};
+    if (anywhere) add_endpoint(call, {media.address, media.port}, Kind::Said, formats);
+    for (size_t one = 0; one < media.candidates.count; ++one) {
+      add_endpoint(call, media.candidates.items[one], Kind::Said, formats);
+    }
+    if (media.address != sender) add_endpoint(call, {sender, media.port}, Kind::SipSource, formats);
+  }
+  if (held && !holding && call.answer_us != 0) ++call.holds;
+  holding = held;
+}
+
+void CallBook::add_endpoint(Call& call, const SdpAddress& at, Kind kind,
+                            const std::shared_ptr<const RtpFormats>& formats) {
+  std::vector<Endpoint>& those = endpoints_[at];
+  // A repeated message is no newer call; another session description of the same call is.
+  const auto mine = std::find_if(those.begin(), those.end(),
+                                 [&](const Endpoint& one) { return one.call == &call && one.kind == kind; });
+  if (mine != those.end()) {
+    mine->formats = formats;
+    return;
+  }
+  if (call.endpoints.size() == kMostEndpoints) {
+    call.endpoints_cut = true;
+    if (those.empty()) endpoints_.erase(at);
+    return;
+  }
+  if (those.size() == kMostOfEndpoint) those.erase(those.begin());
+  those.push_back({&call, kind, formats});
+  call.endpoints.push_back(at);
+}
+
+// ---- what becomes of calls
+
+bool CallBook::is_due(const Call& call, int64_t now_us) const {
+  if (call.displaced) return true;
+  if (call.due_us != 0) return now_us >= call.due_us;
+  int64_t last_us = call.heard_us;
+  for (const auto& stream : call.streams) last_us = std::max(last_us, static_cast<int64_t>(stream->last_us.get()));
+  const int64_t silent_us = now_us - last_us;
+  if (call.cancelled) return silent_us >= kAnswerUs;
+  if (call.answer_us == 0) return silent_us >= kUnansweredUs;
+  return silent_us >= (call.streams.empty() ? kWithoutMediaUs : kSilentMediaUs);
+}
+
+bool CallBook::take_if_over(Call& call, int64_t now_us, Moment moment, CallRecord& record) {
+  const std::lock_guard lock(mutex_);
+  const bool due = moment == Moment::RunEnd || (moment == Moment::FlowEnd && is_over(call)) || is_due(call, now_us);
+  if (call.taken || !due) return false;
+  call.taken = true;
+  fill(call, record, moment);
+  forget(call);
+  return true;
+}
+
+void CallBook::disown(Call& call, uint32_t index) {
+  const std::lock_guard lock(mutex_);
+  if (call.taken) return;
+  call.index = index;
+  call.orphan = true;
+  const auto found = calls_.find(call.id);
+  if (found != calls_.end() && found->second.get() == &call) {
+    orphans_.push_back(found->second);
+  }
+}
+
+/// No stream finds it any more; those that have keep it.
+void CallBook::forget(Call& call) {
+  for (const SdpAddress& at : call.endpoints) {
+    const auto found = endpoints_.find(at);
+    if (found == endpoints_.end()) continue;
+    std::erase_if(found->second, [&](const Endpoint& one) { return one.call == &call; });
+    if (found->second.empty()) endpoints_.erase(found);
+  }
+  call.endpoints.clear();
+  call.over.store(true, std::memory_order_relaxed);
+  const auto known = calls_.find(call.id);
+  if (known == calls_.end() || known->second.get() != &call) return;
+  by_age_.erase(call.place);
+  calls_.erase(known);
+}
+
+void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
+  const auto milliseconds = [](int64_t time_us) { return to_milliseconds(time_us); };
+  record.observed = record.start = milliseconds(call.start_us);
+  record.index = call.index;
+  record.id.assign(call.id);
+  keep_text(record.from, call.from, record.partial);
+  keep_text(record.to, call.to, record.partial);
+  keep_text(record.reason, call.reason, record.partial);
+  if (call.answer_us != 0) record.answer = milliseconds(call.answer_us);
+  if (call.end_us != 0) record.end = milliseconds(call.end_us);
+  if (call.status != 0) record.status = call.status;
+  const int64_t heard_us = call.ringing_us != 0 ? call.ringing_us : call.answer_us;
+  if (heard_us != 0 && !call.no_invite)
+    record.post_dial_delay_ms = static_cast<uint32_t>(std::max<int64_t>(0, heard_us - call.start_us) / 1000);
+  record.early_media = call.early_media;
+  record.reinvites = call.reinvites;
+  record.holds = call.holds;
+  record.state = call.ended                              ? "completed"
+                 : call.cancelled && call.answer_us == 0 ? "cancelled"
+                 : call.status >= 300                    ? "failed"
+                 : moment == Moment::RunEnd              ? "pending"
+                                                         : "timeout";
+  if (call.no_invite) record.partial.add("INVITE not seen");
+  if (call.displaced) record.partial.add("too many calls");
+  if (call.endpoints_cut || call.sdp_cut) record.partial.add("media cut");
+  if (call.streams_cut) record.partial.add("streams cut");
+  for (const auto& stream : call.streams) {
+    if (!record.streams.push(text_of(*stream))) record.partial.add("streams cut");
+    const std::string_view codec = stream->codec;
+    bool told = codec.empty();
+    for (size_t at = 0; at < record.codecs.size(); ++at) told |= record.codecs[at] == codec;
+    if (!told) record.codecs.push(codec);
+    if (const std::optional<double> r = r_of(*stream))
+      record.mos = std::min(record.mos.value_or(5), to_thousandths(mos_of(*r)));
+  }
+}
+
+void CallBook::tell_orphans(int64_t now_us, Moment moment, RecordSink& sink) {
+  std::vector<std::shared_ptr<Call>> due;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(orphans_, [&](const std::shared_ptr<Call>& call) {
+      const bool is = moment == Moment::RunEnd || is_due(*call, now_us);
+      if (is) due.push_back(call);
+      return is;
+    });
+  }
+  for (const std::shared_ptr<Call>& call : due) {
+    CallRecord record;
+    if (!take_if_over(*call, now_us, moment, record)) continue;
+    Common ends = call->flow;
+    if (!call->from_initiator) {
+      std::swap(ends.source, ends.destination);
+      std::swap(ends.source_port, ends.destination_port);
+    }
+    sink.put({&kCallRecordType, &ends, &record});
+  }
+}
+
+void CallBook::on_time(int64_t now_us, RecordSink& sink) {
+  tell_orphans(now_us, Moment::Turn, sink);
+}
+void CallBook::on_end(int64_t now_us, RecordSink& sink) {
+  tell_orphans(now_us, Moment::RunEnd, sink);
+}
+
+// ---- what RTP asks
+
+const CallBook::Endpoint* CallBook::newest(const SdpAddress& at, Kind kind) const {
+  const auto found = endpoints_.find(at);
+  if (found == endpoints_.end()) return nullptr;
+  const auto last =
+      std::find_if(found->second.rbegin(), found->second.rend(), [&](const Endpoint& one) { return one.kind == kind; });
+  return last == found->second.rend() ? nullptr : &*last;
+}
+
+std::optional<StreamOfCall> CallBook::find(const SdpAddress& source, const SdpAddress& destination, uint32_t ssrc,
+                                           const std::shared_ptr<Call>& other) {
+  struct Try {
+    const SdpAddress& at;
+    Kind kind;
+    RtpMatch match;
+  };
+  const Try tries[] = {
+      {destination, Kind::Said, RtpMatch::Exact},          {source, Kind::Said, RtpMatch::Symmetric},
+      {destination, Kind::SipSource, RtpMatch::SipSource}, {source, Kind::SipSource, RtpMatch::SipSource},
+      {destination, Kind::Learned, RtpMatch::Learned},     {source, Kind::Learned, RtpMatch::Learned}};
+  const std::lock_guard lock(mutex_);
+  StreamOfCall found;
+  for (const Try& one : tries) {
+    // The other direction's call is as sure as what it was found by; what was learnt of others is not.
+    if (one.kind == Kind::Learned && other && !other->taken) break;
+    if (const Endpoint* endpoint = newest(one.at, one.kind)) {
+      found.call = calls_.find(endpoint->call->id)->second;
+      found.match = one.match;
+      found.formats = endpoint->formats;
+      break;
+    }
+  }
+  if (!found.call) {
+    if (!other || other->taken) return std::nullopt;
+    found.call = other;
+    found.match = RtpMatch::Learned;
+  }
+  Call& call = *found.call;
+  if (call.streams.size() < kMostStreams) {
+    found.facts = std::make_shared<StreamFacts>();
+    found.facts->source = source;
+    found.facts->destination = destination;
+    found.facts->ssrc = ssrc;
+    found.facts->match = found.match;
+    call.streams.push_back(found.facts);
+  } else {
+    call.streams_cut = true;
+  }
+  add_endpoint(call, source, Kind::Learned, found.formats);
+  return found;
+}
+
+void CallBook::name_codec(StreamFacts& stream, std::string_view codec) {
+  const std::lock_guard lock(mutex_);
+  stream.codec = codec;
+}
+
+// ---- what RTCP says
+
+CallBook::Reported& CallBook::reported(uint32_t ssrc) {
+  const auto [at, is_new] = reports_.try_emplace(ssrc);
+  if (!is_new) {
+    reports_by_age_.splice(reports_by_age_.end(), reports_by_age_, at->second.place);
+    return at->second;
+  }
+  at->second.place = reports_by_age_.insert(reports_by_age_.end(), ssrc);
+  if (reports_.size() > kMostReports) {
+    reports_.erase(reports_by_age_.front());
+    reports_by_age_.pop_front();
+  }
+  return at->second;
+}
+
+void CallBook::sent_report(uint32_t ssrc, uint32_t middle, int64_t now_us) {
+  const std::lock_guard lock(mutex_);
+  Reported& one = reported(ssrc);
+  one.middle = middle;
+  one.sent_us = now_us;
+}
+
+void CallBook::received_report(uint32_t ssrc, int32_t lost, uint32_t jitter, uint32_t last, uint32_t since,
+                               int64_t now_us) {
+  const std::lock_guard lock(mutex_);
+  Reported& one = reported(ssrc);
+  one.has_report = true;
+  one.report.lost = lost;
+  one.report.jitter = jitter;
+  if (last == 0 || last != one.middle) return;
+  const int64_t round_us = now_us - one.sent_us - (static_cast<int64_t>(since) * kSecond >> 16);
+  if (round_us >= 0 && round_us < 60 * kSecond) one.report.round_trip_us = static_cast<uint32_t>(round_us);
+}
+
+std::optional<RtcpReport> CallBook::report_on(uint32_t ssrc) {
+  const std::lock_guard lock(mutex_);
+  const auto found = reports_.find(ssrc);
+  if (found == reports_.end() || !found->second.has_report) return std::nullopt;
+  return found->second.report;
+}
+
+}  // namespace microcloud

@@ -1,0 +1,57 @@
+// How good speech is heard, by the E-model (ITU-T G.107) in the form that loss and delay alone are known of.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace microcloud {
+
+/// What a codec costs by itself and how well it hides losses (ITU-T G.113, appendix I).
+struct CodecImpairment {
+  double ie = 0;
+  double bpl = 0;  // > 0
+};
+
+inline constexpr CodecImpairment kG711WithConcealment{0, 25.1};
+inline constexpr CodecImpairment kG711Plain{0, 4.3};
+
+/// Of a codec as SDP calls it, in capitals; nothing where there is no narrowband value: wideband codecs, video.
+constexpr std::optional<CodecImpairment> codec_impairment(std::string_view codec) {
+  struct Known {
+    std::string_view codec;
+    CodecImpairment impairment;
+  };
+  constexpr std::array<Known, 5> kKnown = {{{"PCMU", kG711WithConcealment},
+                                            {"PCMA", kG711WithConcealment},
+                                            {"G729", {11, 19.0}},
+                                            {"G723", {15, 16.1}},
+                                            {"GSM-EFR", {5, 10.0}}}};
+  for (const Known& known : kKnown) {
+    if (known.codec == codec) return known.impairment;
+  }
+  return std::nullopt;
+}
+
+/// 93.2 is perfect. `delay_ms`: one way, with the jitter buffer; `burst`: 1 where losses are independent.
+constexpr double r_factor(const CodecImpairment& codec, double loss_percent, double delay_ms = 0, double burst = 1) {
+  const double delay = 0.024 * delay_ms + (delay_ms > 177.3 ? 0.11 * (delay_ms - 177.3) : 0);
+  const double loss = codec.ie + (95 - codec.ie) * loss_percent / (loss_percent / burst + codec.bpl);
+  return std::max(0.0, 93.2 - delay - loss);
+}
+
+/// As records tell R and MOS.
+constexpr double to_thousandths(double value) {
+  return static_cast<double>(static_cast<int64_t>(value * 1000 + 0.5)) / 1000;
+}
+
+/// Mean opinion score, 1 to 4.5 (G.107, annex B).
+constexpr double mos_of(double r) {
+  if (r <= 0) return 1;
+  if (r >= 100) return 4.5;
+  return 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6;
+}
+
+}  // namespace microcloud
