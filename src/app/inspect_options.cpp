@@ -18,6 +18,7 @@ std::string known_plugins() {
 Disclosure disclosure(const InspectOptions& options) {
   Disclosure allowed;
   allowed.secrets = options.secrets;
+  allowed.sql_literals = options.sql_literals;
   try {
     const std::string key = find_secret(options.key_file, "MICROCLOUD_KEY", "key");
     if (!key.empty()) allowed.hash = KeyedHash(key);
@@ -45,6 +46,10 @@ void declare(CLI::App& app, InspectOptions& options) {
                  "SNMP community strings are told as a hash under the key in this file's first line, readable by its "
                  "owner only (default: a random key, another one each run)")
       ->type_name("FILE");
+  app.add_flag(
+      "--sql-literals", options.sql_literals,
+      "tell SQL texts with the strings and numbers in them (default: ? in the place of each); passwords of SQL's "
+      "own commands are told in no case");
 }
 
 InspectSettings inspect_settings(const InspectOptions& options, bool sampled) {

@@ -15,6 +15,7 @@ struct InspectOptions {
   std::string ndpi_protocols;
   bool secrets = false;
   std::string key_file;
+  bool sql_literals = false;
 };
 
 void declare(CLI::App& app, InspectOptions& options);

@@ -9,6 +9,7 @@ namespace microcloud {
 struct Disclosure {
   bool secrets = false;  // community strings of SNMP are told as they are, beside their hash
   KeyedHash hash;        // under which they are told in any case
+  bool sql_literals = false;  // SQL texts are told as they are, but for passwords
 };
 
 }  // namespace microcloud

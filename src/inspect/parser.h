@@ -33,8 +33,8 @@ struct Segment {
   uint32_t octets = 0;  // on the wire: more than bytes.size() where the capture cut it
   uint32_t gap = 0;     // TCP: octets missing before this, never more to come; 0: none
   bool from_initiator = true;
-  bool in_middle = false;  // TCP: nothing before this was seen of this direction
-  int64_t time_us = 0;     // of the packet that carried its last byte, since 1970
+  bool in_middle = false;           // TCP: nothing before this was seen of this direction
+  int64_t time_us = 0;              // of the packet that carried its last byte, since 1970
 };
 
 /// A parser's side of its flow. Valid during the call it is given in.

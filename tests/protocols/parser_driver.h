@@ -59,7 +59,7 @@ class LineDialogue final : public Dialogue {
   Common flow_;
   std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
   uint32_t transactions_ = 0;
-  Disclosure disclosure_{.secrets = true, .hash = KeyedHash("a key")};
+  Disclosure disclosure_{.secrets = true, .hash = KeyedHash("a key"), .sql_literals = true};
   JsonWriter writer_;
 };
 
