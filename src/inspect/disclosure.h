@@ -7,8 +7,8 @@ namespace microcloud {
 
 /// The same for all flows of a run.
 struct Disclosure {
-  bool secrets = false;  // community strings of SNMP are told as they are, beside their hash
-  KeyedHash hash;        // under which they are told in any case
+  bool secrets = false;       // community strings of SNMP are told as they are, beside their hash
+  KeyedHash hash;             // under which they are told in any case
   bool sql_literals = false;  // SQL texts are told as they are, but for passwords
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "flow/flow_observer.h"
+#include "inspect/announcements.h"
 #include "inspect/disclosure.h"
 #include "inspect/ip_reassembly.h"
 #include "inspect/ndpi_adapter.h"
@@ -25,7 +26,8 @@ struct InspectSettings {
   std::vector<const Protocol*> protocols;
   HashSeed seed;
   Disclosure disclosure;
-  std::shared_ptr<Shared> shared = std::make_shared<Shared>();  // by all workers of a run
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();                       // by all workers of a run
+  std::shared_ptr<Announcements> announcements = std::make_shared<Announcements>();  // of all workers of a run
 
   bool anything() const { return applications || !protocols.empty(); }
 };
@@ -109,6 +111,7 @@ class Inspector final : public FlowObserver {
   void read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator);
   void feed(Session& session, const Segment& segment);
   static Segment beginning(const Session& session, const Segment& segment, std::vector<uint8_t>& bytes);
+  uint64_t announced_to(const Common& flow) const;
   void recognise(Session& session, const Segment& segment);
   void keep_early(Session& session, const Segment& segment);
   void drop_early(Session& session);

@@ -41,6 +41,7 @@ class Listener final : public Parser {
     say(text, dialogue, segment.from_initiator);
     quiet_ = text.find("QUIET") != std::string::npos;
     once_ = text.find("ONCE") != std::string::npos;
+    if (text.find("ANNOUNCE") != std::string::npos) dialogue.announce(dialogue.flow().destination, 7001);
     if (text.find("STOP") != std::string::npos) return Status::Done;
     return text.find("WRONG") != std::string::npos ? Status::Malformed : Status::More;
   }

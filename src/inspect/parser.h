@@ -35,6 +35,7 @@ struct Segment {
   bool from_initiator = true;
   bool in_middle = false;           // TCP: nothing before this was seen of this direction
   int64_t time_us = 0;              // of the packet that carried its last byte, since 1970
+  bool at_announced_place = false;  // for recognise(): another flow of the protocol announced this one
 };
 
 /// A parser's side of its flow. Valid during the call it is given in.
@@ -54,6 +55,11 @@ class Dialogue {
   virtual void name_server(std::string_view name) { static_cast<void>(name); }
   /// What this flow has in common with all others of the run.
   virtual Shared& shared() = 0;
+  /// The protocol will be spoken at this address and port: flows there are looked at as at its usual ports.
+  virtual void announce(const IpAddress& address, uint16_t port) {
+    static_cast<void>(address);
+    static_cast<void>(port);
+  }
 };
 
 /// Reads one flow, on one thread. Bytes are hostile: never throws, and everything a peer can grow is bounded.

@@ -24,6 +24,10 @@ void Inspector::Talk::name_server(std::string_view name) {
   if (known.empty()) known = name.substr(0, kMostOfServerName);
 }
 
+void Inspector::Talk::announce(const IpAddress& address, uint16_t port) {
+  inspector_.settings_.announcements->add(*inspector_.state(session_.handle).reader, address, port);
+}
+
 void Inspector::read(Session& session, const Packet& packet, bool from_initiator) {
   const Bytes bytes(packet.frame + packet.payload_at, packet.payload_captured);
   if (packet.has_tcp) {
@@ -96,16 +100,31 @@ Verdict verdict_of(const Protocol& protocol, const Segment& segment, const std::
 
 }  // namespace
 
+/// The protocols of which another flow said that they are spoken here.
+uint64_t Inspector::announced_to(const Common& flow) const {
+  const Announcements& announced = *settings_.announcements;
+  uint64_t mask = 0;
+  for (size_t at = 0; at < settings_.protocols.size(); ++at) {
+    const Protocol& protocol = *settings_.protocols[at];
+    const bool here = announced.has(protocol, flow.destination, flow.destination_port) ||
+                      announced.has(protocol, flow.source, flow.source_port);
+    mask |= uint64_t{here} << at;
+  }
+  return mask;
+}
+
 /// Asks the protocols that may be it, those with a usual port of the flow first.
 void Inspector::recognise(Session& session, const Segment& segment) {
   const Common& flow = session.common;
   std::vector<uint8_t> room;
-  const Segment shown = session.early.empty() ? segment : beginning(session, segment, room);
-  const uint64_t usual = at_port(flow.source_port) | at_port(flow.destination_port);
+  Segment shown = session.early.empty() ? segment : beginning(session, segment, room);
+  const uint64_t announced = settings_.announcements->any() ? announced_to(flow) : 0;
+  const uint64_t usual = at_port(flow.source_port) | at_port(flow.destination_port) | announced;
   for (const uint64_t asked : {session.candidates & usual, session.candidates & ~usual}) {
     for (uint64_t rest = asked; rest != 0; rest &= rest - 1) {
       const auto at = static_cast<size_t>(std::countr_zero(rest));
       const Protocol& protocol = *settings_.protocols[at];
+      shown.at_announced_place = (announced >> at & 1) != 0;
       switch (verdict_of(protocol, shown, session.early, flow)) {
         case Verdict::Mine:
           start(session, protocol);

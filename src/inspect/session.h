@@ -45,6 +45,7 @@ class Inspector::Talk final : public Dialogue {
   void tell(const RecordType& type, const void* body, bool source_is_initiator) override;
   void name_server(std::string_view name) override;
   Shared& shared() override { return *inspector_.settings_.shared; }
+  void announce(const IpAddress& address, uint16_t port) override;
 
  private:
   Inspector& inspector_;

@@ -46,8 +46,10 @@ class TestDialogue final : public Dialogue {
   }
 
   Shared& shared() override { return *shared_; }
+  void announce(const IpAddress&, uint16_t port) override { announced.push_back(port); }
 
   std::vector<Told> records;
+  std::vector<uint16_t> announced;
   Disclosure allowed;
 
  private:

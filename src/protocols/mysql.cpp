@@ -576,20 +576,20 @@ class MysqlParser final : public Parser {
 // ---- recognition
 
 Verdict recognise(const Segment& segment, const Common& flow) {
-  const bool at_its_port = flow.source_port == kPort || flow.destination_port == kPort;
+  const auto at_its_port = [&] { return flow.source_port == kPort || flow.destination_port == kPort; };
   switch (look_for_mysql(segment.bytes)) {
     case MysqlLook::Greeting:
     case MysqlLook::Login:
       return Verdict::Mine;
     case MysqlLook::Command:  // SQL proves it, others do not
-      return at_its_port || has_mysql_query(segment.bytes) ? Verdict::Mine : Verdict::NotMine;
+      return at_its_port() || has_mysql_query(segment.bytes) ? Verdict::Mine : Verdict::NotMine;
     case MysqlLook::Refusal:
-      return at_its_port ? Verdict::Mine : Verdict::NotMine;
+      return at_its_port() ? Verdict::Mine : Verdict::NotMine;
     case MysqlLook::Maybe:
       return Verdict::Unsure;
     default:  // rows, perhaps; or what a proxy says of the client before it speaks (HAProxy's PROXY protocol)
-      return (at_its_port && segment.in_middle) || text_of(segment.bytes).starts_with("PROX") ? Verdict::Unsure
-                                                                                              : Verdict::NotMine;
+      return (segment.in_middle && at_its_port()) || text_of(segment.bytes).starts_with("PROX") ? Verdict::Unsure
+                                                                                                : Verdict::NotMine;
   }
 }
 

@@ -254,10 +254,51 @@ class Transactions(ProbeTest):
         self.assertEqual(stream["rtcpJitterMicroseconds"], 5000)
         self.assertEqual((call["callReason"], call["callMosLq"]), ("SIP;cause=200", stream["rtpMosLq"]))
 
+    def test_mysql(self):
+        for record in self.check("mysql", "mysql"):
+            self.assertEqual(record["destinationTransportPort"], 3306)
+            self.assertEqual("serverLatencyMicroseconds" in record, record.get("mysqlCommand") != 1 and not record.get("mysqlStartTls"))
+            self.assertEqual("mysqlServerVersion" in record, "mysqlCommand" not in record)
+        compressed, = (record for record in run_probe("-r", capture("mysql")).records if "partial" in record)
+        self.assertEqual(compressed["partial"], ["compressed from here"])
+
+    def test_tls_goes_on_where_mysql_ends(self):
+        tls, = (record for record in run_probe("-r", capture("mysql")).records if record["record"] == "tls")
+        self.assertEqual(tls["destinationTransportPort"], 3306)
+        self.assertEqual(tls["transactionIndex"], 2)
+        self.assertNotIn("partial", tls)
+
+    def test_oracle(self):
+        for record in self.check("oracle", "oracle"):
+            self.assertIn(record["destinationTransportPort"], (1521, 1599))
+            self.assertIn("serverLatencyMicroseconds", record)
+            self.assertNotIn("partial", record)
+
+    def test_the_flow_of_a_redirection_is_known_in_its_middle(self):
+        """Of the connection that the server sent the client to, only what comes behind the connect is seen."""
+        all_of_it = frames.read_pcap(capture("oracle"))[1]
+        all_of_it = [(seconds - all_of_it[0][0], frame) for seconds, frame in all_of_it]
+        begin = next(at for at, (_, frame) in enumerate(all_of_it) if b"begin proc" in frame)
+        port = (1599).to_bytes(2, "big")
+        before = [one for one in all_of_it[:begin] if port not in (one[1][54:56], one[1][56:58])]  # behind IPv6's header
+        for packets, found in ((before + all_of_it[begin:], ["begin proc(:1); end;"]), (all_of_it[begin:], [])):
+            with harness.scratch_file(frames.pcap(packets)) as path:
+                records = run_probe("-r", path).records
+            told = [record["oracleQuery"] for record in records if record["record"] == "oracle" and "oracleQuery" in record
+                    and record["destinationTransportPort"] == 1599]
+            self.assertEqual(told, found)
+
+    def test_values_in_sql_are_told_when_asked_for(self):
+        for name, element, text in (("mysql", "mysqlQuery", "UPDATE item SET price = price + 0.5 WHERE name LIKE '%a%'"),
+                                    ("oracle", "oracleQuery", "UPDATE emp SET sal = sal + 1.5 WHERE ename = 'KING'")):
+            told = [record.get(element) for record in run_probe("-r", capture(name), "--sql-literals").records]
+            self.assertIn(text, told)
+            self.assertNotIn(text, [record.get(element) for record in run_probe("-r", capture(name)).records])
+
     def test_passwords_are_nowhere(self):
         """tools/record-captures gave each mailbox and user the same one; neither it nor what was made of it is told."""
-        for name in (*MAIL, "radius", "snmp"):
-            done = run_probe("-r", capture(name), "--log-level", "debug")
+        for name in (*MAIL, "radius", "snmp", "mysql", "oracle"):
+            done = run_probe("-r", capture(name), "--log-level", "debug", "--sql-literals")
             self.assert_done(done)
             said = json.dumps(done.records) + done.stderr
             for secret in (b"not-to-be-told", b"wrong", b"Bearer", base64.b64encode(b"not-to-be-told")[:-2],
