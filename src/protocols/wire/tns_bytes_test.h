@@ -25,8 +25,8 @@ inline const std::string kClient = "(CID=(PROGRAM=sqlplus)(HOST=ws1)(USER=scott)
 /// `follows`: in a data packet of its own.
 inline std::string connect(const std::string& text, bool follows = false) {
   const unsigned offset = 8 + 62;
-  return packet(1, number(319, 2) + number(300, 2) + number(0, 12) + number(text.size(), 2) + number(offset, 2) +
-                       std::string(42, '\0') + (follows ? "" : text)) +
+  return packet(1, number(319, 2) + number(300, 2) + std::string(12, '\0') + number(text.size(), 2) +
+                       number(offset, 2) + std::string(42, '\0') + (follows ? "" : text)) +
          (follows ? packet(6, number(0, 2) + text) : "");
 }
 inline std::string accept(unsigned version, unsigned unit) {
