@@ -102,6 +102,29 @@ constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- the connection
 
+/// What waits for its answer.
+struct Connect {
+  int64_t first_us = 0, last_us = 0;
+  bool is_whole = true;
+};
+
+/// Payload of the client's data packets, until the server says something.
+struct Asked {
+  std::vector<uint8_t> bytes;
+  int64_t first_us = 0, last_us = 0;
+  bool is_cut = false;  // longer than what is kept
+  bool has_hole = false;
+};
+
+/// A call whose response has begun.
+struct Statement {
+  int64_t first_us = 0, last_us = 0;  // last_us: of its response
+  std::optional<std::string> query;
+  std::optional<uint32_t> error;
+  std::optional<uint32_t> latency_us;
+  Partial partial;
+};
+
 class OracleParser final : public Parser {
  public:
   Status on_data(const Segment& segment, Dialogue& dialogue) override {
@@ -151,26 +174,6 @@ class OracleParser final : public Parser {
     explicit Side(size_t most_kept) : packets(most_kept) {}
     TnsPackets packets;
     bool in_step = true;  // it is known where packets begin
-  };
-  /// What waits for its answer.
-  struct Connect {
-    int64_t first_us = 0, last_us = 0;
-    bool is_whole = true;
-  };
-  /// Payload of the client's data packets, until the server says something.
-  struct Asked {
-    std::vector<uint8_t> bytes;
-    int64_t first_us = 0, last_us = 0;
-    bool is_cut = false;  // longer than what is kept
-    bool has_hole = false;
-  };
-  /// A call whose response has begun.
-  struct Statement {
-    int64_t first_us = 0, last_us = 0;  // last_us: of its response
-    std::optional<std::string> query;
-    std::optional<uint32_t> error;
-    std::optional<uint32_t> latency_us;
-    Partial partial;
   };
 
   static bool begins_connect(Bytes bytes) { return bytes.size() > 4 && bytes[4] == tns::kConnect; }

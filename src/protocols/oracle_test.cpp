@@ -241,6 +241,26 @@ TEST(TnsMessages, DescriptorsAreReadByKey) {
   EXPECT_EQ(tns_error("(ERR=x)"), std::nullopt);
 }
 
+TEST(TnsMessages, ErrorsMayEndAnywhere) {
+  const std::string text = "xORA-1 ORA-00942: table or view does not exist";
+  for (size_t size = 0; size < text.size(); ++size) {
+    const auto error = find_oracle_error(LineFlow::bytes_of(text.substr(0, size)));
+    EXPECT_EQ(error, size < 17 ? std::nullopt : std::optional<uint32_t>(942)) << size;
+  }
+}
+
+TEST(TnsMessages, StatementsMayEndAnywhere) {
+  const std::string sql = "SELECT a FROM t";
+  const std::string text = std::string("\x03\x5e\0\xfe", 4) + number(sql.size(), 1) + sql + '\0';
+  for (size_t size = 0; size <= text.size(); ++size) {
+    const auto found = find_tns_statement(LineFlow::bytes_of(text.substr(0, size)));
+    if (size < text.size() && found) {
+      EXPECT_EQ(sql.find(found->text), 0U) << size;
+    }
+  }
+  EXPECT_TRUE(find_tns_statement(LineFlow::bytes_of(text))->is_whole);
+}
+
 TEST(OracleRecognition, IsByContent) {
   const auto verdict = [](const std::string& text, uint16_t port, bool from = kFromClient, bool in_middle = false,
                           bool announced = false) {

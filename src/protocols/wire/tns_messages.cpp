@@ -153,10 +153,10 @@ std::optional<uint32_t> find_oracle_error(Bytes bytes) {
   constexpr std::string_view kBegin = "ORA-";
   constexpr size_t kDigits = 5;
   for (size_t at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin, at + 1)) {
-    const std::string_view digits = text.substr(at + kBegin.size(), kDigits);
-    const auto number = number_of(digits);
-    const bool is_message = text.substr(at + kBegin.size() + kDigits).starts_with(':');
-    if (digits.size() == kDigits && number && is_message) return static_cast<uint32_t>(*number);
+    const std::string_view message = text.substr(at + kBegin.size());
+    if (message.size() <= kDigits) break;
+    const auto number = number_of(message.substr(0, kDigits));
+    if (number && message[kDigits] == ':') return static_cast<uint32_t>(*number);
   }
   return std::nullopt;
 }
