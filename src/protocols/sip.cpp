@@ -1,5 +1,6 @@
 // SIP (RFC 3261) over UDP and TCP: one record a message, and one a call when it is over.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -102,6 +103,7 @@ class SipParser final : public Parser {
 
   void on_end(FlowOver why, int64_t now_us, Dialogue& dialogue) override {
     for (const bool from_initiator : {true, false}) {
+      if (!streams_) break;
       stream(from_initiator).end([&](const SipMessage& message, bool whole) {
         hear(message, whole, {.bytes = {}, .from_initiator = from_initiator, .time_us = now_us}, dialogue);
       });
@@ -115,9 +117,10 @@ class SipParser final : public Parser {
   static constexpr uint8_t kTcp = 6;
 
   static CallBook& book(Dialogue& dialogue) { return dialogue.shared().of<CallBook>(); }
-  SipStream& stream(bool from_initiator) { return streams_[from_initiator ? 0 : 1]; }
+  SipStream& stream(bool from_initiator) { return (*streams_)[from_initiator ? 0 : 1]; }
 
   Status on_stream(const Segment& segment, Dialogue& dialogue) {
+    if (!streams_) streams_ = std::make_unique<std::array<SipStream, 2>>();
     SipStream& from = stream(segment.from_initiator);
     const auto take = [&](const SipMessage& message, bool whole) { hear(message, whole, segment, dialogue); };
     if (segment.in_middle) from.doubt();
@@ -168,8 +171,8 @@ class SipParser final : public Parser {
     });
   }
 
-  std::vector<std::shared_ptr<Call>> calls_;  // that began in this flow and are told here
-  std::array<SipStream, 2> streams_;          // TCP: of the initiator, of the responder
+  std::vector<std::shared_ptr<Call>> calls_;           // that began in this flow and are told here
+  std::unique_ptr<std::array<SipStream, 2>> streams_;  // TCP: of the initiator, of the responder
   std::string room_;
   unsigned broken_ = 0;
 };

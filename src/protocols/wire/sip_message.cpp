@@ -10,12 +10,16 @@ namespace {
 
 constexpr std::string_view kVersion = "SIP/2.0";
 
-/// token of RFC 3261, 25.1.
+/// For each octet: may it stand in a token (RFC 3261, 25.1)?
+constexpr std::array<bool, 256> kToken = [] {
+  std::array<bool, 256> may{};
+  for (const char c : std::string_view("-.!%*_+`'~0123456789")) may[static_cast<uint8_t>(c)] = true;
+  for (char c = 'a'; c <= 'z'; ++c) may[static_cast<uint8_t>(c)] = may[static_cast<uint8_t>(upper(c))] = true;
+  return may;
+}();
+
 bool is_token(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-.!%*_+`'~").find(c) != std::string_view::npos;
-  });
+  return std::all_of(text.begin(), text.end(), [](char c) { return kToken[static_cast<uint8_t>(c)]; });
 }
 
 bool is_scheme(std::string_view text) {
@@ -210,13 +214,18 @@ bool read_sip_head(std::string_view head, std::string& room, SipMessage& message
     if (line.empty()) break;
     const size_t colon = line.find(':');
     const std::string_view name = trimmed(line.substr(0, colon));
-    if (colon == std::string_view::npos || name.empty() || !is_token(name)) {
+    if (colon == std::string_view::npos || name.empty()) {
       message.malformed = true;
       continue;
     }
-    const auto* const known =
-        std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) { return is_word(name, one.name); });
-    if (known != kKnown.end()) take_field(known->means, trimmed(line.substr(colon + 1)), message);
+    const auto* const known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) {
+      return one.name.size() == name.size() && one.name.front() == upper(name.front()) && is_word(name, one.name);
+    });
+    if (known != kKnown.end()) {
+      take_field(known->means, trimmed(line.substr(colon + 1)), message);
+    } else {
+      message.malformed |= !is_token(name);
+    }
   }
   return true;
 }
