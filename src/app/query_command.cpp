@@ -152,10 +152,15 @@ int tell_key(const QueryOptions& options, Everybody& everybody) {
 std::vector<Answer> top(const QueryOptions& options, Everybody& everybody) {
   MergedView view = everybody.view();
   std::vector<std::string> keys;
-  for (const MergedView::Top& one : view.largest(options.subject, options.count)) keys.push_back(one.key);
+  const bool health = tells_health(options.subject);
+  const std::string tree = options.subject == "url" ? "http.url" : options.subject;
+  const MergedView::SummedFields fields =
+      health ? MergedView::SummedFields{"requests", "-"} : MergedView::SummedFields{"bytesSent", "bytesRcvd"};
+  for (const MergedView::Top& one : view.largest(tree, options.count, fields)) keys.push_back(one.key);
   std::vector<Answer> answers = view.get(keys);
+  const auto size = health ? requests_of : bytes_of;
   std::stable_sort(answers.begin(), answers.end(),
-                   [](const Answer& a, const Answer& b) { return bytes_of(a) > bytes_of(b); });
+                   [size](const Answer& a, const Answer& b) { return size(a) > size(b); });
   return answers;
 }
 
@@ -174,6 +179,7 @@ void look_again(const QueryOptions& options, Look look) {
 }
 
 void tell_top(const QueryOptions& options, Everybody& everybody) {
+  const bool health = tells_health(options.subject);
   Before before;
   Clock::time_point looked{};
   look_again(options, [&] {
@@ -182,14 +188,14 @@ void tell_top(const QueryOptions& options, Everybody& everybody) {
     if (looked != Clock::time_point{}) before.seconds = std::chrono::duration<double>(now - looked).count();
     std::string text;
     if (options.json) {
-      for (const Answer& answer : answers) text += answer_json(answer);
+      for (const Answer& answer : answers) text += health ? health_json(answer) : answer_json(answer);
     } else {
       warn_of_inexact(answers);
-      text = top_text(answers, before);
+      text = health ? health_text(answers, before) : top_text(answers, before);
     }
     looked = now;
-    before.bytes.clear();
-    for (const Answer& answer : answers) before.bytes[answer.key] = bytes_of(answer);
+    before.sums.clear();
+    for (const Answer& answer : answers) before.sums[answer.key] = health ? requests_of(answer) : bytes_of(answer);
     return text;
   });
 }

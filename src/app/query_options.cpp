@@ -7,7 +7,7 @@
 namespace microcloud {
 namespace {
 
-constexpr const char* kTrees[] = {"ip", "mac", "vlan", "proto", "port", "user"};
+constexpr const char* kTrees[] = {"ip", "mac", "vlan", "proto", "port", "user", "service", "url"};
 
 bool is_tree(const std::string& word) {
   return std::find(std::begin(kTrees), std::end(kTrees), word) != std::end(kTrees);
@@ -15,18 +15,23 @@ bool is_tree(const std::string& word) {
 
 }  // namespace
 
+bool tells_health(const std::string& tree) {
+  return tree == "service" || tree == "url";
+}
+
 void declare(CLI::App& app, QueryOptions& options) {
   options.cloud.url = "redis://127.0.0.1:6379";
   app.add_option("question", options.question,
-                 "keys PATTERN: names that match. get KEY: what stands there. top TREE: the keys with the most bytes. "
+                 "keys PATTERN: names that match. get KEY: what stands there. top TREE: the keys with the most bytes, "
+                 "of services and URLs with the most requests. "
                  "watch PATTERN: messages of the channels that match, as they come. loss: what each probe lost, stage "
                  "by stage")
       ->check(CLI::IsMember({"keys", "get", "top", "watch", "loss"}))
       ->required()
       ->type_name("QUESTION");
-  app.add_option(
-         "subject", options.subject,
-         "a pattern as Redis knows it (ip.10.*), a key (ip.10.0.0.1), or a tree: ip, mac, vlan, proto, port, user")
+  app.add_option("subject", options.subject,
+                 "a pattern as Redis knows it (ip.10.*), a key (ip.10.0.0.1), or a tree: ip, mac, vlan, proto, port, "
+                 "user, service, url")
       ->type_name("SUBJECT");
   app.add_option("--cloud", options.cloud.url,
                  "the MicroCloud: a Redis server; redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME: the master that "
@@ -62,6 +67,7 @@ void declare(CLI::App& app, QueryOptions& options) {
   app.footer(
       "Examples:\n"
       "  microcloud query top ip --watch                 who sends and receives most, now\n"
+      "  microcloud query top service                    which servers are asked most, and how fast they answer\n"
       "  microcloud query get ip.10.0.0.1 --json         one host, open flows too\n"
       "  microcloud query keys 'port.tcp.*'              TCP ports that were used\n"
       "  microcloud query watch 'alert.*'                alerts as they are raised");
@@ -77,7 +83,8 @@ void check(const QueryOptions& options) {
                                                   : "a pattern"));
   }
   if (options.question == "top" && !is_tree(options.subject))
-    throw UsageError("top: '" + options.subject + "' is no tree; accepted: ip, mac, vlan, proto, port, user");
+    throw UsageError("top: '" + options.subject +
+                     "' is no tree; accepted: ip, mac, vlan, proto, port, user, service, url");
   if (options.again && options.question != "top" && options.question != "loss")
     throw UsageError("--watch goes with top and loss; 'query watch PATTERN' tells messages as they come");
   if (!options.type.empty() && options.question != "keys") throw UsageError("--type goes with keys");

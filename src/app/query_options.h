@@ -23,6 +23,8 @@ struct QueryOptions {
   bool json = false;
 };
 
+/// Of `top`: a tree of services, by requests; else one of traffic, by bytes.
+bool tells_health(const std::string& tree);
 void declare(CLI::App& app, QueryOptions& options);
 /// Throws UsageError.
 void check(const QueryOptions& options);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/wall_clock.h"
+#include "cloud/health_fields.h"
 #include "probe/summary_text.h"
 #include "record/json.h"
 #include "resp/value.h"
@@ -56,6 +57,21 @@ std::string ago(const std::string* time_ms) {
   if (seconds < 6'000) return fmt::format("{:.0f} min", seconds / 60);
   if (seconds < 2 * 86'400) return fmt::format("{:.0f} h", seconds / 3'600);
   return fmt::format("{:.0f} d", seconds / 86'400);
+}
+
+/// The histograms of a service's key.
+struct Health {
+  explicit Health(const Answer& answer) {
+    for (const auto& [name, value] : answer.values) {
+      delay.take(kDelayPrefix, name, value);
+      network.take(kNetworkPrefix, name, value);
+    }
+  }
+  HealthHistogram delay, network;
+};
+
+std::string milliseconds(std::optional<double> us) {
+  return us ? fmt::format("{:.3g}", *us / 1000) : "-";
 }
 
 /// One stage of a probe's ladder.
@@ -155,10 +171,10 @@ std::string top_text(const std::vector<Answer>& answers, const Before& before) {
     const auto& values = answer.values;
     std::string rate;
     if (rates) {
-      const auto old = before.bytes.find(answer.key);
+      const auto old = before.sums.find(answer.key);
       const uint64_t bytes = bytes_of(answer);
       // A counter may begin anew when its key had expired.
-      const uint64_t grown = old == before.bytes.end() || bytes < old->second ? 0 : bytes - old->second;
+      const uint64_t grown = old == before.sums.end() || bytes < old->second ? 0 : bytes - old->second;
       rate = fmt::format(" {:>11}", scaled(static_cast<double>(grown) * 8 / before.seconds));
     }
     out += fmt::format(
@@ -167,6 +183,51 @@ std::string top_text(const std::vector<Answer>& answers, const Before& before) {
         scaled(number(values, "flowsClient") + number(values, "flowsServer")), rate, ago(field(values, "lastSeen")));
   }
   return out;
+}
+
+uint64_t requests_of(const Answer& answer) {
+  return number(answer.values, "requests");
+}
+
+std::string health_text(const std::vector<Answer>& answers, const Before& before) {
+  size_t width = 4;
+  for (const Answer& answer : answers) width = std::max(width, answer.key.size());
+  const bool rates = before.seconds > 0;
+  std::string out =
+      fmt::format("{:<{}} {:>9} {:>9}{} {:>9} {:>9} {:>9} {:>9} {:>7}\n", "key", width, "requests", "errors",
+                  rates ? fmt::format(" {:>9}", "a second") : "", "p50 ms", "p95 ms", "p99 ms", "net ms", "seen");
+  for (const Answer& answer : answers) {
+    std::string rate;
+    if (rates) {
+      const auto old = before.sums.find(answer.key);
+      const uint64_t requests = requests_of(answer);
+      const uint64_t grown = old == before.sums.end() || requests < old->second ? 0 : requests - old->second;
+      rate = fmt::format(" {:>9}", scaled(static_cast<double>(grown) / before.seconds));
+    }
+    Health health(answer);
+    out += fmt::format("{:<{}} {:>9} {:>9}{} {:>9} {:>9} {:>9} {:>9} {:>7}\n", answer.key, width,
+                       scaled(requests_of(answer)), scaled(number(answer.values, "errors")), rate,
+                       milliseconds(health.delay.quantile_us(0.5)), milliseconds(health.delay.quantile_us(0.95)),
+                       milliseconds(health.delay.quantile_us(0.99)), milliseconds(health.network.quantile_us(0.5)),
+                       ago(field(answer.values, "lastSeen")));
+  }
+  return out;
+}
+
+std::string health_json(const Answer& answer) {
+  Health health(answer);
+  Answer told = answer;
+  std::erase_if(told.values, [](const auto& one) {
+    return one.first.starts_with(kDelayPrefix) || one.first.starts_with(kNetworkPrefix);
+  });
+  const auto add = [&told](const char* name, std::optional<double> quantile_us) {
+    if (quantile_us) told.values.emplace_back(name, fmt::format("{:.0f}", *quantile_us));
+  };
+  add("delayP50Microseconds", health.delay.quantile_us(0.5));
+  add("delayP95Microseconds", health.delay.quantile_us(0.95));
+  add("delayP99Microseconds", health.delay.quantile_us(0.99));
+  add("networkP50Microseconds", health.network.quantile_us(0.5));
+  return answer_json(told);
 }
 
 std::string loss_text(const std::vector<ProbeFacts>& probes) {

@@ -9,9 +9,9 @@
 
 namespace microcloud {
 
-/// Bytes of keys at an earlier look, and how long ago that was: of them come rates.
+/// Bytes, or requests, of keys at an earlier look, and how long ago that was: of them come rates.
 struct Before {
-  std::map<std::string, uint64_t> bytes;
+  std::map<std::string, uint64_t> sums;
   double seconds = 0;  // 0: there was none
 };
 
@@ -22,6 +22,11 @@ std::string answer_json(const Answer& answer);
 std::string top_text(const std::vector<Answer>& answers, const Before& before);
 /// Of one answer, bytes in both directions.
 uint64_t bytes_of(const Answer& answer);
+/// Services or URLs: requests, errors, and how long 50, 95 and 99 of 100 answers took at most.
+std::string health_text(const std::vector<Answer>& answers, const Before& before);
+/// The histograms' buckets are told as quantiles.
+std::string health_json(const Answer& answer);
+uint64_t requests_of(const Answer& answer);
 std::string loss_text(const std::vector<ProbeFacts>& probes);
 std::string loss_json(const std::vector<ProbeFacts>& probes);
 std::string message_text(const std::string& channel, const std::string& message, bool json);

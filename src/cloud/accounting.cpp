@@ -53,6 +53,7 @@ Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSee
       macs_(0, MacHash{seed}),
       applications_(0, TextHash{seed}),
       users_(0, TextHash{seed}),
+      of_trees_(0, TextHash{seed}),
       host_names_(kMostNames, seed) {
   applications_.try_emplace(std::string(kNotKnown));
 }
@@ -69,6 +70,12 @@ void Accounting::put(const RecordRef& record, uint32_t now_s) {
   if (record.type->traffic != nullptr) add_traffic(*record.common, record.type->traffic(record.body));
   for (const CloudRule& rule : record.type->cloud) {
     if (rule.holds == nullptr || rule.holds(record.body, rule.value)) add_by_rule(rule, record);
+  }
+  if (record.type->service != nullptr || !record.type->trees.empty()) {
+    std::optional<ServiceCall> call;
+    if (record.type->service != nullptr) call = record.type->service(record.body);
+    if (call) add_service(*call, *record.common);
+    for (const CloudTree& tree : record.type->trees) add_tree(tree, record, call);
   }
   if (record.type->teach != nullptr && !view_) record.type->teach(record, *this);
 }
@@ -289,6 +296,8 @@ void Accounting::sweep(uint32_t now_s) {
                 [&](const MacKey& mac) { return births_.forgotten(mac.seen.refreshed, now_s); });
   sweep_buckets(users_, swept_users_, std::min(users_.bucket_count(), share(users_.bucket_count())),
                 [&](const Seen& user) { return births_.forgotten(user.refreshed, now_s); });
+  sweep_buckets(of_trees_, swept_trees_, std::min(of_trees_.bucket_count(), share(of_trees_.bucket_count())),
+                [&](const Seen& key) { return births_.forgotten(key.refreshed, now_s); });
 }
 
 }  // namespace microcloud

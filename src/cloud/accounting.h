@@ -79,8 +79,9 @@ class Accounting final : private HostLessons {
 
   /// Times that a key was not born because of the bounds.
   uint64_t keys_refused() const { return births_.refused(); }
-  /// Hosts, MAC addresses and users whose keys this probe has refreshed within the time to live, and a few more.
-  size_t keys_known() const { return hosts_.size() + macs_.size() + users_.size(); }
+  /// Hosts, MAC addresses, users and names of trees whose keys this probe has refreshed within the time to live, and a
+  /// few more.
+  size_t keys_known() const { return hosts_.size() + macs_.size() + users_.size() + of_trees_.size(); }
 
  private:
   static constexpr int64_t kNever = INT64_MAX;
@@ -137,6 +138,9 @@ class Accounting final : private HostLessons {
   void name(const IpAddress& address, std::string_view name) override;
   void system(const IpAddress& address, HostSystem system) override;
   void add_by_rule(const CloudRule& rule, const RecordRef& record);
+  void add_service(const ServiceCall& call, const Common& common);
+  void add_tree(const CloudTree& tree, const RecordRef& record, const std::optional<ServiceCall>& call);
+  KeyUpdate& at_tree(std::string_view prefix, std::string_view name, const Common& common);
   bool may_have_key(const IpAddress& address, bool answered) const;
   bool looks_at(const IpAddress& address, bool answered) const;
   /// The host's state; nullptr: it has no key. `eligible`: it may be born now.
@@ -157,8 +161,10 @@ class Accounting final : private HostLessons {
   std::unordered_map<std::string, Seen, TextHash, std::equal_to<>> applications_;  // never forgotten: talks point here
   std::unordered_map<uint32_t, Seen> ports_;                                       // protocol << 16 | port
   std::unordered_map<std::string, Seen, TextHash, std::equal_to<>> users_;
-  std::array<Seen, 2> others_;                                 // IPv4, IPv6
-  size_t swept_hosts_ = 0, swept_macs_ = 0, swept_users_ = 0;  // buckets
+  std::unordered_map<std::string, Seen, TextHash, std::equal_to<>> of_trees_;    // by their keys, without the realm
+  std::string name_;                                                             // room
+  std::array<Seen, 2> others_;                                                   // IPv4, IPv6
+  size_t swept_hosts_ = 0, swept_macs_ = 0, swept_users_ = 0, swept_trees_ = 0;  // buckets
   HostNames host_names_;
 };
 

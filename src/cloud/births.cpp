@@ -19,6 +19,14 @@ Births::Verdict Births::always(Refreshed& refreshed, uint32_t now_s) const {
   return born ? Verdict::Born : Verdict::Refresh;
 }
 
+Births::Verdict Births::ask_modestly(Refreshed& refreshed, uint32_t now_s) {
+  if (forgotten(refreshed, now_s) && tokens_ < burst() / 2) {
+    ++refused_;
+    return Verdict::Refused;
+  }
+  return ask(refreshed, now_s);
+}
+
 Births::Verdict Births::ask(Refreshed& refreshed, uint32_t now_s) {
   if (forgotten(refreshed, now_s)) {
     if (tokens_ < 1000 || keys_of_node_ + born_since_ >= limits_.most_keys) {

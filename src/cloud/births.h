@@ -31,6 +31,8 @@ class Births {
   enum class Verdict : uint8_t { Known, Refresh, Born, Refused };
   /// A key that this probe refreshed within the time to live is never refused.
   Verdict ask(Refreshed& refreshed, uint32_t now_s);
+  /// The same for keys that clients can choose at will (URLs): they leave half of the births to all others.
+  Verdict ask_modestly(Refreshed& refreshed, uint32_t now_s);
   /// The same for keys that are few by nature: never refused.
   Verdict always(Refreshed& refreshed, uint32_t now_s) const;
   /// The key has expired by now, as far as this probe knows.

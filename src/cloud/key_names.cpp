@@ -81,6 +81,12 @@ std::string_view KeyNames::port(std::string_view transport, uint16_t port) {
   return name_;
 }
 
+std::string_view KeyNames::of_tree(std::string_view prefix, std::string_view name) {
+  start(prefix);
+  name_ += name;
+  return name_;
+}
+
 std::string_view KeyNames::probe(std::string_view id) {
   start("probe.");
   name_ += id;

@@ -35,6 +35,8 @@ class KeyNames {
   std::string_view application(std::string_view name);
   /// `transport`: "tcp", "udp".
   std::string_view port(std::string_view transport, uint16_t port);
+  /// Of another tree: the prefix and the name as they are.
+  std::string_view of_tree(std::string_view prefix, std::string_view name);
   std::string_view probe(std::string_view id);
   std::string_view user(std::string_view id);
   /// Who owns it: an address, a prefix, a MAC address.

@@ -16,7 +16,8 @@ namespace {
 using resp::Commands;
 using resp::Value;
 
-constexpr std::string_view kCountedTrees[] = {"ip.", "mac.", "vlan.", "proto.", "port.", "user."};
+constexpr std::string_view kCountedTrees[] = {"ip.",   "mac.",     "vlan.", "proto.", "port.",
+                                              "user.", "service.", "http.", "mysql."};
 constexpr size_t kAtOnce = 1'000;  // keys in one request
 constexpr int64_t kFreshMs = 5'000;
 constexpr int64_t kAnyClockMs = 60'000;  // clocks of machines may differ by so much
@@ -234,32 +235,32 @@ bool MergedView::meet(const Standing& face, const Standing& cloud, const Value& 
   return face.batch == face.batch_after && resp::parse_integer(cloud.batch).value_or(0) == batch;
 }
 
-void MergedView::add_bytes(Store& store, const std::vector<std::string>& names,
-                           std::vector<std::pair<std::string, uint64_t>>& sums) {
+void MergedView::add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields,
+                          std::vector<std::pair<std::string, uint64_t>>& sums) {
   for (size_t from = 0; from < names.size(); from += kAtOnce) {
     const auto some = std::span(names).subspan(from, std::min(kAtOnce, names.size() - from));
-    const auto replies = ask_each(store, some, [](Commands& commands, const std::string& key, size_t) {
-      commands.add("HMGET", key, "bytesSent", "bytesRcvd");
+    const auto replies = ask_each(store, some, [&fields](Commands& commands, const std::string& key, size_t) {
+      commands.add("HMGET", key, fields[0], fields[1]);
     });
     for (size_t at = 0; at < some.size(); ++at) {
-      uint64_t bytes = 0;
+      uint64_t sum = 0;
       for (const Value& one : replies[at].elements)
-        bytes += static_cast<uint64_t>(std::max<int64_t>(0, one.as_integer().value_or(0)));
-      sums.emplace_back(some[at], bytes);
+        sum += static_cast<uint64_t>(std::max<int64_t>(0, one.as_integer().value_or(0)));
+      sums.emplace_back(some[at], sum);
     }
   }
 }
 
-std::vector<MergedView::Top> MergedView::largest(const std::string& tree, size_t count) {
+std::vector<MergedView::Top> MergedView::largest(const std::string& tree, size_t count, const SummedFields& fields) {
   const std::string pattern = realm_prefix(realm_) + tree + ".*";
   std::vector<std::pair<std::string, uint64_t>> sums;
-  add_bytes(cloud_, cloud_.keys(pattern, "hash"), sums);
-  for (const Face& face : faces_) add_bytes(*face.store, face.store->keys(pattern, "hash"), sums);
+  add_sums(cloud_, cloud_.keys(pattern, "hash"), fields, sums);
+  for (const Face& face : faces_) add_sums(*face.store, face.store->keys(pattern, "hash"), fields, sums);
   std::unordered_map<std::string, uint64_t> by_key;
-  for (auto& [key, bytes] : sums) by_key[std::move(key)] += bytes;
+  for (auto& [key, sum] : sums) by_key[std::move(key)] += sum;
   std::vector<Top> all;
-  for (const auto& [key, bytes] : by_key) all.push_back({key, bytes});
-  const auto more = [](const Top& a, const Top& b) { return a.bytes != b.bytes ? a.bytes > b.bytes : a.key < b.key; };
+  for (const auto& [key, sum] : by_key) all.push_back({key, sum});
+  const auto more = [](const Top& a, const Top& b) { return a.sum != b.sum ? a.sum > b.sum : a.key < b.key; };
   const size_t kept = std::min(count, all.size());
   std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(kept), all.end(), more);
   all.resize(kept);

@@ -2,6 +2,7 @@
 // face add up, and nothing is counted twice.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,10 +54,11 @@ class MergedView {
 
   struct Top {
     std::string key;
-    uint64_t bytes = 0;  // sent and received
+    uint64_t sum = 0;  // of the fields
   };
-  /// The keys `TREE.*` with the most bytes, found by asking everybody for everything.
-  std::vector<Top> largest(const std::string& tree, size_t count);
+  using SummedFields = std::array<const char*, 2>;
+  /// The keys `TREE.*` in which these fields add up to most, found by asking everybody for everything.
+  std::vector<Top> largest(const std::string& tree, size_t count, const SummedFields& fields);
 
  private:
   struct Standing {
@@ -67,8 +69,8 @@ class MergedView {
   bool meet(const Standing& face, const Standing& cloud, const resp::Value& of_face, const resp::Value& of_cloud) const;
   std::vector<KeyKind> kinds(const std::vector<std::string>& keys);
   std::vector<Answer> ask(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds);
-  void add_bytes(Store& store, const std::vector<std::string>& names,
-                 std::vector<std::pair<std::string, uint64_t>>& sums);
+  static void add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields,
+                       std::vector<std::pair<std::string, uint64_t>>& sums);
   /// One reply a key.
   std::vector<resp::Value> ask_face(const Face& face, const std::vector<std::string>& keys,
                                     const std::vector<KeyKind>& kinds, Standing& standing);

@@ -101,11 +101,19 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Destination, "dhcp.naks", "requests that the server refused").when<&refuses>(1),
 };
 
+/// By the answers: requests go to whoever serves.
+std::optional<ServiceCall> service(const void* body) {
+  const DhcpRecord& dhcp = *static_cast<const DhcpRecord*>(body);
+  if (!dhcp.latency_us && !refuses(dhcp)) return std::nullopt;
+  return ServiceCall{.failed = refuses(dhcp), .latency_us = dhcp.latency_us};
+}
+
 constexpr RecordType kRecordType{.name = "dhcp",
                                  .meaning = "DHCP message; source is the client, or a relay on its side",
                                  .fields = kFields,
                                  .body_size = sizeof(DhcpRecord),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- what both have

@@ -116,6 +116,18 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "dns.servfail", "of its queries: the server failed").when<&DnsTransaction::code>(2),
 };
 
+/// No such name is an answer; that nobody answers, or that the server cannot or will not, is none.
+std::optional<ServiceCall> service(const void* body) {
+  constexpr uint16_t kFormErr = 1, kServFail = 2, kNotImp = 4, kRefused = 5;
+  const DnsTransaction& dns = *static_cast<const DnsTransaction*>(body);
+  if (dns.queries == 0 || dns.state == State::Pending) return std::nullopt;
+  const uint16_t code = dns.code.value_or(0);
+  return ServiceCall{.failed = dns.state == State::Timeout || code == kFormErr || code == kServFail ||
+                               code == kNotImp || code == kRefused,
+                     .latency_us = dns.latency_us,
+                     .begins_connection = dns.index == 1};
+}
+
 /// Whoever asked for the name and got the address will talk to it.
 void teach(const RecordRef& record, HostLessons& lessons) {
   constexpr uint16_t kA = 1, kAaaa = 28;
@@ -131,7 +143,8 @@ constexpr RecordType kRecordType{.name = "dns",
                                  .fields = kFields,
                                  .body_size = sizeof(DnsTransaction),
                                  .cloud = kCloud,
-                                 .teach = teach};
+                                 .teach = teach,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- queries and their responses

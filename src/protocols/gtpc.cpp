@@ -94,11 +94,19 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Destination, "gtpc.rejects", "responses that it was sent with a cause that refuses").when<&refuses>(1),
 };
 
+std::optional<ServiceCall> service(const void* body) {
+  const GtpRecord& gtp = *static_cast<const GtpRecord*>(body);
+  if (asks(gtp)) return ServiceCall{};
+  if (!gtp.latency_us && !refuses(gtp)) return std::nullopt;
+  return ServiceCall{.is_request = false, .failed = refuses(gtp), .by_server = true, .latency_us = gtp.latency_us};
+}
+
 constexpr RecordType kRecordType{.name = "gtpc",
                                  .meaning = "GTP control message; source is the sender",
                                  .fields = kFields,
                                  .body_size = sizeof(GtpRecord),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- from the message

@@ -16,6 +16,7 @@
 #include "protocols/wire/client_system.h"
 #include "protocols/wire/http_head.h"
 #include "protocols/wire/http_stream.h"
+#include "protocols/wire/url_pattern.h"
 #include "record/transaction.h"
 
 namespace microcloud {
@@ -97,6 +98,60 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "http.errors", "responses to the host with status 400 or more").when<&failed>(1),
 };
 
+uint64_t octets_of(const HttpTransaction& from) {
+  return from.octets.value_or(0);
+}
+
+constexpr CloudRule kOfSite[] = {
+    grow(Entity::Destination, "requests", "requests for this host's pages").when<&request_seen>(1),
+    grow(Entity::Destination, "errors", "of their responses: status 400 or more").when<&failed>(1),
+    grow(Entity::Destination, "bytes", "of their responses, headers included").by<&octets_of>(),
+};
+
+/// The host's name as names of servers are told: lower case, without port and final dot. Empty: an address or none.
+std::string server_name_of(std::string_view host) {
+  host = host.substr(0, host.find(':'));
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const bool is_name =
+      std::any_of(host.begin(), host.end(), [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }) &&
+      std::all_of(host.begin(), host.end(), [](char c) {
+        return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+      });
+  std::string name(is_name ? host : std::string_view());
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  return name;
+}
+
+/// What the client called the server, else the server's address.
+bool append_site(const RecordRef& record, std::string& out) {
+  const HttpTransaction& http = *static_cast<const HttpTransaction*>(record.body);
+  if (!http.method) return false;
+  const std::string name = http.host ? server_name_of(http.host->view()) : std::string();
+  out += name.empty() ? to_text(record.common->destination) : name;
+  return true;
+}
+
+bool append_url(const RecordRef& record, std::string& out) {
+  const HttpTransaction& http = *static_cast<const HttpTransaction*>(record.body);
+  if (!http.target || !append_site(record, out)) return false;
+  const size_t site = out.size();
+  out += '.';
+  append_url_pattern(out, http.target->view());
+  return out.size() > site + 1;
+}
+
+constexpr CloudTree kTrees[] = {
+    {.prefix = "http.host.", .pattern = "http.host.<name>", .name = append_site, .counters = kOfSite},
+    {.prefix = "http.url.", .pattern = "http.url.<name>.<path>", .name = append_url, .has_health = true},
+};
+
+std::optional<ServiceCall> service(const void* body) {
+  const HttpTransaction& http = *static_cast<const HttpTransaction*>(body);
+  if (!http.method || http.method->view() == "CONNECT") return std::nullopt;
+  return ServiceCall{.failed = failed(http), .latency_us = http.latency_us, .begins_connection = http.index == 1};
+}
+
 void teach(const RecordRef& record, HostLessons& lessons) {
   const HttpTransaction& http = *static_cast<const HttpTransaction*>(record.body);
   if (http.is_sample) lessons.system(record.common->source, http.system->family);
@@ -107,7 +162,9 @@ constexpr RecordType kRecordType{.name = "http",
                                  .fields = kFields,
                                  .body_size = sizeof(HttpTransaction),
                                  .cloud = kCloud,
-                                 .teach = teach};
+                                 .teach = teach,
+                                 .trees = kTrees,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- requests and their responses
@@ -157,21 +214,6 @@ void tell_response(HttpTransaction& told, const HttpHead& head) {
   if (head.content_type) tell_text(told.content_type, *head.content_type, "content type cut", told.partial);
   if (head.is_cut) told.partial.add("response header cut");
   if (!head.is_whole) told.partial.add("octets missing");
-}
-
-/// The host's name as names of servers are told: lower case, without port and final dot. Empty: an address or none.
-std::string server_name_of(std::string_view host) {
-  host = host.substr(0, host.find(':'));
-  if (host.ends_with('.')) host.remove_suffix(1);
-  const bool is_name =
-      std::any_of(host.begin(), host.end(), [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }) &&
-      std::all_of(host.begin(), host.end(), [](char c) {
-        return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-      });
-  std::string name(is_name ? host : std::string_view());
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return name;
 }
 
 /// Responses come in the order of their requests (RFC 9112, 9.3). Only requests that surely are the next ones wait;

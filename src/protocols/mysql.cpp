@@ -96,11 +96,38 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "mysql.errors", "logins and commands of the host that a server refused").when<&has_failed>(1),
 };
 
+bool is_command(const MysqlTransaction& from) {
+  return from.command.has_value();
+}
+
+constexpr CloudRule kOfServer[] = {
+    grow(Entity::Destination, "commands", "commands that the server was given").when<&is_command>(1),
+    grow(Entity::Destination, "queries", "of them: queries and executed statements").when<&is_query>(1),
+    grow(Entity::Destination, "errors", "logins and commands that it refused").when<&has_failed>(1),
+};
+
+bool append_server(const RecordRef& record, std::string& out) {
+  out += to_text(record.common->destination);
+  return true;
+}
+
+constexpr CloudTree kTrees[] = {
+    {.prefix = "mysql.server.", .pattern = "mysql.server.<ip>", .name = append_server, .counters = kOfServer}};
+
+/// Logins are requests too.
+std::optional<ServiceCall> service(const void* body) {
+  const MysqlTransaction& mysql = *static_cast<const MysqlTransaction*>(body);
+  return ServiceCall{
+      .failed = has_failed(mysql), .latency_us = mysql.latency_us, .begins_connection = mysql.index == 1};
+}
+
 constexpr RecordType kRecordType{.name = "mysql",
                                  .meaning = "MySQL connection's opening, and command",
                                  .fields = kFields,
                                  .body_size = sizeof(MysqlTransaction),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .trees = kTrees,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- the connection

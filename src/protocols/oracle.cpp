@@ -93,11 +93,18 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "oracle.errors", "connects and calls of the host that a server refused").when<&has_failed>(1),
 };
 
+std::optional<ServiceCall> service(const void* body) {
+  const OracleTransaction& oracle = *static_cast<const OracleTransaction*>(body);
+  return ServiceCall{
+      .failed = has_failed(oracle), .latency_us = oracle.latency_us, .begins_connection = oracle.index == 1};
+}
+
 constexpr RecordType kRecordType{.name = "oracle",
                                  .meaning = "connect to an Oracle database, and statement",
                                  .fields = kFields,
                                  .body_size = sizeof(OracleTransaction),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- the connection

@@ -99,11 +99,20 @@ constexpr CloudRule kCloud[] = {
         .when<&RadiusRecord::code>(radius_code::kAccessReject),
 };
 
+/// A request counts when it comes; an answer, whatever it says, tells how long it took.
+std::optional<ServiceCall> service(const void* body) {
+  const RadiusRecord& radius = *static_cast<const RadiusRecord*>(body);
+  if (asks(radius)) return ServiceCall{};
+  if (!radius.latency_us) return std::nullopt;
+  return ServiceCall{.is_request = false, .latency_us = radius.latency_us};
+}
+
 constexpr RecordType kRecordType{.name = "radius",
                                  .meaning = "RADIUS message; source is the client",
                                  .fields = kFields,
                                  .body_size = sizeof(RadiusRecord),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- from the attributes

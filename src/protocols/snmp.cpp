@@ -98,11 +98,19 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Destination, "snmp.errors", "responses with an error-status that it was sent").when<&failed>(1),
 };
 
+std::optional<ServiceCall> service(const void* body) {
+  const SnmpRecord& snmp = *static_cast<const SnmpRecord*>(body);
+  if (asks(snmp) || (snmp.pdu == snmp_pdu::kInform && !snmp.repeated)) return ServiceCall{};
+  if (!snmp.latency_us && !failed(snmp)) return std::nullopt;
+  return ServiceCall{.is_request = false, .failed = failed(snmp), .by_server = true, .latency_us = snmp.latency_us};
+}
+
 constexpr RecordType kRecordType{.name = "snmp",
                                  .meaning = "SNMP message; source is the sender",
                                  .fields = kFields,
                                  .body_size = sizeof(SnmpRecord),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- from the message

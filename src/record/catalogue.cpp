@@ -154,12 +154,28 @@ std::string entity_text(const CloudRule& rule) {
   return rule.entity == Entity::Source ? "source" : "destination";
 }
 
+constexpr std::string_view kHealthMeaning =
+    "requests, errors; delay.<us> and network.<us>: so many answers and connections took so long (docs/keys.md)";
+
+/// Calls `each(field, key, meaning)` for what grows beside the hosts' counters.
+template <typename Each>
+void for_each_tree_counter(const RecordType& type, const Each& each) {
+  if (type.service != nullptr) each("requests, ...", "service.<tcp|udp>.<ip>.<port>", kHealthMeaning);
+  for (const CloudTree& tree : type.trees) {
+    if (tree.has_health) each("requests, ...", tree.pattern, kHealthMeaning);
+    for (const CloudRule& rule : tree.counters) each(rule.field, tree.pattern, rule.meaning);
+  }
+}
+
 std::string counters_text(const RecordType& type) {
   std::string out;
   for (const CloudRule& rule : type.cloud) {
     out += "  counter " + std::string(rule.field) + " of ip.<" + entity_text(rule) + ">: " + std::string(rule.meaning) +
            "\n";
   }
+  for_each_tree_counter(type, [&](std::string_view field, std::string_view key, std::string_view meaning) {
+    out += "  counter " + std::string(field) + " of " + std::string(key) + ": " + std::string(meaning) + "\n";
+  });
   return out;
 }
 
@@ -170,16 +186,26 @@ std::string counters_json(const RecordType& type) {
     out += "\n{\"key\":\"ip.<" + entity_text(rule) + ">\",\"field\":" + quoted(rule.field) +
            ",\"meaning\":" + quoted(rule.meaning) + "}";
   }
+  for_each_tree_counter(type, [&](std::string_view field, std::string_view key, std::string_view meaning) {
+    out += out.empty() ? ",\"counters\":[" : ",";
+    out += "\n{\"key\":" + quoted(key) + ",\"field\":" + quoted(field) + ",\"meaning\":" + quoted(meaning) + "}";
+  });
   return out.empty() ? out : out + "]";
 }
 
 std::string counters_markdown(const RecordType& type) {
   std::string out;
-  for (const CloudRule& rule : type.cloud) {
+  const auto row = [&](std::string_view field, const std::string& key, std::string_view meaning) {
     if (out.empty()) out = "\n| counter in the MicroCloud | of key | meaning |\n|---|---|---|\n";
-    out += "| `" + std::string(rule.field) + "` | `ip.<" + entity_text(rule) + ">` | " + std::string(rule.meaning) +
-           " |\n";
-  }
+    out += "| `" + std::string(field) + "` | `" + key + "` | " + std::string(meaning) + " |\n";
+  };
+  for (const CloudRule& rule : type.cloud) row(rule.field, "ip.<" + entity_text(rule) + ">", rule.meaning);
+  for_each_tree_counter(type, [&](std::string_view field, std::string_view key, std::string_view meaning) {
+    std::string escaped(key);  // in a table a bar ends the cell
+    for (size_t at = escaped.find('|'); at != std::string::npos; at = escaped.find('|', at + 2))
+      escaped.insert(at, 1, '\\');
+    row(field, escaped, meaning);
+  });
   return out;
 }
 

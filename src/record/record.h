@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "record/cloud_rule.h"
+#include "record/cloud_tree.h"
 #include "record/field.h"
 #include "record/fixed_fields.h"
 #include "record/host_lessons.h"
@@ -29,7 +30,8 @@ struct Common {
   std::string_view destination_user;
   std::optional<uint32_t> sampling;        // one packet in so many was metered; nothing: all
   std::optional<uint16_t> icmp_type_code;  // of the flow's first packet: ICMP's Community ID is made of it
-  uint16_t community_seed = 0;             // of Community IDs: that of the probe's realm
+  std::optional<uint32_t> client_network_us, server_network_us;  // of transactions over TCP: half a round trip, each
+  uint16_t community_seed = 0;                                   // of Community IDs: that of the probe's realm
   int64_t packet_us = 0;  // since 1970: time of the packet that completed the record; 0: none did, but a time-out
 };
 
@@ -45,6 +47,9 @@ struct RecordType {
   Traffic (*traffic)(const void* body) = nullptr;  // null: records of the type tell of no traffic
   FixedWriter put_fixed = nullptr;                 // fixed_writer<> of `fields`, where there are many such records
   void (*teach)(const RecordRef&, HostLessons&) = nullptr;  // null: they teach nothing about hosts
+  std::span<const CloudTree> trees = {};
+  /// Of records whose destination is a server: how it did. Null: they tell nothing of that.
+  std::optional<ServiceCall> (*service)(const void* body) = nullptr;
 };
 
 /// A record on its way: valid while the one who gave it says so.

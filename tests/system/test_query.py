@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -102,6 +103,41 @@ class InTheNode(QueryTest):
         self.assertEqual(len(lines), 4)
         self.assertRegex(lines[0], r"^key +sent B +received B +packets +flows +seen$")
         self.assertTrue(all(line.startswith("ip.") for line in lines[1:]))
+
+    def test_services_and_urls(self):
+        """Requests, errors and times, against the records of the same capture."""
+        done = run("probe", "-r", os.path.join(CAPTURES, "real", "http.pcap"), "--json", "-", "--cloud", self.url, "--realm", "health")
+        records = [json.loads(line) for line in done.stdout.splitlines()]
+        halves = {one["flowId"]: one for one in records if one["record"] == "flow"}
+        services, urls = collections.defaultdict(list), collections.defaultdict(list)
+        for one in records:
+            if one["record"] != "http" or "httpRequestMethod" not in one:
+                continue
+            address = one.get("destinationIPv4Address") or one["destinationIPv6Address"]
+            delay = None
+            if "serverLatencyMicroseconds" in one:
+                delay = max(0, one["serverLatencyMicroseconds"] - 2 * halves[one["flowId"]]["serverNetworkLatencyMicroseconds"])
+            told = (one.get("httpStatusCode", 0) >= 400, delay)
+            services[f"health/service.tcp.{address}.{one['destinationTransportPort']}"].append(told)
+            urls[f"health/http.url.{one['httpRequestHost']}.{one['httpRequestTarget'].split('?')[0]}"].append(told)
+        self.assertGreater(len(urls), 3)
+        for tree, wanted in (("service", services), ("url", urls)):
+            told = self.told("top", tree, "-n", "100", "--realm", "health")
+            self.assertEqual({one["key"] for one in told}, set(wanted))
+            self.assertEqual([one["fields"]["requests"] for one in told], sorted(map(len, wanted.values()), reverse=True))
+            for one in told:
+                calls, fields = wanted[one["key"]], one["fields"]
+                self.assertEqual((fields["requests"], fields.get("errors", 0)), (len(calls), sum(failed for failed, _ in calls)))
+                delays = sorted(delay for _, delay in calls if delay is not None)
+                for share, name in ((0.5, "delayP50Microseconds"), (0.99, "delayP99Microseconds")):
+                    exact = delays[max(0, math.ceil(share * len(delays)) - 1)]
+                    self.assertAlmostEqual(fields[name], exact, delta=max(1, exact * 0.02))
+                self.assertNotIn("delay.", "".join(fields), "buckets are told as quantiles")
+        site = self.hash("health/http.host.www.example.test")
+        self.assertEqual(int(site["requests"]), sum(map(len, urls.values())))
+        lines = self.query("top", "service", "--no-probes", "--realm", "health").stdout.splitlines()
+        self.assertRegex(lines[0], r"^key +requests +errors +p50 ms +p95 ms +p99 ms +net ms +seen$")
+        self.assertTrue(all(line.startswith("health/service.") for line in lines[1:]))
 
     def test_loss(self):
         run("probe", "-r", os.path.join(CAPTURES, "real", "http.pcap"), "--cloud", self.url, "--probe-id", "fresh")

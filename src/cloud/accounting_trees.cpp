@@ -1,0 +1,78 @@
+// What transactions make grow beside their hosts: services and their health, and the trees of protocols.
+#include <algorithm>
+
+#include "cloud/accounting.h"
+#include "cloud/health_fields.h"
+
+namespace microcloud {
+namespace {
+
+constexpr std::string_view kServices = "service.", kRest = "other";
+constexpr uint8_t kTcp = 6, kUdp = 17;
+
+void add_health(KeyUpdate& update, const ServiceCall& call, const Common& common) {
+  if (call.is_request) update.add("requests", 1);
+  if (call.failed) update.add("errors", 1);
+  if (call.latency_us) {
+    const uint64_t round_trip_us = uint64_t{2} * common.server_network_us.value_or(0);
+    const uint32_t delay_us =
+        *call.latency_us > round_trip_us ? static_cast<uint32_t>(*call.latency_us - round_trip_us) : 0;
+    update.add(delay_field(delay_us), 1);
+  }
+  if (call.begins_connection && common.client_network_us && common.server_network_us) {
+    const uint64_t network_us = uint64_t{*common.client_network_us} + *common.server_network_us;
+    update.add(network_field(static_cast<uint32_t>(std::min<uint64_t>(network_us, UINT32_MAX))), 1);
+  }
+}
+
+}  // namespace
+
+/// The key of this name, or, where the bounds allow none, that of all others of its tree: together they are all.
+KeyUpdate& Accounting::at_tree(std::string_view prefix, std::string_view name, const Common& common) {
+  if (common.packet_us != 0) births_.at_time(common.packet_us / 1000);
+  const std::string_view key = names_.of_tree(prefix, name);
+  const std::string_view without_realm = key.substr(key.size() - prefix.size() - name.size());
+  auto found = of_trees_.find(without_realm);
+  Verdict verdict = Verdict::Refused;
+  if (name == kRest) {
+    if (found == of_trees_.end()) found = of_trees_.try_emplace(std::string(without_realm)).first;
+    verdict = births_.always(found->second.refreshed, now_s_);
+  } else {
+    Refreshed refreshed = found == of_trees_.end() ? 0 : found->second.refreshed;
+    verdict = births_.ask_modestly(refreshed, now_s_);
+    if (verdict == Verdict::Refused) return at_tree(prefix, kRest, common);
+    if (found == of_trees_.end()) found = of_trees_.try_emplace(std::string(without_realm)).first;
+    found->second.refreshed = refreshed;
+  }
+  KeyUpdate& update = buffer_.at(key);
+  if (common.packet_us != 0) {
+    Traffic when;
+    when.start_ms = when.end_ms = common.packet_us / 1000;
+    tell_times(update, found->second, verdict, when);
+  } else if (verdict != Verdict::Known) {
+    update.refresh();
+  }
+  return update;
+}
+
+void Accounting::add_service(const ServiceCall& call, const Common& common) {
+  if (!common.has_ports || (common.protocol != kTcp && common.protocol != kUdp)) return;
+  name_ = common.protocol == kTcp ? "tcp." : "udp.";
+  name_ += to_text(call.by_server ? common.source : common.destination);
+  name_ += '.';
+  name_ += std::to_string(call.by_server ? common.source_port : common.destination_port);
+  add_health(at_tree(kServices, name_, common), call, common);
+}
+
+void Accounting::add_tree(const CloudTree& tree, const RecordRef& record, const std::optional<ServiceCall>& call) {
+  name_.clear();
+  if (!tree.name(record, name_)) return;
+  KeyUpdate& update = at_tree(tree.prefix, name_, *record.common);
+  if (tree.has_health && call) add_health(update, *call, *record.common);
+  for (const CloudRule& rule : tree.counters) {
+    if (rule.holds == nullptr || rule.holds(record.body, rule.value))
+      update.add(rule.field, rule.amount == nullptr ? 1 : rule.amount(record.body));
+  }
+}
+
+}  // namespace microcloud

@@ -1,0 +1,37 @@
+// Keys of their own that a record makes grow in the MicroCloud, for what it names beside its hosts: services, URLs,
+// sites, servers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "record/cloud_rule.h"
+
+namespace microcloud {
+
+struct RecordRef;
+
+/// What a record tells of the health of a service: the counters `requests` and `errors`, and how long things took.
+struct ServiceCall {
+  bool is_request = true;  // a request that counts; false: only its answer
+  bool failed = false;     // answered with an error, or not at all in its time
+  bool by_server = false;  // the record's source is the server
+  /// From the last packet of the request to the first of its answer.
+  std::optional<uint32_t> latency_us;
+  /// The first one of its connection: what the handshake told of the network counts once.
+  bool begins_connection = false;
+};
+
+/// One tree: keys `<prefix><name>`, hashes that expire like a host's.
+struct CloudTree {
+  std::string_view prefix;                                  // "http.host."
+  std::string_view pattern;                                 // of the key, for people: "http.host.<name>"
+  bool (*name)(const RecordRef& record, std::string& out);  // appends the name; false: the record has none
+  std::span<const CloudRule> counters = {};                 // their entities do not matter
+  bool has_health = false;                                  // and what RecordType::service tells
+};
+
+}  // namespace microcloud
