@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 namespace microcloud {
@@ -17,6 +18,8 @@ std::string hash_of(const KeyedHash& hash, std::string_view text) {
 TEST(KeyedHash, Rfc4231) {
   EXPECT_EQ(hash_of(KeyedHash(std::string(20, '\x0b')), "Hi There"), "b0344c61d8db38535ca8afceaf0bf12b");
   EXPECT_EQ(hash_of(KeyedHash("Jefe"), "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c7");
+  EXPECT_EQ(hash_of(KeyedHash(std::string(131, '\xaa')), "Test Using Larger Than Block-Size Key - Hash Key First"),
+            "60e431591ee0b67f0d8a26aacbf5b77f");
 }
 
 TEST(KeyedHash, EqualSecretsOfOneKeyAreEqual) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hmac.h"
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/snmp_message.h"
@@ -266,7 +267,8 @@ const Protocol snmp{.name = "snmp",
                     .over_tcp = false,
                     .ports = kPorts,
                     .recognise = recognise,
-                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<SnmpParser>()); }};
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<SnmpParser>()); },
+                    .prepare = [] { static_cast<void>(hmac_sha256({}, {})); }};
 
 }  // namespace protocol
 }  // namespace microcloud

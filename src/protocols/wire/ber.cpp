@@ -1,12 +1,19 @@
 #include "protocols/wire/ber.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 namespace microcloud {
 namespace {
 
 constexpr uint8_t kLongTag = 0x1f;
 constexpr uint8_t kLongLength = 0x80;
+
+void append_number(std::string& out, uint64_t number) {
+  std::array<char, 20> digits;
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+}
 
 bool fail(Cursor& in) {
   in.skip(in.left() + 1);
@@ -46,10 +53,11 @@ void append_oid(std::string& out, Bytes content) {
     if ((octet & 0x80) != 0) continue;
     if (first) {
       const uint64_t arc = std::min<uint64_t>(number / 40, 2);
-      out += std::to_string(arc) + "." + std::to_string(number - arc * 40);
-    } else {
-      out += "." + std::to_string(number);
+      append_number(out, arc);
+      number -= arc * 40;
     }
+    out += '.';
+    append_number(out, number);
     first = false;
     number = 0;
   }

@@ -1,7 +1,6 @@
 #include "protocols/wire/quic_initial.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <memory>
@@ -9,12 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/hmac.h"
+
 namespace microcloud {
 namespace {
 
 constexpr size_t kTagOctets = 16;
 constexpr size_t kLongestNumber = 4;
-using Secret = std::array<uint8_t, 32>;
+using Secret = std::array<uint8_t, kSha256Octets>;
 
 // ---- headers
 
@@ -61,14 +62,6 @@ uint64_t read_varint(Cursor& in) {
 
 // ---- keys
 
-Secret hmac(Bytes key, Bytes data) {
-  Secret out{};
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data.data(), data.size(), out.data(), nullptr) ==
-      nullptr)
-    throw std::bad_alloc();
-  return out;
-}
-
 /// HKDF-Expand-Label with an empty context (RFC 8446, 7.1), of at most 32 octets.
 Secret expand(const Secret& secret, std::string_view label, uint8_t octets) {
   const std::string text = "tls13 " + std::string(label);
@@ -76,7 +69,7 @@ Secret expand(const Secret& secret, std::string_view label, uint8_t octets) {
   info.insert(info.end(), text.begin(), text.end());
   info.push_back(0);  // the context's length
   info.push_back(1);  // the first block
-  return hmac(secret, info);
+  return hmac_sha256(secret, info);
 }
 
 struct CipherDeleter {
@@ -159,7 +152,7 @@ QuicInitialKeys::QuicInitialKeys(uint32_t version, Bytes destination) {
   const Version* const of = version_of(version);
   if (of == nullptr) return;
   const std::string prefix(of->prefix);
-  const Secret client = expand(hmac(of->salt, destination), "client in", 32);
+  const Secret client = expand(hmac_sha256(of->salt, destination), "client in", 32);
   const Secret key = expand(client, prefix + " key", 16), iv = expand(client, prefix + " iv", 12),
                header_key = expand(client, prefix + " hp", 16);
   std::copy_n(key.begin(), key_.size(), key_.begin());
