@@ -1,6 +1,7 @@
 #include "protocols/wire/dns_message.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/address.h"
@@ -13,13 +14,22 @@ constexpr uint8_t kLongestLabel = 63;
 constexpr uint8_t kPointer = 0xc0;
 constexpr unsigned kMaxJumps = 127;  // as many as a name can have labels: a chain of pointers must not cost more
 
-uint8_t lower(uint8_t octet) {
-  return static_cast<uint8_t>(octet | (static_cast<unsigned>(octet - 'A') < 26U ? 0x20U : 0U));
-}
+/// A table, as labels are too short for vectors of reckoning.
+constexpr auto kLower = [] {
+  std::array<uint8_t, 256> lower{};
+  for (unsigned octet = 0; octet < 256; ++octet)
+    lower[octet] = static_cast<uint8_t>(octet >= 'A' && octet <= 'Z' ? octet | 0x20U : octet);
+  return lower;
+}();
 
 /// Whether the octet stands for itself in a name's text.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (size_t octet = 0x21; octet < 0x7f; ++octet) plain[octet] = octet != '\\' && octet != '.';
+  return plain;
+}();
 bool is_plain(uint8_t octet) {
-  return octet > 0x20 && octet < 0x7f && octet != '\\' && octet != '.';
+  return kPlain[octet];
 }
 
 void append_octet(std::string& out, uint8_t octet, bool blanks_stay, bool dots_stay) {
@@ -162,7 +172,8 @@ bool read_dns_name(Bytes message, Cursor& in, DnsName& name) {
     const Bytes label = at->bytes(length);
     if (!at->ok() || length > kLongestLabel || name.length + 1U + length > DnsName::kMaxOctets) return false;
     name.octets[name.length++] = length;
-    std::transform(label.begin(), label.end(), name.octets.begin() + name.length, lower);
+    uint8_t* const to = name.octets.data() + name.length;
+    for (size_t octet = 0; octet < label.size(); ++octet) to[octet] = kLower[label[octet]];
     name.length = static_cast<uint8_t>(name.length + length);
     if (length == 0) return true;
   }
