@@ -11,7 +11,9 @@ TEST(LogLinear, EachBucketBeginsWhereTheOneBeforeEnds) {
   for (size_t at = 0; at < LogLinear::kBuckets; ++at) {
     const uint32_t lower = LogLinear::lower(at);
     EXPECT_EQ(LogLinear::bucket(lower), at);
-    if (at > 0) EXPECT_EQ(LogLinear::bucket(lower - 1), at - 1);
+    if (at > 0) {
+      EXPECT_EQ(LogLinear::bucket(lower - 1), at - 1);
+    }
   }
   EXPECT_EQ(LogLinear::bucket(UINT32_MAX), LogLinear::kBuckets - 1);
 }
