@@ -16,6 +16,7 @@
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/dns_message.h"
+#include "protocols/wire/dns_options.h"
 #include "protocols/wire/dns_stream.h"
 #include "protocols/wire/text_words.h"
 #include "record/text_list.h"
@@ -54,6 +55,14 @@ struct DnsTransaction {
   uint32_t responses = 0;
   std::optional<uint16_t> udp_size;
   std::optional<bool> dnssec_ok;
+  std::optional<uint32_t> case_mismatches;
+  std::optional<Text<48>> client_subnet;
+  std::optional<uint8_t> subnet_scope;
+  std::optional<Text<16>> client_cookie;
+  std::optional<Text<64>> server_cookie;
+  std::optional<Text<128>> identifier;
+  List<uint16_t, 8> errors;
+  std::optional<Text<128>> error_text;
   State state = State::Pending;
   std::optional<uint32_t> latency_us;
 };
@@ -97,6 +106,28 @@ constexpr Field kOwnFields[] = {
                                      Role::Quantity, Unit::Octets),
     field<&DnsTransaction::dnssec_ok>("dnsDo", {"", pen::kOwn, 108},
                                       "EDNS with the DO bit: the client takes DNSSEC records"),
+    field<&DnsTransaction::case_mismatches>(
+        "dnsCaseMismatches", {"", pen::kOwn, 315},
+        "responses that repeat the name with other capitals than the query (0x20): forged, or of a server that does "
+        "not keep them; where either has capitals",
+        Role::DeltaCounter, Unit::Packets),
+    field<&DnsTransaction::client_subnet>("dnsClientSubnet", {"", pen::kOwn, 316},
+                                          "EDNS: network for which a resolver asks, of the query, else the response"),
+    field<&DnsTransaction::subnet_scope>("dnsClientSubnetScope", {"", pen::kOwn, 317},
+                                         "EDNS, of the first response: length of the prefix that it holds for",
+                                         Role::Quantity),
+    field<&DnsTransaction::client_cookie>("dnsClientCookie", {"", pen::kOwn, 318},
+                                          "EDNS, of the first response: the client's, in hexadecimal"),
+    field<&DnsTransaction::server_cookie>("dnsServerCookie", {"", pen::kOwn, 319},
+                                          "EDNS, of the first response: the server's, in hexadecimal"),
+    field<&DnsTransaction::identifier>("dnsServerIdentifier", {"", pen::kOwn, 320},
+                                       "EDNS, of the first response: which server answered (NSID); as text or 0x..."),
+    field<&DnsTransaction::errors>("dnsExtendedErrors", {"", pen::kOwn, 321},
+                                   "EDNS, of the first response: why it fails, 6 DNSSEC bogus, 15 blocked, 22 no "
+                                   "reachable authority, ... (RFC 8914)",
+                                   Role::List),
+    field<&DnsTransaction::error_text>("dnsExtendedErrorText", {"", pen::kOwn, 322},
+                                       "EDNS: what the server says of the first of these errors that it explains"),
     field<&state_name>("dnsState", {"", pen::kOwn, 109},
                        "answered, timeout (no response within 5 s), orphan (response without query), pending (the run "
                        "ended before)"),
@@ -110,9 +141,15 @@ bool query_seen(const DnsTransaction& from) {
   return from.queries > 0;
 }
 
+bool other_case(const DnsTransaction& from) {
+  return from.case_mismatches.value_or(0) > 0;
+}
+
 constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "dns.queries", "distinct queries that the host asked").when<&query_seen>(1),
     grow(Entity::Source, "dns.nxdomain", "of its queries: no such name").when<&DnsTransaction::code>(3),
+    grow(Entity::Source, "dns.caseMismatches", "responses to it with other capitals in the name than its queries")
+        .when<&other_case>(1),
     grow(Entity::Source, "dns.servfail", "of its queries: the server failed").when<&DnsTransaction::code>(2),
 };
 
@@ -169,8 +206,10 @@ struct Query {
   uint32_t times = 1;
   int64_t first_us = 0;
   int64_t last_us = 0;
+  uint32_t case_mark = 0;
   std::optional<DnsEdns> edns;
   std::vector<uint8_t> name;  // as DnsName has it
+  std::string client_subnet;
 
   Query(const DnsMessage& message, bool from, int64_t now_us)
       : id(message.id),
@@ -181,7 +220,9 @@ struct Query {
         from_initiator(from),
         first_us(now_us),
         last_us(now_us),
+        case_mark(message.case_mark),
         edns(message.edns) {
+    if (!message.edns_options.empty()) client_subnet = read_dns_options(message.edns_options).client_subnet;
     if (has_question) name.assign(message.name.bytes().begin(), message.name.bytes().end());
   }
 
@@ -290,6 +331,28 @@ void tell_edns(DnsTransaction& told, const std::optional<DnsEdns>& edns) {
   told.dnssec_ok = edns->dnssec_ok;
 }
 
+void tell_response_options(DnsTransaction& told, Bytes options) {
+  const DnsOptions read = read_dns_options(options);
+  if (!told.client_subnet && !read.client_subnet.empty()) told.client_subnet.emplace().assign(read.client_subnet);
+  told.subnet_scope = read.subnet_scope;
+  if (!read.client_cookie.empty()) told.client_cookie.emplace().assign(hex_text(read.client_cookie));
+  if (!read.server_cookie.empty()) told.server_cookie.emplace().assign(hex_text(read.server_cookie));
+  told.errors = read.errors;
+  if (!read.error_text.empty()) {
+    told.error_text.emplace().assign(read.error_text);
+    if (read.error_text.size() > told.error_text->view().size()) told.partial.add("error text cut");
+  }
+  if (!read.identifier || read.identifier->empty()) return;
+  const std::string identifier = readable_text(*read.identifier);
+  told.identifier.emplace().assign(identifier);
+  if (identifier.size() > told.identifier->view().size()) told.partial.add("server identifier cut");
+}
+
+/// Of a response that asks just what the query asks, capitals aside.
+void tell_case(DnsTransaction& told, uint32_t of_query, uint32_t of_response) {
+  if (of_query != 0 || of_response != 0) told.case_mismatches = of_query == of_response ? 0 : 1;
+}
+
 void tell_query(DnsTransaction& told, const Query& query) {
   told.observed = to_milliseconds(query.first_us);
   told.id = query.id;
@@ -297,6 +360,7 @@ void tell_query(DnsTransaction& told, const Query& query) {
   told.queries = query.times;
   if (query.has_question) tell_question(told, query.name, query.type, query.klass);
   tell_edns(told, query.edns);
+  if (!query.client_subnet.empty()) told.client_subnet.emplace().assign(query.client_subnet);
 }
 
 void tell_response(DnsTransaction& told, const DnsMessage& message) {
@@ -310,6 +374,7 @@ void tell_response(DnsTransaction& told, const DnsMessage& message) {
   for_each_answer(message, [&](const std::string& text) { all = told.answers.push(text) && all; });
   told.answers.sort_unique();
   if (!all) told.partial.add("answers cut");
+  if (!message.edns_options.empty()) tell_response_options(told, message.edns_options);
   if (message.cut) told.partial.add("message cut");
   if (message.questions > 1) told.partial.add("further questions");
 }
@@ -374,6 +439,7 @@ class Pairing {
     if (Query* const query = waiting_.answered(message, to_initiator)) {
       tell_query(told, *query);
       tell_response(told, message);
+      if (message.has_question) tell_case(told, query->case_mark, message.case_mark);
       told.state = State::Answered;
       told.latency_us = latency_us(query->last_us, now_us);
       tell(told, to_initiator, dialogue);
@@ -396,6 +462,8 @@ class Pairing {
     told.udp_size.reset();
     told.dnssec_ok.reset();
     tell_edns(told, query.edns);
+    if (!query.client_subnet.empty()) told.client_subnet.emplace().assign(query.client_subnet);
+    if (query.has_question) tell_case(told, query.case_mark, early_->question.case_mark);
     tell(told, query.from_initiator, dialogue);
     early_.reset();
   }

@@ -62,6 +62,7 @@ TEST(Dns, AnAnsweredQueryIsToldAtOnce) {
                                             {"dnsTruncated", "0"},
                                             {"dnsQueries", "1"},
                                             {"dnsResponses", "1"},
+                                            {"dnsCaseMismatches", "1"},
                                             {"dnsState", "answered"},
                                             {"serverLatencyMicroseconds", "1500"}}));
   EXPECT_EQ(flow.end().size(), 1U);
@@ -190,6 +191,66 @@ TEST(Dns, EdnsIsTheQuerys) {
   EXPECT_EQ(each(records, "dnsUdpSize"), "4096 - 512");
   EXPECT_EQ(each(records, "dnsDo"), "1 - 0");
   EXPECT_EQ(each(records, "dnsResponseCode"), "16 0 0") << "BADVERS has its upper bits in the OPT record";
+}
+
+TEST(Dns, CapitalsThatDifferAreCounted) {
+  Udp flow;
+  flow.send(kClient, query(1, "a.test"));
+  flow.send(kServer, response(1, "a.test"));
+  flow.send(kClient, query(2, "wWw.ExAmPlE.test"));
+  flow.send(kServer, response(2, "wWw.ExAmPlE.test"));
+  flow.send(kClient, query(3, "wWw.ExAmPlE.test"));
+  flow.send(kServer, response(3, "www.example.test"));
+  flow.send(kClient, query(4, "www.example.test"));
+  flow.send(kServer, response(4, "Www.example.test"));
+  flow.send(kServer, response(5, "Www.example.test"), 10);  // captured before its query
+  flow.send(kClient, query(5, "www.example.test"), 11);
+  flow.send(kClient, query(6, "WWW.example.test"), 12);
+  flow.send(kServer, DnsBytes(6, 0x8183, 0), 13);  // it repeats no name
+  EXPECT_EQ(each(flow.end(), "dnsCaseMismatches"), "- 0 1 1 1 -");
+}
+
+TEST(Dns, OptionsOfEdnsAreTold) {
+  using namespace std::string_literals;
+  const std::string cookie(8, '\x1a'), of_server(16, '\xb0');
+  Udp flow;
+  flow.send(kClient, DnsBytes(7, kQuery, 1, 0, 0, 1)
+                         .question("a.test", 1)
+                         .opt_with(DnsBytes::option(8, "\0\1\x18\0\xc0\0\2"s) + DnsBytes::option(10, cookie) +
+                                   DnsBytes::option(3, "")));
+  flow.send(kServer, DnsBytes(7, 0x8182, 1, 0, 0, 1)
+                         .question("a.test", 1)
+                         .opt_with(DnsBytes::option(8, "\0\1\x18\x14\xc0\0\2"s) +
+                                   DnsBytes::option(10, cookie + of_server) + DnsBytes::option(3, "ns7.test") +
+                                   DnsBytes::option(15, "\0\6"s) + DnsBytes::option(15, "\0\x16no way"s)));
+  const Told& told = flow.dialogue.records.at(0);
+  EXPECT_EQ(told.at("dnsClientSubnet"), "192.0.2.0/24");
+  EXPECT_EQ(told.at("dnsClientSubnetScope"), "20");
+  EXPECT_EQ(told.at("dnsClientCookie"), "1a1a1a1a1a1a1a1a");
+  EXPECT_EQ(told.at("dnsServerCookie"), "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0");
+  EXPECT_EQ(told.at("dnsServerIdentifier"), "ns7.test");
+  EXPECT_EQ(told.at("dnsExtendedErrors"), "6|22");
+  EXPECT_EQ(told.at("dnsExtendedErrorText"), "no way");
+  flow.send(kClient, DnsBytes(8, kQuery, 1, 0, 0, 1)
+                         .question("a.test", 1)
+                         .opt_with(DnsBytes::option(8, "\0\2\x30\0\x20\1\x0d\xb8\0\1"s)));
+  flow.end();
+  EXPECT_EQ(flow.dialogue.records.at(1).at("dnsClientSubnet"), "2001:db8:1::/48") << "of the query, without a response";
+  EXPECT_FALSE(flow.dialogue.records.at(1).contains("dnsClientSubnetScope"));
+}
+
+TEST(Dns, TextsInOptionsAreBounded) {
+  using namespace std::string_literals;
+  Udp flow;
+  flow.send(kServer, DnsBytes(7, kResponse, 1, 0, 0, 1)
+                         .question("a.test", 1)
+                         .opt_with(DnsBytes::option(3, std::string(300, '\1')) +
+                                   DnsBytes::option(15, "\0\0"s + std::string(300, 'x'))));
+  const Told told = flow.end().at(0);
+  EXPECT_EQ(told.at("dnsServerIdentifier").substr(0, 6), "0x0101");
+  EXPECT_EQ(told.at("dnsServerIdentifier").size(), 128U);
+  EXPECT_EQ(told.at("dnsExtendedErrorText").size(), 128U);
+  EXPECT_EQ(told.at("partial"), "error text cut|server identifier cut");
 }
 
 TEST(Dns, ATruncatedAnswerSaysSo) {

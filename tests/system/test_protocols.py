@@ -74,6 +74,15 @@ class Transactions(ProbeTest):
         big, = (record for record in records if record["dnsQueryType"] == 16 and record["protocolIdentifier"] == 6)
         self.assertEqual(big["dnsAnswerCount"], 12)
 
+    def test_edns(self):
+        records = self.check("edns", "dns")
+        for record in records:
+            self.assertEqual("dnsServerCookie" in record, "dnsClientCookie" in record)
+            self.assertRegex(record.get("dnsClientCookie", "0" * 16), "^[0-9a-f]{16}$")
+            self.assertRegex(record.get("dnsServerCookie", "0" * 32), "^[0-9a-f]{32}$")
+            self.assertNotIn("partial", record)
+        self.assertEqual(sum("dnsServerCookie" in record for record in records), 4)
+
     def test_dns_conserves_queries(self):
         """Messages sent to the servers = queries in records; messages from them = responses in records."""
         done = run_probe("-r", capture("dns"))

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/cursor.h"
+#include "protocols/wire/text_words.h"
 
 namespace microcloud {
 
@@ -134,19 +135,6 @@ bool read_dhcp6_message(Bytes datagram, Dhcp6Message& message, const Take& take_
     inner = carried;
   }
   return false;
-}
-
-/// As text where all of it is printable ASCII, else 0x and hexadecimal digits.
-inline std::string readable_text(Bytes octets) {
-  constexpr char kHex[] = "0123456789abcdef";
-  if (std::all_of(octets.begin(), octets.end(), [](uint8_t octet) { return octet >= 0x20 && octet < 0x7f; }))
-    return {octets.begin(), octets.end()};
-  std::string text = "0x";
-  for (const uint8_t octet : octets) {
-    text += kHex[octet >> 4];
-    text += kHex[octet & 15U];
-  }
-  return text;
 }
 
 }  // namespace microcloud

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -49,6 +50,18 @@ class DnsBytes {
   DnsBytes& a(uint32_t address) { return record(1, 4).u32(address); }
   DnsBytes& opt(uint16_t udp_size, bool dnssec_ok, uint8_t extended_code = 0) {
     return u8(0).u16(41).u16(udp_size).u8(extended_code).u8(0).u16(dnssec_ok ? 0x8000 : 0).u16(0);
+  }
+  /// With options, each of them made by option().
+  DnsBytes& opt_with(std::string_view options) {
+    return u8(0).u16(41).u16(1232).u32(0).u16(static_cast<uint16_t>(options.size())).text(options);
+  }
+  static std::string option(uint16_t code, std::string_view data) {
+    std::string text;
+    for (const size_t word : {size_t{code}, data.size()}) {
+      text += static_cast<char>(word >> 8);
+      text += static_cast<char>(word & 0xff);
+    }
+    return text.append(data);
   }
 
   const std::vector<uint8_t>& bytes() const { return bytes_; }

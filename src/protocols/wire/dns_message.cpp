@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/address.h"
+#include "base/hash.h"
 #include "protocols/wire/text_words.h"
 
 namespace microcloud {
@@ -90,13 +91,28 @@ void read_sections(Cursor& in, DnsMessage& message) {
       message.cut = true;
       return;
     }
-    if (head.type == dns_type::kOpt && at >= before && !message.edns) message.edns = read_edns(head);
+    if (head.type != dns_type::kOpt || at < before || message.edns) continue;
+    message.edns = read_edns(head);
+    message.edns_options = message.whole.subspan(message.whole.size() - in.left() - head.length, head.length);
   }
   message.left_over = in.left();
 }
 
+/// `raw`: from the name on. One with a pointer in it, which questions have no use for, counts as one without capitals.
+uint32_t case_mark_of(Bytes raw, const DnsName& name) {
+  constexpr HashSeed kSeed;
+  const Bytes lowered = name.bytes();
+  if (raw.size() < lowered.size() || std::memcmp(raw.data(), lowered.data(), lowered.size()) == 0) return 0;
+  const bool differs_by_case = std::equal(lowered.begin(), lowered.end(), raw.begin(),
+                                          [](uint8_t low, uint8_t octet) { return low == lower(octet); });
+  if (!differs_by_case) return 0;
+  return static_cast<uint32_t>(hash_text(kSeed, text_of(raw.first(lowered.size())))) | 1U;
+}
+
 bool read_question(Bytes bytes, Cursor& in, DnsMessage& message) {
+  const Bytes raw = in.rest();
   if (!read_dns_name(bytes, in, message.name)) return false;
+  message.case_mark = case_mark_of(raw, message.name);
   message.type = in.u16();
   message.klass = in.u16();
   message.has_question = in.ok();
@@ -208,7 +224,9 @@ bool read_dns_message(Bytes bytes, DnsMessage& message) {
   message.authorities = in.u16();
   message.additionals = in.u16();
   message.has_question = false;
+  message.case_mark = 0;
   message.edns.reset();
+  message.edns_options = {};
   message.cut = false;
   message.left_over = 0;
   if (!in.ok()) return false;

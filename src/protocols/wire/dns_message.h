@@ -68,7 +68,9 @@ struct DnsMessage {
   DnsName name;
   uint16_t type = 0;
   uint16_t klass = 0;
+  uint32_t case_mark = 0;  // of the first question's name as it stands: equal where each letter is; 0: no capitals
   std::optional<DnsEdns> edns;
+  Bytes edns_options;    // in `whole`: read_dns_options()
   bool cut = false;      // the records behind the questions are fewer than the header says, or broken
   size_t left_over = 0;  // octets behind the last record
   Bytes whole;

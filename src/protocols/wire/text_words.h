@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/cursor.h"
@@ -13,6 +14,23 @@ namespace microcloud {
 
 inline std::string_view text_of(Bytes bytes) {
   return {static_cast<const char*>(static_cast<const void*>(bytes.data())), bytes.size()};
+}
+
+/// Two digits an octet, in lower case.
+inline std::string hex_text(Bytes octets) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t octet : octets) {
+    text += kHex[octet >> 4];
+    text += kHex[octet & 15U];
+  }
+  return text;
+}
+/// As text where all of it is printable ASCII, else 0x and hexadecimal digits.
+inline std::string readable_text(Bytes octets) {
+  const bool is_printable =
+      std::all_of(octets.begin(), octets.end(), [](uint8_t octet) { return octet >= 0x20 && octet < 0x7f; });
+  return is_printable ? std::string(text_of(octets)) : "0x" + hex_text(octets);
 }
 
 constexpr char upper(char c) {
