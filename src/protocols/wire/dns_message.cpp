@@ -104,7 +104,7 @@ uint32_t case_mark_of(Bytes raw, const DnsName& name) {
   const Bytes lowered = name.bytes();
   if (raw.size() < lowered.size() || std::memcmp(raw.data(), lowered.data(), lowered.size()) == 0) return 0;
   const bool differs_by_case = std::equal(lowered.begin(), lowered.end(), raw.begin(),
-                                          [](uint8_t low, uint8_t octet) { return low == lower(octet); });
+                                          [](uint8_t low, uint8_t octet) { return low == kLower[octet]; });
   if (!differs_by_case) return 0;
   return static_cast<uint32_t>(hash_text(kSeed, text_of(raw.first(lowered.size())))) | 1U;
 }
