@@ -1,9 +1,11 @@
 #include "app/inspect_options.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "app/command.h"
 #include "base/secret.h"
+#include "packet/packet.h"
 #include "protocols/protocols.h"
 
 namespace microcloud {
@@ -13,6 +15,32 @@ std::string known_plugins() {
   std::string names;
   for (const Protocol* protocol : protocols()) names += (names.empty() ? "" : ", ") + std::string(protocol->name);
   return names;
+}
+
+/// `udp/1234=radius`.
+DecodeAs decode_as(const std::string& text, const std::vector<const Protocol*>& read) {
+  const auto refuse = [&text](const std::string& why) {
+    throw UsageError("--decode-as " + text + ": " + why +
+                     "; accepted: udp/PORT=PROTOCOL or tcp/PORT=PROTOCOL, as udp/1234=radius");
+  };
+  const size_t slash = text.find('/'), equals = text.find('=');
+  if (slash == std::string::npos || equals == std::string::npos || equals < slash) refuse("not of this form");
+  const std::string transport = text.substr(0, slash), name = text.substr(equals + 1);
+  const bool tcp = transport == "tcp";
+  if (!tcp && transport != "udp") refuse("no transport '" + transport + "'");
+  DecodeAs decoded;
+  decoded.transport = tcp ? ip_protocol::kTcp : ip_protocol::kUdp;
+  const char* const end = text.data() + equals;
+  const auto [behind, error] = std::from_chars(text.data() + slash + 1, end, decoded.port);
+  if (error != std::errc() || behind != end || decoded.port == 0) refuse("no port from 1 to 65535");
+  const auto all = protocols();
+  const auto found = std::ranges::find(all, name, [](const Protocol* protocol) { return protocol->name; });
+  if (found == all.end()) refuse("there is no '" + name + "', but " + known_plugins());
+  decoded.protocol = *found;
+  if (!(tcp ? decoded.protocol->over_tcp : decoded.protocol->over_udp))
+    refuse(name + " is not spoken over " + transport);
+  if (std::ranges::find(read, decoded.protocol) == read.end()) refuse(name + " is not read (--plugins, --no-dpi, -S)");
+  return decoded;
 }
 
 Disclosure disclosure(const InspectOptions& options) {
@@ -38,6 +66,11 @@ void declare(CLI::App& app, InspectOptions& options) {
                      "; or all, or none (default: all, with --no-dpi or -S none)")
       ->delimiter(',')
       ->type_name("LIST");
+  app.add_option(
+         "--decode-as", options.decode_as,
+         "flows with this port at either end are that protocol, whatever their bytes look like: udp/1234=radius; "
+         "repeatable")
+      ->type_name("TRANSPORT/PORT=PROTOCOL");
   app.add_option("--ndpi-protocols", options.ndpi_protocols,
                  "a file of custom protocols and hosts, as nDPI's ndpiReader -p takes it")
       ->type_name("FILE");
@@ -76,6 +109,7 @@ InspectSettings inspect_settings(const InspectOptions& options, bool sampled) {
     }
     if (std::ranges::find(settings.protocols, *found) == settings.protocols.end()) settings.protocols.push_back(*found);
   }
+  for (const std::string& text : options.decode_as) settings.decode_as.push_back(decode_as(text, settings.protocols));
   return settings;
 }
 

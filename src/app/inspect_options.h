@@ -12,6 +12,7 @@ namespace microcloud {
 struct InspectOptions {
   bool no_dpi = false;
   std::vector<std::string> plugins;
+  std::vector<std::string> decode_as;
   std::string ndpi_protocols;
   bool secrets = false;
   std::string key_file;
@@ -19,8 +20,8 @@ struct InspectOptions {
 };
 
 void declare(CLI::App& app, InspectOptions& options);
-/// `sampled`: packets are missing on purpose. Throws UsageError: a protocol that there is not, a key that cannot be
-/// read.
+/// `sampled`: packets are missing on purpose. Throws UsageError: a protocol that there is not, or that is not read, a
+/// key that cannot be read.
 InspectSettings inspect_settings(const InspectOptions& options, bool sampled);
 
 }  // namespace microcloud

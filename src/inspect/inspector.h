@@ -19,11 +19,19 @@
 
 namespace microcloud {
 
+/// What is at a port of either end is this protocol, whatever its bytes look like.
+struct DecodeAs {
+  uint8_t transport = 0;  // ip_protocol
+  uint16_t port = 0;
+  const Protocol* protocol = nullptr;  // of those switched on
+};
+
 /// What a run looks for. `protocols`: of those switched on, at most 64.
 struct InspectSettings {
   bool applications = true;  // nDPI
   std::string ndpi_protocols;
   std::vector<const Protocol*> protocols;
+  std::vector<DecodeAs> decode_as;  // the first that fits counts
   HashSeed seed;
   Disclosure disclosure;
   std::shared_ptr<Shared> shared = std::make_shared<Shared>();                       // by all workers of a run
@@ -112,6 +120,8 @@ class Inspector final : public FlowObserver {
   void feed(Session& session, const Segment& segment);
   static Segment beginning(const Session& session, const Segment& segment, std::vector<uint8_t>& bytes);
   uint64_t announced_to(const Common& flow) const;
+  /// What the user says the flow is; nullptr: nothing.
+  const Protocol* decoded_as(const Common& flow) const;
   void recognise(Session& session, const Segment& segment);
   void keep_early(Session& session, const Segment& segment);
   void drop_early(Session& session);

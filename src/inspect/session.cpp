@@ -113,9 +113,21 @@ uint64_t Inspector::announced_to(const Common& flow) const {
   return mask;
 }
 
+const Protocol* Inspector::decoded_as(const Common& flow) const {
+  const auto found = std::ranges::find_if(settings_.decode_as, [&](const DecodeAs& one) {
+    return one.transport == flow.protocol && (one.port == flow.source_port || one.port == flow.destination_port);
+  });
+  return found == settings_.decode_as.end() ? nullptr : found->protocol;
+}
+
 /// Asks the protocols that may be it, those with a usual port of the flow first.
 void Inspector::recognise(Session& session, const Segment& segment) {
   const Common& flow = session.common;
+  if (const Protocol* const told = decoded_as(flow)) {
+    start(session, *told);
+    give(session, segment);
+    return;
+  }
   std::vector<uint8_t> room;
   Segment shown = session.early.empty() ? segment : beginning(session, segment, room);
   const uint64_t announced = settings_.announcements->any() ? announced_to(flow) : 0;

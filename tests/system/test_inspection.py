@@ -122,6 +122,43 @@ class Streams(ProbeTest):
         self.assertEqual([(record["dnsState"], record["dnsQueryName"]) for record in found], [("answered", NAME)])
 
 
+class DecodeAs(ProbeTest):
+    """What bytes do not prove the user knows."""
+
+    def setUp(self):
+        odd = question()[:-2] + struct.pack("!H", 77)  # a class that there is not: only its port could tell
+        self.capture = timed([frames.udp(*CLIENT, SERVER[0], 7777, odd)])
+
+    def kinds(self, *args):
+        with scratch_file(self.capture) as path:
+            done = run_probe("-r", path, *args)
+        self.assert_done(done)
+        return sorted(record["record"] for record in done.records)
+
+    def test_a_port_is_a_protocol(self):
+        self.assertEqual(self.kinds(), ["flow"])
+        self.assertEqual(self.kinds("--decode-as", "udp/7777=dns"), ["dns", "flow"])
+        self.assertEqual(self.kinds("--decode-as", f"udp/{CLIENT[1]}=dns"), ["dns", "flow"], "at either end")
+        self.assertEqual(self.kinds("--decode-as", "tcp/7777=dns", "--decode-as", "udp/7778=dns"), ["flow"])
+
+    def test_the_first_that_fits_counts(self):
+        self.assertEqual(self.kinds("--decode-as", "udp/7777=radius", "--decode-as", "udp/7777=dns"), ["flow"])
+
+    def test_in_a_file(self):
+        with scratch_file(b'decode-as = ["udp/7777=dns"]\n', suffix=".toml") as configuration:
+            self.assertEqual(self.kinds("--config", configuration), ["dns", "flow"])
+
+    def test_refused(self):
+        for setting, named in (("7777=dns", "not of this form"), ("udp/7777", "not of this form"), ("udp/7777dns=", "no port"),
+                               ("udp/0=dns", "no port"), ("udp/65536=dns", "no port"), ("sctp/1=dns", "no transport 'sctp'"),
+                               ("udp/1=nothing", "there is no 'nothing'"), ("udp/1=http", "http is not spoken over udp")):
+            with self.subTest(setting=setting):
+                done = harness.run("probe", "-r", "x.pcap", "--decode-as", setting)
+                self.assert_refused(done, 2, "--decode-as " + setting, named, "udp/1234=radius")
+        done = harness.run("probe", "-r", "x.pcap", "--decode-as", "udp/1=dns", "--plugins", "tls")
+        self.assert_refused(done, 2, "dns is not read", "--plugins")
+
+
 class SwitchedOff(ProbeTest):
     def setUp(self):
         self.capture = timed([frames.udp(*CLIENT, *SERVER, question()), frames.udp(*SERVER, *CLIENT, answer())])
