@@ -90,7 +90,9 @@ class Real(ProbeTest):
     def check(self, capture):
         with open(golden_of(capture), encoding="utf-8") as file:
             expected = file.read().splitlines()
-        done = harness.run_probe("-r", capture)
+        # Where one flow says what another one is, a file's workers, each at its own pace, may hear of it late.
+        one_worker = ("--workers", "1") if os.path.basename(capture) in ("sip.pcap", "oracle.pcap") else ()
+        done = harness.run_probe("-r", capture, *one_worker)
         self.assert_done(done)
         self.assertEqual(golden(done.records), expected)
 

@@ -37,9 +37,9 @@ def shown(one):
 class Transactions(ProbeTest):
     """What tools/record-captures wrote down when it recorded these, from configurations and commands."""
 
-    def check(self, name, record_type):
+    def check(self, name, record_type, *args):
         facts = facts_of(name)[record_type]
-        done = run_probe("-r", capture(name))
+        done = run_probe("-r", capture(name), *args)
         self.assert_done(done)
         records = [record for record in done.records if record["record"] == record_type]
         names = {element for fact in facts for element in fact}
@@ -205,12 +205,23 @@ class Transactions(ProbeTest):
     def test_sip(self):
         for record in self.check("sip", "sip"):
             self.assertNotIn("partial", record)
-        self.check("sip", "rtp")
-        for record in self.check("sip", "call"):
+        self.check("sip", "rtp", "--workers", "1")
+        for record in self.check("sip", "call", "--workers", "1"):
             streams = record.get("callStreams", [])
             self.assertEqual(len(streams), {"talk@example.test": 4, "tcp@example.test": 2}.get(record["sipCallId"], 0))
             self.assertEqual("callMosLq" in record, bool(streams))
             self.assertNotIn("partial", record)
+
+    def test_calls_of_several_workers(self):
+        """A file's workers read at paces of their own: whose a stream is may be known late, but nothing is missing."""
+        def told(*args):
+            records = run_probe("-r", capture("sip"), *args).records
+            of = lambda kind: [record for record in records if record["record"] == kind]
+            return (sorted(record["sipCallId"] for record in of("call")), len(of("sip")),
+                    sorted((record["rtpSsrc"], record["rtpPackets"], record["rtpLostPackets"]) for record in of("rtp")))
+        alone = told("--workers", "1")
+        for _ in range(3):
+            self.assertEqual(told("--workers", "3"), alone)
 
     def test_rtp_is_found_without_its_signalling(self):
         done = run_probe("-r", capture("sip"), "-f", "udp port 6000 or udp port 6010")
@@ -253,7 +264,7 @@ class Transactions(ProbeTest):
                     (4.0, frames.udp(*ends, sip_message("BYE sip:b@example.test SIP/2.0", "2 BYE", more="Reason: SIP;cause=200\r\n"))),
                     (4.1, frames.udp(*back, sip_message("SIP/2.0 200 OK", "2 BYE")))]
         with harness.scratch_file(frames.pcap(sorted(packets, key=lambda packet: packet[0]))) as path:
-            done = run_probe("-r", path)
+            done = run_probe("-r", path, "--workers", "1")
         stream, = (record for record in done.records if record["record"] == "rtp")
         call, = (record for record in done.records if record["record"] == "call")
         self.assertEqual({name: stream[name] for name in stream if name.startswith("rt") and "itter" not in name}, {
@@ -292,7 +303,7 @@ class Transactions(ProbeTest):
         before = [one for one in all_of_it[:begin] if port not in (one[1][54:56], one[1][56:58])]  # behind IPv6's header
         for packets, found in ((before + all_of_it[begin:], ["begin proc(:1); end;"]), (all_of_it[begin:], [])):
             with harness.scratch_file(frames.pcap(packets)) as path:
-                records = run_probe("-r", path).records
+                records = run_probe("-r", path, "--workers", "1").records  # several read a file at paces of their own
             told = [record["oracleQuery"] for record in records if record["record"] == "oracle" and "oracleQuery" in record
                     and record["destinationTransportPort"] == 1599]
             self.assertEqual(told, found)
