@@ -27,10 +27,13 @@ class Announcements {
     any_.store(true, std::memory_order_relaxed);
   }
   bool any() const { return any_.load(std::memory_order_relaxed); }
-  /// Is the protocol spoken there?
-  bool has(const Protocol& protocol, const IpAddress& address, uint16_t port) const {
+  /// Calls `spoken(protocol)` for each that was announced at this address and port.
+  template <typename Spoken>
+  void at(const IpAddress& address, uint16_t port, const Spoken& spoken) const {
     const std::lock_guard lock(mutex_);
-    return std::find(places_.begin(), places_.end(), Place{&protocol, address, port}) != places_.end();
+    for (const Place& place : places_) {
+      if (place.port == port && place.address == address) spoken(*place.protocol);
+    }
   }
 
  private:

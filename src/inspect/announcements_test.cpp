@@ -42,17 +42,25 @@ TEST_F(AnnouncementsTest, ItsResponderMaySpeakFirst) {
   EXPECT_EQ(heard(), ">HELLO ANNOUNCE >there");
 }
 
-TEST(Announcements, AreOfOneProtocolAndBounded) {
+std::string announced(const Announcements& announcements, const IpAddress& address, uint16_t port) {
+  std::string names;
+  announcements.at(address, port, [&](const Protocol& protocol) { names += std::string(protocol.name) + ' '; });
+  return names;
+}
+
+TEST(Announcements, AreOfOnePlaceAndBounded) {
   Announcements announcements;
   const uint8_t octets[4] = {192, 0, 2, 1};
   const IpAddress address = IpAddress::v4(octets);
   EXPECT_FALSE(announcements.any());
   for (uint16_t port = 1; port <= Announcements::kMost + 1; ++port) announcements.add(kOther, address, port);
-  EXPECT_FALSE(announcements.has(kOther, address, 1)) << "the oldest is forgotten";
-  EXPECT_TRUE(announcements.has(kOther, address, 2));
-  EXPECT_TRUE(announcements.has(kOther, address, Announcements::kMost + 1));
-  EXPECT_FALSE(announcements.has(kAnnounced, address, 2));
-  EXPECT_FALSE(announcements.has(kOther, IpAddress{}, 2));
+  EXPECT_EQ(announced(announcements, address, 1), "") << "the oldest is forgotten";
+  EXPECT_EQ(announced(announcements, address, 2), "other ");
+  EXPECT_EQ(announced(announcements, address, Announcements::kMost + 1), "other ");
+  EXPECT_EQ(announced(announcements, IpAddress{}, 2), "");
+  announcements.add(kAnnounced, address, 200);
+  announcements.add(kAnnounced, address, 200);
+  EXPECT_EQ(announced(announcements, address, 200), "other announced ");
 }
 
 }  // namespace

@@ -102,14 +102,13 @@ Verdict verdict_of(const Protocol& protocol, const Segment& segment, const std::
 
 /// The protocols of which another flow said that they are spoken here.
 uint64_t Inspector::announced_to(const Common& flow) const {
-  const Announcements& announced = *settings_.announcements;
   uint64_t mask = 0;
-  for (size_t at = 0; at < settings_.protocols.size(); ++at) {
-    const Protocol& protocol = *settings_.protocols[at];
-    const bool here = announced.has(protocol, flow.destination, flow.destination_port) ||
-                      announced.has(protocol, flow.source, flow.source_port);
-    mask |= uint64_t{here} << at;
-  }
+  const auto add = [&](const Protocol& protocol) {
+    const auto found = std::ranges::find(settings_.protocols, &protocol);
+    if (found != settings_.protocols.end()) mask |= uint64_t{1} << (found - settings_.protocols.begin());
+  };
+  settings_.announcements->at(flow.destination, flow.destination_port, add);
+  settings_.announcements->at(flow.source, flow.source_port, add);
   return mask;
 }
 
