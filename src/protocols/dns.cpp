@@ -17,6 +17,7 @@
 #include "protocols/protocols.h"
 #include "protocols/wire/dns_message.h"
 #include "protocols/wire/dns_options.h"
+#include "protocols/wire/dns_queries.h"
 #include "protocols/wire/dns_stream.h"
 #include "protocols/wire/text_words.h"
 #include "record/text_list.h"
@@ -25,11 +26,8 @@
 namespace microcloud {
 namespace {
 
-constexpr int64_t kTimeoutUs = 5'000'000;   // after the last repetition
-constexpr int64_t kLongestUs = 15'000'000;  // from the first query, however often it is repeated
-constexpr int64_t kSkewUs = 10;             // a response may be captured before its query
-constexpr size_t kMaxWaiting = 512;         // queries of one flow that wait for a response
-constexpr unsigned kMaxBroken = 8;          // messages in a row that are none: then this is not DNS
+constexpr int64_t kSkewUs = 10;     // a response may be captured before its query
+constexpr unsigned kMaxBroken = 8;  // messages in a row that are none: then this is not DNS
 constexpr uint8_t kUdp = 17;
 constexpr size_t kMostOfName = 253;  // characters of a host's name (RFC 1035, section 2.3.4)
 constexpr uint16_t kPorts[] = {53};
@@ -186,134 +184,10 @@ constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- queries and their responses
 
-/// Equal where the question, the id and who asks are; of another question equal by chance only.
-uint32_t mark_of(const DnsMessage& message, bool from_initiator) {
-  constexpr HashSeed kSeed;
-  uint64_t head = message.id | uint64_t{from_initiator} << 16;
-  if (!message.has_question) return static_cast<uint32_t>(hash_words(kSeed, head, 0, 0));
-  head |= uint64_t{1} << 17 | uint64_t{message.type} << 32 | uint64_t{message.klass} << 48;
-  return static_cast<uint32_t>(hash_words(kSeed, head, hash_text(kSeed, text_of(message.name.bytes())), 0));
-}
-
-/// A query that waits.
-struct Query {
-  uint16_t id = 0;
-  uint16_t flags = 0;
-  uint16_t type = 0;
-  uint16_t klass = 0;
-  bool has_question = false;
-  bool from_initiator = false;
-  uint32_t times = 1;
-  int64_t first_us = 0;
-  int64_t last_us = 0;
-  uint32_t case_mark = 0;
-  std::optional<DnsEdns> edns;
-  std::vector<uint8_t> name;  // as DnsName has it
-  std::string client_subnet;
-
-  Query(const DnsMessage& message, bool from, int64_t now_us)
-      : id(message.id),
-        flags(message.flags),
-        type(message.type),
-        klass(message.klass),
-        has_question(message.has_question),
-        from_initiator(from),
-        first_us(now_us),
-        last_us(now_us),
-        case_mark(message.case_mark),
-        edns(message.edns) {
-    if (!message.edns_options.empty()) client_subnet = read_dns_options(message.edns_options).client_subnet;
-    if (has_question) name.assign(message.name.bytes().begin(), message.name.bytes().end());
-  }
-
-  int64_t deadline_us() const { return std::min(last_us + kTimeoutUs, first_us + kLongestUs); }
-  /// What this message, whose mark is the same, asks or answers.
-  bool is(const DnsMessage& message, bool from) const {
-    if (id != message.id || from_initiator != from || has_question != message.has_question) return false;
-    const Bytes other = message.name.bytes();
-    return !has_question || (type == message.type && klass == message.klass &&
-                             std::equal(name.begin(), name.end(), other.begin(), other.end()));
-  }
-};
-
-/// The queries of a flow that wait, oldest first. To look for one costs about an instruction for each that waits, and
-/// to take off the oldest nothing.
-class Queries {
- public:
-  bool empty() const { return gone_ == all_.size(); }
-  size_t size() const { return all_.size() - gone_; }
-  std::span<Query> waiting() { return std::span(all_).subspan(gone_); }
-
-  /// The one that asks just what the message has as its question; nullptr: none.
-  Query* asking(const DnsMessage& message, bool from_initiator) {
-    constexpr size_t kAtOnce = 16;
-    const uint32_t mark = mark_of(message, from_initiator);
-    for (size_t at = gone_; at < all_.size(); ++at) {
-      while (marks_.size() - at >= kAtOnce && !is_among<kAtOnce>(mark, &marks_[at])) at += kAtOnce;
-      if (at < all_.size() && marks_[at] == mark && all_[at].is(message, from_initiator)) return &all_[at];
-    }
-    return nullptr;
-  }
-  /// The one that a response answers: one without a question, the oldest of its id.
-  Query* answered(const DnsMessage& message, bool from_initiator) {
-    if (message.has_question) return asking(message, from_initiator);
-    for (Query& query : waiting()) {
-      if (query.id == message.id && query.from_initiator == from_initiator) return &query;
-    }
-    return nullptr;
-  }
-  Query& add(const DnsMessage& message, bool from_initiator, int64_t now_us) {
-    marks_.push_back(mark_of(message, from_initiator));
-    return all_.emplace_back(message, from_initiator, now_us);
-  }
-  void erase(Query& query) {
-    if (const auto at = static_cast<size_t>(&query - all_.data()); at != gone_) {
-      all_.erase(all_.begin() + static_cast<ptrdiff_t>(at));
-      marks_.erase(marks_.begin() + static_cast<ptrdiff_t>(at));
-      return;
-    }
-    ++gone_;
-    if (empty() || gone_ == kMaxWaiting) drop_gone();
-  }
-  /// Erases those of which `leaves(query)`.
-  template <typename Leaves>
-  void erase_if(const Leaves& leaves) {
-    drop_gone();
-    size_t kept = 0;
-    for (size_t at = 0; at < all_.size(); ++at) {
-      if (leaves(all_[at])) continue;
-      if (kept != at) {
-        all_[kept] = std::move(all_[at]);
-        marks_[kept] = marks_[at];
-      }
-      ++kept;
-    }
-    all_.erase(all_.begin() + static_cast<ptrdiff_t>(kept), all_.end());
-    marks_.resize(kept);
-  }
-
- private:
-  template <size_t Count>
-  static bool is_among(uint32_t mark, const uint32_t* marks) {
-    uint32_t equal = 0;  // without a branch for each
-    for (size_t at = 0; at < Count; ++at) equal |= static_cast<uint32_t>(marks[at] == mark);
-    return equal != 0;
-  }
-  void drop_gone() {
-    all_.erase(all_.begin(), all_.begin() + static_cast<ptrdiff_t>(gone_));
-    marks_.erase(marks_.begin(), marks_.begin() + static_cast<ptrdiff_t>(gone_));
-    gone_ = 0;
-  }
-
-  std::vector<Query> all_;
-  std::vector<uint32_t> marks_;  // of each
-  size_t gone_ = 0;              // at the front
-};
-
 /// A response whose query has not been seen, and a little later may be.
 struct Early {
   DnsTransaction told;
-  Query question;  // that it answers
+  DnsQuery question;  // that it answers
 };
 
 void tell_question(DnsTransaction& told, Bytes name, uint16_t type, uint16_t klass) {
@@ -353,7 +227,7 @@ void tell_case(DnsTransaction& told, uint32_t of_query, uint32_t of_response) {
   if (of_query != 0 || of_response != 0) told.case_mismatches = of_query == of_response ? 0 : 1;
 }
 
-void tell_query(DnsTransaction& told, const Query& query) {
+void tell_query(DnsTransaction& told, const DnsQuery& query) {
   told.observed = to_milliseconds(query.first_us);
   told.id = query.id;
   told.flags = query.flags;
@@ -396,7 +270,7 @@ class Pairing {
     if (early_ && now_us - early_->question.first_us > kSkewUs) give_up_early(dialogue);
     if (waiting_.empty() || now_us < earliest_us_) return;
     earliest_us_ = INT64_MAX;
-    waiting_.erase_if([&](const Query& query) {
+    waiting_.erase_if([&](const DnsQuery& query) {
       const bool overdue = query.deadline_us() <= now_us;
       if (overdue) give_up(query, State::Timeout, {}, dialogue);
       if (!overdue) earliest_us_ = std::min(earliest_us_, query.deadline_us());
@@ -408,7 +282,7 @@ class Pairing {
 
   void end(FlowOver why, Dialogue& dialogue) {
     if (early_) give_up_early(dialogue);
-    for (const Query& query : waiting_.waiting()) {
+    for (const DnsQuery& query : waiting_.waiting()) {
       give_up(query, why == FlowOver::Ended ? State::Timeout : State::Pending,
               why == FlowOver::Evicted ? "flow table full" : "", dialogue);
     }
@@ -418,16 +292,16 @@ class Pairing {
  private:
   void take_query(const DnsMessage& message, bool from_initiator, int64_t now_us, Dialogue& dialogue) {
     if (early_ && early_->question.is(message, from_initiator)) {
-      answer_early(Query(message, from_initiator, now_us), dialogue);
+      answer_early(DnsQuery(message, from_initiator, now_us), dialogue);
       return;
     }
-    if (Query* const same = waiting_.asking(message, from_initiator)) {
+    if (DnsQuery* const same = waiting_.asking(message, from_initiator)) {
       ++same->times;
       same->last_us = std::max(same->last_us, now_us);
       return;
     }
-    if (waiting_.size() == kMaxWaiting) {
-      Query& oldest = waiting_.waiting().front();
+    if (waiting_.size() == DnsQueries::kMost) {
+      DnsQuery& oldest = waiting_.waiting().front();
       give_up(oldest, State::Pending, "too many queries", dialogue);
       waiting_.erase(oldest);
     }
@@ -436,7 +310,7 @@ class Pairing {
 
   void take_response(const DnsMessage& message, bool to_initiator, int64_t now_us, Dialogue& dialogue) {
     DnsTransaction told;
-    if (Query* const query = waiting_.answered(message, to_initiator)) {
+    if (DnsQuery* const query = waiting_.answered(message, to_initiator)) {
       tell_query(told, *query);
       tell_response(told, message);
       if (message.has_question) tell_case(told, query->case_mark, message.case_mark);
@@ -451,11 +325,11 @@ class Pairing {
     tell_response(told, message);
     tell_edns(told, message.edns);
     told.state = State::Orphan;
-    early_ = std::make_unique<Early>(Early{told, Query(message, to_initiator, now_us)});
+    early_ = std::make_unique<Early>(Early{told, DnsQuery(message, to_initiator, now_us)});
   }
 
   /// The query of a response that was captured just before it.
-  void answer_early(const Query& query, Dialogue& dialogue) {
+  void answer_early(const DnsQuery& query, Dialogue& dialogue) {
     DnsTransaction& told = early_->told;
     told.queries = 1;
     told.state = State::Answered;
@@ -471,7 +345,7 @@ class Pairing {
     tell(early_->told, early_->question.from_initiator, dialogue);
     early_.reset();
   }
-  static void give_up(const Query& query, State state, std::string_view reason, Dialogue& dialogue) {
+  static void give_up(const DnsQuery& query, State state, std::string_view reason, Dialogue& dialogue) {
     DnsTransaction told;
     tell_query(told, query);
     told.state = state;
@@ -483,7 +357,7 @@ class Pairing {
     dialogue.tell(kRecordType, &told, client_is_initiator);
   }
 
-  Queries waiting_;
+  DnsQueries waiting_;
   int64_t earliest_us_ = INT64_MAX;  // no deadline is before this
   std::unique_ptr<Early> early_;
 };

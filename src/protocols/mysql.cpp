@@ -18,6 +18,7 @@
 #include "protocols/wire/mysql_response.h"
 #include "protocols/wire/sql_text.h"
 #include "protocols/wire/text_words.h"
+#include "protocols/wire/told_text.h"
 #include "record/transaction.h"
 
 namespace microcloud {
@@ -516,25 +517,18 @@ class MysqlParser final : public Parser {
     tell(asked, nullptr, dialogue);
   }
 
-  template <size_t Size>
-  static void put(std::optional<Text<Size>>& to, std::string_view text, std::string_view when_cut, Partial& partial) {
-    if (text.empty()) return;
-    to.emplace().assign(text);
-    if (text.size() > Size) partial.add(when_cut);
-  }
-
   void tell_opening(const MysqlResponse* response, Dialogue& dialogue) {
     MysqlTransaction told;
     opening_told_ = true;
     told.observed = to_milliseconds(first_us_);
     told.partial = opening_partial_;
-    put(told.version, version_, "version cut", told.partial);
-    put(told.program, program_, "program cut", told.partial);
+    tell_text(told.version, version_, "version cut", told.partial);
+    tell_text(told.program, program_, "program cut", told.partial);
     told.connection_id = connection_id_;
     told.start_tls = start_tls_;
     tell_ends(told, response);
-    put(told.user, user_, "user cut", told.partial);
-    put(told.schema, schema_, "schema cut", told.partial);
+    tell_text(told.user, user_, "user cut", told.partial);
+    tell_text(told.schema, schema_, "schema cut", told.partial);
     finish(told, dialogue);
   }
 
@@ -543,9 +537,9 @@ class MysqlParser final : public Parser {
     told.observed = to_milliseconds(asked.first_us);
     told.partial = asked.partial;
     told.command = asked.code;
-    if (asked.query) put(told.query, *asked.query, "query cut", told.partial);
-    put(told.user, asked.user ? *asked.user : user_, "user cut", told.partial);
-    put(told.schema, asked.schema ? *asked.schema : schema_, "schema cut", told.partial);
+    if (asked.query) tell_text(told.query, *asked.query, "query cut", told.partial);
+    tell_text(told.user, asked.user ? *asked.user : user_, "user cut", told.partial);
+    tell_text(told.schema, asked.schema ? *asked.schema : schema_, "schema cut", told.partial);
     tell_ends(told, response);
     finish(told, dialogue);
   }

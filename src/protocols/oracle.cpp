@@ -15,6 +15,7 @@
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/tns_messages.h"
 #include "protocols/wire/tns_packets.h"
+#include "protocols/wire/told_text.h"
 #include "record/transaction.h"
 
 namespace microcloud {
@@ -360,7 +361,7 @@ class OracleParser final : public Parser {
     told.partial = statement.partial;
     if (!reason.empty()) told.partial.add(reason);
     told.packet_type = tns::kData;
-    if (statement.query) put(told.query, *statement.query, "statement cut", told.partial);
+    if (statement.query) tell_text(told.query, *statement.query, "statement cut", told.partial);
     told.error = statement.error;
     told.latency_us = statement.latency_us;
     finish(told, dialogue);
@@ -384,7 +385,7 @@ class OracleParser final : public Parser {
   void tell_redirection(OracleTransaction& told, std::string_view text, Dialogue& dialogue) {
     const std::string_view host = tns_value(text, "HOST");
     const std::optional<uint64_t> port = number_of(tns_value(text, "PORT"));
-    put(told.redirect_host, host, "redirection cut", told.partial);
+    tell_text(told.redirect_host, host, "redirection cut", told.partial);
     if (!port || *port == 0 || *port > UINT16_MAX) {
       told.partial.add("redirection unreadable");
       return;
@@ -395,19 +396,12 @@ class OracleParser final : public Parser {
     dialogue.announce(parse_address(host).value_or(server), *told.redirect_port);
   }
 
-  template <size_t Size>
-  static void put(std::optional<Text<Size>>& to, std::string_view text, std::string_view when_cut, Partial& partial) {
-    if (text.empty()) return;
-    to.emplace().assign(text);
-    if (text.size() > Size) partial.add(when_cut);
-  }
-
   void finish(OracleTransaction& told, Dialogue& dialogue) {
-    put(told.service, tns_value(descriptor_, "SERVICE_NAME"), "names cut", told.partial);
-    put(told.sid, tns_value(descriptor_, "SID"), "names cut", told.partial);
-    put(told.user, tns_value(descriptor_, "USER", "CID"), "names cut", told.partial);
-    put(told.program, tns_value(descriptor_, "PROGRAM", "CID"), "names cut", told.partial);
-    put(told.host, tns_value(descriptor_, "HOST", "CID"), "names cut", told.partial);
+    tell_text(told.service, tns_value(descriptor_, "SERVICE_NAME"), "names cut", told.partial);
+    tell_text(told.sid, tns_value(descriptor_, "SID"), "names cut", told.partial);
+    tell_text(told.user, tns_value(descriptor_, "USER", "CID"), "names cut", told.partial);
+    tell_text(told.program, tns_value(descriptor_, "PROGRAM", "CID"), "names cut", told.partial);
+    tell_text(told.host, tns_value(descriptor_, "HOST", "CID"), "names cut", told.partial);
     told.index = dialogue.next_transaction();
     dialogue.tell(kRecordType, &told, client_is_initiator_);
   }

@@ -14,6 +14,7 @@
 #include "protocols/wire/sip_message.h"
 #include "protocols/wire/sip_stream.h"
 #include "protocols/wire/text_words.h"
+#include "protocols/wire/told_text.h"
 #include "record/transaction.h"
 
 namespace microcloud {
@@ -66,12 +67,6 @@ constexpr RecordType kRecordType{.name = "sip",
                                  .body_size = sizeof(SipRecord),
                                  .cloud = kCloud};
 constexpr const RecordType* kRecords[] = {&kRecordType, &kCallRecordType};
-
-void keep_text(auto& to, std::string_view text, Partial& partial) {
-  if (text.empty()) return;
-  to.emplace().assign(text);
-  if (to->length < text.size()) partial.add("text cut");
-}
 
 // ---- the flow
 
@@ -148,11 +143,11 @@ class SipParser final : public Parser {
   static void tell(const SipMessage& message, bool whole, const Segment& segment, Dialogue& dialogue) {
     SipRecord told;
     told.observed = to_milliseconds(segment.time_us);
-    keep_text(told.call_id, message.call_id, told.partial);
-    keep_text(told.method, message.method, told.partial);
-    keep_text(told.from, message.from, told.partial);
-    keep_text(told.to, message.to, told.partial);
-    keep_text(told.user_agent, message.user_agent, told.partial);
+    tell_text(told.call_id, message.call_id, "text cut", told.partial);
+    tell_text(told.method, message.method, "text cut", told.partial);
+    tell_text(told.from, message.from, "text cut", told.partial);
+    tell_text(told.to, message.to, "text cut", told.partial);
+    tell_text(told.user_agent, message.user_agent, "text cut", told.partial);
     told.cseq = message.cseq;
     if (!message.is_request()) told.status = message.status;
     if (message.malformed || !message.cseq || message.call_id.empty()) told.partial.add("header malformed");

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocols/wire/rtp_counts.h"
+#include "protocols/wire/told_text.h"
 #include "protocols/wire/voice_quality.h"
 
 namespace microcloud {
@@ -93,12 +94,6 @@ RtpFormats special_formats(const SdpMedia& media) {
     if (format.codec.view() != usual.codec.view() || format.clock_rate != usual.clock_rate) formats.push_back(format);
   }
   return formats;
-}
-
-void keep_text(auto& to, const std::string& text, Partial& partial) {
-  if (text.empty()) return;
-  to.emplace().assign(text);
-  if (to->length < text.size()) partial.add("text cut");
 }
 
 }  // namespace
@@ -350,9 +345,9 @@ void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
   record.observed = record.start = milliseconds(call.start_us);
   record.index = call.index;
   record.id.assign(call.id);
-  keep_text(record.from, call.from, record.partial);
-  keep_text(record.to, call.to, record.partial);
-  keep_text(record.reason, call.reason, record.partial);
+  tell_text(record.from, call.from, "text cut", record.partial);
+  tell_text(record.to, call.to, "text cut", record.partial);
+  tell_text(record.reason, call.reason, "text cut", record.partial);
   if (call.answer_us != 0) record.answer = milliseconds(call.answer_us);
   if (call.end_us != 0) record.end = milliseconds(call.end_us);
   if (call.status != 0) record.status = call.status;

@@ -1,0 +1,20 @@
+// Texts of messages in records: what does not fit is cut, and the record says so.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "record/transaction.h"
+#include "record/value.h"
+
+namespace microcloud {
+
+/// An empty text tells nothing.
+template <size_t Size>
+void tell_text(std::optional<Text<Size>>& to, std::string_view text, std::string_view when_cut, Partial& partial) {
+  if (text.empty()) return;
+  to.emplace().assign(text);
+  if (text.size() > Size) partial.add(when_cut);
+}
+
+}  // namespace microcloud
