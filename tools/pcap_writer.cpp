@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::array<uint8_t, 4> kZeros{};
 constexpr uint64_t kNanosPerSecond = 1'000'000'000;
+// What is written in large pieces the system keeps in large pieces, as it does files that were read from a disk.
+constexpr size_t kPiece = 2U << 20;
 
 }  // namespace
 
@@ -21,7 +23,8 @@ OrderedFile::OrderedFile(const std::string& path, bool big_endian)
 
 void OrderedFile::u16(unsigned value) {
   const std::array<char, 2> bytes{static_cast<char>(value), static_cast<char>(value >> 8)};
-  out_.put(bytes[big_endian_ ? 1 : 0]).put(bytes[big_endian_ ? 0 : 1]);
+  piece_.push_back(bytes[big_endian_ ? 1 : 0]);
+  piece_.push_back(bytes[big_endian_ ? 0 : 1]);
 }
 
 void OrderedFile::u32(uint32_t value) {
@@ -30,10 +33,17 @@ void OrderedFile::u32(uint32_t value) {
 }
 
 void OrderedFile::bytes(Bytes value) {
-  out_.write(reinterpret_cast<const char*>(value.data()), static_cast<std::streamsize>(value.size()));
+  if (piece_.size() + value.size() > kPiece) flush();
+  piece_.append(value.begin(), value.end());
+}
+
+void OrderedFile::flush() {
+  out_.write(piece_.data(), static_cast<std::streamsize>(piece_.size()));
+  piece_.clear();
 }
 
 void OrderedFile::close() {
+  flush();
   out_.close();
   if (!out_) throw std::runtime_error("cannot write " + path_);
 }

@@ -29,7 +29,10 @@ class OrderedFile {
   void close();
 
  private:
+  void flush();
+
   std::string path_;
+  std::string piece_;  // not written yet
   std::ofstream out_;
   bool big_endian_;
 };

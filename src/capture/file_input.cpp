@@ -32,7 +32,8 @@ int open_input(const std::string& path) {
 
 }  // namespace
 
-FileInput::FileInput(const std::string& path) : name_(path == "-" ? "standard input" : path), fd_(open_input(path)) {
+FileInput::FileInput(const std::string& path)
+    : standard_(path == "-"), name_(standard_ ? "standard input" : path), fd_(open_input(path)) {
   try {
     struct stat about {};
     if (::fstat(fd_, &about) != 0) throw std::runtime_error(name_ + ": " + std::strerror(errno));
@@ -61,6 +62,11 @@ void FileInput::read_head() {
     head_size_ += static_cast<size_t>(got);
   }
   if (head_size_ == 0) throw std::runtime_error(name_ + " is empty");
+}
+
+// Standard input may be at any place of its file.
+std::unique_ptr<MappedFile> FileInput::map() const {
+  return size_ == 0 || standard_ ? nullptr : MappedFile::open(fd_);
 }
 
 bool FileInput::ready() const {

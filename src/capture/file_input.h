@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "base/cursor.h"
+#include "capture/mapped_file.h"
 
 namespace microcloud {
 
@@ -34,6 +36,8 @@ class FileInput {
   Bytes head() const { return {head_.data(), head_size_}; }
   /// At most once `room`; a pipe gives what it has.
   Result read(uint8_t* to, size_t room);
+  /// All of it in memory; null: it is to be read (a pipe, standard input). What was read so far is in it as well.
+  std::unique_ptr<MappedFile> map() const;
   /// A file always; a pipe when it has something, or its end, within kPollMs.
   bool ready() const;
 
@@ -51,6 +55,7 @@ class FileInput {
  private:
   void read_head();
 
+  bool standard_;
   std::string name_;
   int fd_;
   int wake_fd_ = -1;

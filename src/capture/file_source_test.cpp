@@ -118,6 +118,79 @@ TEST_F(FileSource, RefusesARecordLongerThanTheLimit) {
   EXPECT_EQ(huge.error, at(24, "is broken: its length 4294967295 is larger than the limit of 67108864"));
 }
 
+TEST_F(FileSource, RefusesARecordLongerThanTheLimitThatIsThere) {
+  const Outcome outcome = read(Writer().file().record(1, 0, numbered(1, 60)).record(2, 0, numbered(2, 262145)));
+  EXPECT_EQ(outcome.frames.size(), 1U);
+  EXPECT_EQ(outcome.error, at(100, "is broken: its length 262145 is larger than the limit of 262144"));
+}
+
+/// Many records, so that they are not all read at once.
+class ChangingFile : public FileSource {
+ protected:
+  static constexpr size_t kRecords = 8000;
+  static constexpr size_t kData = 1000;
+  static constexpr size_t kRecord = 16 + kData;
+
+  static Writer records(size_t from, size_t to) {
+    Writer file;
+    if (from == 0) file.file();
+    for (size_t i = from; i < to; ++i) file.record(static_cast<uint32_t>(i), 0, numbered(i, kData));
+    return file;
+  }
+  static void expect_whole(const Outcome& outcome, size_t first) {
+    for (size_t i = 0; i < outcome.frames.size(); ++i) {
+      ASSERT_EQ(outcome.frames[i].data, numbered(first + i, kData)) << first + i;
+    }
+  }
+};
+
+TEST_F(ChangingFile, IsReadToTheEndThatItHasThen) {
+  write(records(0, kRecords / 2).bytes());
+  const std::unique_ptr<Source> source = open_file(path());
+  std::vector<Frame> burst(32);
+  ASSERT_EQ(source->read(burst).count, 32U);
+  std::FILE* const file = std::fopen(path().c_str(), "ab");
+  const std::string more = records(kRecords / 2, kRecords).bytes();
+  ASSERT_EQ(std::fwrite(more.data(), 1, more.size(), file), more.size());
+  std::fclose(file);
+
+  const Outcome outcome = read_all(*source);
+  EXPECT_EQ(outcome.status, ReadStatus::End) << outcome.error;
+  ASSERT_EQ(outcome.frames.size(), kRecords - 32);
+  expect_whole(outcome, 32);
+}
+
+// The bytes are the system's own: reading one that is gone is a signal.
+TEST_F(ChangingFile, ThatBecomesShorterIsToldAndNothingThatIsNotThereIsGiven) {
+  for (const size_t left : {size_t{100}, kRecords / 2}) {  // within what was asked for already, and beyond it
+    write(records(0, kRecords).bytes());
+    const std::unique_ptr<Source> source = open_file(path());
+    std::vector<Frame> burst(32);
+    ASSERT_EQ(source->read(burst).count, 32U);
+    const size_t size = 24 + left * kRecord + 5;
+    ASSERT_EQ(::truncate(path().c_str(), static_cast<off_t>(size)), 0);
+
+    const Outcome outcome = read_all(*source);
+    EXPECT_EQ(outcome.status, ReadStatus::Failed);
+    EXPECT_EQ(outcome.error,
+              path() + " became shorter while it was read: it ends at byte " + std::to_string(size) + " now");
+    EXPECT_LE(outcome.frames.size(), left - 32);
+    EXPECT_GT(outcome.frames.size() + 32 + 32, left - left / 2);
+    expect_whole(outcome, 32);
+  }
+}
+
+TEST_F(ChangingFile, ManyAtOnceAreReadOneWayOrTheOther) {
+  write(records(0, 100).bytes());
+  std::vector<std::unique_ptr<Source>> sources(300);
+  for (std::unique_ptr<Source>& source : sources) source = open_file(path());
+  for (const std::unique_ptr<Source>& source : sources) {
+    const Outcome outcome = read_all(*source);
+    ASSERT_EQ(outcome.frames.size(), 100U);
+    expect_whole(outcome, 0);
+  }
+}
+
 TEST_F(FileSource, TakesTheFrameCheckSequenceOff) {
   const uint32_t two_words = 0x24000001;
   const Outcome outcome = read(Writer()

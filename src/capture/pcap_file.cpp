@@ -75,14 +75,29 @@ size_t PcapFile::walk_as(std::span<Frame> burst) {
   const uint32_t captured_at = captured_at_;
   const uint32_t length_at = 8 + 12 - captured_at;
   const uint32_t snap = snap_length();
+  const size_t reach = RecordFile::reach();
+  const size_t most = most_body(SIZE_MAX);
   const uint8_t* at = at_;
+  const uint8_t* asked = asked_;
+  if (reach == 0) {
+    asked = end;
+  } else if (asked < at || asked > end) {
+    asked = at;
+  }
   Frame* frame = burst.data();
   Frame* const last = frame + burst.size();
   while (frame != last) {
     const auto left = static_cast<size_t>(end - at);
     if (left < header) break;
+    for (const uint8_t* const to = at + std::min(reach, left); asked < to; asked += 64) {
+      __builtin_prefetch(asked, 0, 2);  // where the next record begins is not known before this one was read
+    }
     const uint32_t captured = load32(at + captured_at, kSwapped);
-    if (captured > left - header) break;
+    if (captured > std::min(left - header, most)) break;
+
+    if (captured == 0) [[unlikely]] {
+      if (lost()) break;
+    }
 
     frame->data = at + header;
     frame->captured = kPlain ? std::min(captured, snap) : captured;
@@ -96,6 +111,7 @@ size_t PcapFile::walk_as(std::span<Frame> burst) {
     if (kPlain || admit(*frame, fcs_bytes_)) ++frame;
   }
   at_ = at;
+  asked_ = asked;
   return static_cast<size_t>(frame - burst.data());
 }
 

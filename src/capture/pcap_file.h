@@ -33,6 +33,7 @@ class PcapFile final : public RecordFile {
   uint32_t captured_at_ = 8;  // in that header; the length on the wire at 12, or the other way round before version 2.3
   uint32_t fcs_bytes_ = 0;    // frame check sequence at the end of each frame
   Walk walk_ = nullptr;
+  const uint8_t* asked_ = nullptr;  // memory was asked for all before it
 };
 
 }  // namespace microcloud

@@ -92,7 +92,7 @@ size_t PcapngFile::walk(std::span<Frame> burst) {
   size_t count = 0;
   while (count < burst.size()) {
     const auto left = static_cast<size_t>(end_ - at_);
-    if (left < kSmallestBlock || left < block_length()) break;
+    if (left < kSmallestBlock || kSmallestBlock + most_body(left - kSmallestBlock) < block_length()) break;
     const Step step = take_block(burst[count]);
     if (step == Step::Broken) break;
     if (step == Step::Frame) ++count;

@@ -13,19 +13,27 @@ namespace {
 
 // Half of a usual second-level cache; twice and half as much measured slower.
 constexpr size_t kBlock = 256U << 10;
+// Of a mapped file: each costs a call or two.
+constexpr size_t kShown = 1U << 20;
 
 }  // namespace
 
 RecordFile::RecordFile(std::unique_ptr<FileInput> input, uint32_t snap_length)
-    : input_(std::move(input)),
-      snap_length_(snap_length == 0 ? UINT32_MAX : snap_length),
-      capacity_(kBlock),
-      buffer_(std::make_unique_for_overwrite<uint8_t[]>(kBlock)) {
-  at_ = end_ = buffer_.get();
+    : input_(std::move(input)), snap_length_(snap_length == 0 ? UINT32_MAX : snap_length), map_(input_->map()) {
+  if (!map_) {
+    capacity_ = kBlock;
+    buffer_ = std::make_unique_for_overwrite<uint8_t[]>(kBlock);
+  }
+  at_ = end_ = front();
 }
 
 void RecordFile::take_head(uint8_t* to) {
-  buffer_offset_ = input_->read(to, FileInput::kHead).count;
+  const size_t count = input_->read(to, FileInput::kHead).count;
+  if (map_) {
+    at_ = end_ = front() + count;
+  } else {
+    buffer_offset_ = count;
+  }
 }
 
 void RecordFile::begin(LinkType type, const std::string& bpf_filter) {
@@ -39,9 +47,29 @@ void RecordFile::begin(LinkType type, const std::string& bpf_filter) {
 ReadResult RecordFile::read(std::span<Frame> burst) {
   const ReadStatus status = complete_record();
   if (status != ReadStatus::More) return {0, status};
-  const size_t count = walk(burst);
+  size_t count = walk(burst);
+  if (map_ && map_->damaged()) {
+    count = intact(burst.first(count));
+    fail_damaged();
+  }
   position_.set(offset());
   return {count, ReadStatus::More};
+}
+
+// How many frames are whole of those that were shown as the file lost bytes.
+size_t RecordFile::intact(std::span<const Frame> frames) const {
+  const uint8_t* const end = front() + std::min<uint64_t>(map_->size_now(), static_cast<uint64_t>(end_ - front()));
+  const auto lost =
+      std::find_if(frames.begin(), frames.end(), [&](const Frame& frame) { return frame.data + frame.captured > end; });
+  return static_cast<size_t>(lost - frames.begin());
+}
+
+void RecordFile::fail_damaged() {
+  const uint64_t left = map_->size_now();
+  error_ = left < size()
+               ? name() + " became shorter while it was read: it ends at byte " + std::to_string(left) + " now"
+               : name() + " cannot be read any more, at byte " + std::to_string(offset()) + " or before";
+  last_ = ReadStatus::Failed;
 }
 
 ReadStatus RecordFile::complete_record() {
@@ -54,7 +82,7 @@ ReadStatus RecordFile::complete_record() {
 bool RecordFile::complete() const {
   const auto held = static_cast<size_t>(end_ - at_);
   const Extent record = next_record();
-  return held >= record.header && record.body <= held - record.header;
+  return held >= record.header && record.body <= most_body(held - record.header);
 }
 
 ReadStatus RecordFile::refill() {
@@ -63,6 +91,35 @@ ReadStatus RecordFile::refill() {
          std::to_string(max_body_));
     return last_;
   }
+  return map_ ? show_more() : read_more();
+}
+
+ReadStatus RecordFile::show_more() {
+  if (map_->damaged()) {
+    fail_damaged();
+    return last_;
+  }
+  if (end_ == map_->end()) {
+    const ptrdiff_t at = at_ - front();
+    const ptrdiff_t end = end_ - front();
+    if (!map_->grow()) {
+      if (map_->damaged()) {
+        fail_damaged();
+      } else {
+        end_of_input();
+      }
+      return last_;
+    }
+    at_ = front() + at;
+    end_ = front() + end;
+  }
+  const size_t count = std::min(kShown, static_cast<size_t>(map_->end() - end_));
+  map_->advance(at_, end_, count);
+  end_ += count;
+  return ReadStatus::More;
+}
+
+ReadStatus RecordFile::read_more() {
   make_room();
   const auto held = static_cast<size_t>(end_ - at_);
   const FileInput::Result got = input_->read(buffer_.get() + held, capacity_ - held);

@@ -1,6 +1,8 @@
-// What the readers of capture files share: records walked in place in one reused buffer that stays in the cache.
+// What the readers of capture files share: records walked in place, of a file where the system keeps it, of a pipe in
+// one reused buffer that stays in the cache.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,13 +10,14 @@
 
 #include "base/counter.h"
 #include "capture/file_input.h"
+#include "capture/mapped_file.h"
 #include "capture/packet_filter.h"
 #include "capture/source.h"
 
 namespace microcloud {
 
-/// A format says where a record ends and what it holds; this class reads large blocks, moves a record that straddles
-/// the end of one, and tells where a file is broken or cut.
+/// A format says where a record ends and what it holds; this class brings large blocks, keeps a record that straddles
+/// the end of one whole, and tells where a file is broken or cut.
 class RecordFile : public Source {
  public:
   LinkType link_type() const final { return link_type_; }
@@ -49,6 +52,8 @@ class RecordFile : public Source {
   /// Once the link type is known, before the first read(). Throws std::runtime_error: not supported, or a bad filter.
   void begin(LinkType type, const std::string& bpf_filter);
   void limit_body(uint32_t bytes) { max_body_ = bytes; }
+  /// The bytes behind a record's header, of `held`, that it may have: one that claims more is not complete.
+  size_t most_body(size_t held) const { return std::min<size_t>(held, max_body_); }
 
   /// Off the plain path: takes the frame check sequence off, asks the filter, and then cuts to the snapshot length.
   bool admit(Frame& frame, uint32_t fcs_bytes);
@@ -59,21 +64,34 @@ class RecordFile : public Source {
   const uint8_t* at_;   // the next record
   const uint8_t* end_;  // of what has been read
 
+  /// Zeros where a record was to be: they may be what a file lost that became shorter, in the last page that it has.
+  bool lost() { return map_ && map_->look(); }
+  /// Bytes ahead of at_ for which memory is to be asked: 0 where they are in the cache already.
+  size_t reach() const { return map_ ? kReach : 0; }
+
  private:
+  static constexpr size_t kReach = 16U << 10;  // 8 and 32 KiB measured the same
+
   bool complete() const;
   ReadStatus refill();
+  ReadStatus read_more();
+  ReadStatus show_more();
+  size_t intact(std::span<const Frame> frames) const;
+  void fail_damaged();
   void make_room();
   void end_of_input();
-  uint64_t offset() const { return buffer_offset_ + static_cast<uint64_t>(at_ - buffer_.get()); }
+  const uint8_t* front() const { return map_ ? map_->begin() : buffer_.get(); }
+  uint64_t offset() const { return buffer_offset_ + static_cast<uint64_t>(at_ - front()); }
 
   std::unique_ptr<FileInput> input_;
   LinkType link_type_ = LinkType::Ethernet;
   std::optional<PacketFilter> filter_;
   const uint32_t snap_length_;
   uint32_t max_body_ = kMaxRecord;
-  size_t capacity_;
+  std::unique_ptr<MappedFile> map_;  // or the buffer
+  size_t capacity_ = 0;
   std::unique_ptr<uint8_t[]> buffer_;
-  uint64_t buffer_offset_ = 0;  // in the file, of the buffer's first byte
+  uint64_t buffer_offset_ = 0;  // in the file, of the buffer's first byte, or the map's
   ReadStatus last_ = ReadStatus::More;
   Counter filtered_;
   Counter position_;
