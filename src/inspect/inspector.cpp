@@ -23,7 +23,16 @@ Inspector::Inspector(const InspectSettings& settings, RecordSink& sink)
     if (protocol.prepare != nullptr) protocol.prepare();
   }
   usual_.assign(usual.begin(), usual.end());
-  if (settings_.applications) ndpi_ = std::make_unique<Ndpi>(Ndpi::Settings{settings_.ndpi_protocols});
+  if (!settings_.applications) return;
+  ndpi_ = std::make_unique<Ndpi>(Ndpi::Settings{settings_.ndpi_protocols});
+  for (const Protocol* const protocol : settings_.protocols) {
+    for (const std::string_view name : protocol->ndpi_names) {
+      const uint16_t number = ndpi_->number_of(name);
+      if (number >= named_.size()) named_.resize(number + size_t{1});
+      named_[number] = protocol;
+    }
+  }
+  if (!named_.empty()) named_[0] = nullptr;  // what nDPI does not know
 }
 
 Inspector::~Inspector() {
@@ -109,11 +118,8 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
   State& seen = state(handle);
   now_us_ = std::max(now_us_, packet.time_us);
   const bool from_initiator = packet.from_low == flow.initiator_is_low();
-  if (seen.dpi != nullptr && packet.ip_at != kNoIp && packet.fragment != FragmentPart::Later) {
-    counters_.shown.add();
-    const Bytes ip(packet.frame + packet.ip_at, packet.ip_captured);
-    if (ndpi_->show(*seen.dpi, ip, packet.time_us, from_initiator)) conclude(seen);
-  }
+  if (seen.dpi != nullptr && packet.ip_at != kNoIp && packet.fragment != FragmentPart::Later)
+    show(seen, packet, from_initiator);
   if (seen.looks_left != 0 && packet.payload_octets != 0) look(handle, packet, flow);
   if (seen.session && seen.session->reading) {
     Session& session = *seen.session;
@@ -130,7 +136,27 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
     if (session.reading) return {handle, true};
     if (seen.reader != nullptr && packet.has_tcp) seen.looks_left = looks_after(seen.reader);
   }
+  if (seen.named != nullptr && seen.reader == nullptr) hand_over(handle, packet, flow);
   return settle(handle);
+}
+
+/// To nDPI. Whose parser it names matters only where no protocol recognises the flow, now or later.
+void Inspector::show(State& state, const Packet& packet, bool from_initiator) {
+  counters_.shown.add();
+  const Bytes ip(packet.frame + packet.ip_at, packet.ip_captured);
+  const Ndpi::Progress progress = ndpi_->show(*state.dpi, ip, packet.time_us, from_initiator);
+  if (progress == Ndpi::Progress::More) return;
+  if (state.reader == nullptr) state.named = named_by_ndpi(*state.dpi, packet.key.protocol);
+  if (progress == Ndpi::Progress::Decided) conclude(state);
+}
+
+/// Of those that are switched on; nullptr: none of them.
+const Protocol* Inspector::named_by_ndpi(const Ndpi::Flow& flow, uint8_t transport) const {
+  for (const uint16_t number : Ndpi::proven(flow)) {
+    const Protocol* const named = number < named_.size() ? named_[number] : nullptr;
+    if (named != nullptr && (transport == ip_protocol::kTcp ? named->over_tcp : named->over_udp)) return named;
+  }
+  return nullptr;
 }
 
 /// Gives up the state when nothing in it will change any more.

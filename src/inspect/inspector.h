@@ -44,6 +44,7 @@ struct InspectSettings {
 struct InspectCounters {
   Counter shown;         // packets given to nDPI
   Counter recognised;    // flows whose protocol has a parser; once more where another one took over
+  Counter named;         // of them, those that only nDPI recognised
   Counter malformed;     // flows given up by their parser
   Counter pieces;        // datagrams and parts of streams that somebody was to read: read, refused, or kept yet
   Counter read;          // by a parser, or found to be nobody's
@@ -87,6 +88,7 @@ class Inspector final : public FlowObserver {
     Application application;
     std::unique_ptr<Session> session;
     const Protocol* reader = nullptr;  // whose parser reads it, or read it last
+    const Protocol* named = nullptr;   // whose nDPI says that it is; once it is read: only if nobody else knew
     uint32_t transactions = 0;         // of the flow; the last one's index
     uint32_t told = 0;                 // of the slice
     std::string server_name;           // empty: none was said
@@ -103,6 +105,8 @@ class Inspector final : public FlowObserver {
   std::unique_ptr<Session> take_session(uint32_t handle);
   void free_session(std::unique_ptr<Session>& session);
   void free_state(uint32_t handle);
+  void show(State& state, const Packet& packet, bool from_initiator);
+  const Protocol* named_by_ndpi(const Ndpi::Flow& flow, uint8_t transport) const;
   void conclude(State& state);
   void adopt(std::unique_ptr<Ndpi> ndpi);
   Watch settle(uint32_t handle);
@@ -114,7 +118,9 @@ class Inspector final : public FlowObserver {
   uint64_t at_port(uint16_t port) const;
   uint8_t looks_after(const Protocol* reader) const;
   void look(uint32_t handle, const Packet& packet, const FlowView& flow);
+  Session& begin_again(uint32_t handle, const FlowView& flow);
   void take_over(uint32_t handle, const Protocol& protocol, const Packet& packet, const FlowView& flow);
+  void hand_over(uint32_t handle, const Packet& packet, const FlowView& flow);
   void read(Session& session, const Packet& packet, bool from_initiator);
   void read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator);
   void feed(Session& session, const Segment& segment);
@@ -125,7 +131,7 @@ class Inspector final : public FlowObserver {
   void recognise(Session& session, const Segment& segment);
   void keep_early(Session& session, const Segment& segment);
   void drop_early(Session& session);
-  void start(Session& session, const Protocol& protocol);
+  void start(Session& session, const Protocol& protocol, bool named = false);
   void give(Session& session, const Segment& segment);
   void listen(Session& session);
   void stop_listening(Session& session);
@@ -134,6 +140,7 @@ class Inspector final : public FlowObserver {
   std::vector<const Protocol*> takers_;               // of the protocols, those that may take over
   uint64_t over_tcp_ = 0, over_udp_ = 0;              // a bit for each protocol
   std::vector<std::pair<uint16_t, uint64_t>> usual_;  // ports and their protocols, by port
+  std::vector<const Protocol*> named_;                // by nDPI's number; nullptr: nobody's
   RecordSink& sink_;
   std::unique_ptr<Ndpi> ndpi_;
   std::atomic<Ndpi*> offered_{nullptr};

@@ -114,8 +114,8 @@ struct Sent {
 
 class InspectorTest : public testing::Test {
  protected:
-  explicit InspectorTest(std::vector<const Protocol*> protocols = {&kListener})
-      : table(flow_settings(), sink), inspector(settings(std::move(protocols)), sink) {
+  explicit InspectorTest(std::vector<const Protocol*> protocols = {&kListener}, bool applications = false)
+      : table(flow_settings(), sink), inspector(settings(std::move(protocols), applications), sink) {
     table.watch(inspector);
   }
   static FlowSettings flow_settings() {
@@ -123,9 +123,9 @@ class InspectorTest : public testing::Test {
     settings.capacity = 100;
     return settings;
   }
-  static InspectSettings settings(std::vector<const Protocol*> protocols) {
+  static InspectSettings settings(std::vector<const Protocol*> protocols, bool applications) {
     InspectSettings settings;
-    settings.applications = false;
+    settings.applications = applications;
     settings.protocols = std::move(protocols);
     return settings;
   }

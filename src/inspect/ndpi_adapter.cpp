@@ -239,17 +239,31 @@ Ndpi::Flow* Ndpi::open(uint8_t protocol) {
   return flow;
 }
 
-bool Ndpi::show(Flow& flow, Bytes ip_packet, int64_t time_us, bool from_initiator) {
-  if (flow.decided) return true;
-  if (!is_whole(ip_packet)) return false;
+Ndpi::Progress Ndpi::show(Flow& flow, Bytes ip_packet, int64_t time_us, bool from_initiator) {
+  if (flow.decided) return Progress::Decided;
+  if (!is_whole(ip_packet)) return Progress::More;
   const auto time_ms = static_cast<uint64_t>(std::max<int64_t>(time_us, 0)) / 1000;
+  const bool was_unknown = flow.found.app_protocol == NDPI_PROTOCOL_UNKNOWN;
   flow.found = process(module_.get(), flow.state, ip_packet, time_ms, from_initiator);
+  const bool is_known = flow.found.app_protocol != NDPI_PROTOCOL_UNKNOWN;
   if (++flow.shown >= flow.most) {
     decide(flow);
-  } else if (flow.found.app_protocol != NDPI_PROTOCOL_UNKNOWN) {
+  } else if (is_known) {
     flow.decided = ndpi_extra_dissection_possible(module_.get(), &flow.state) == 0;
   }
-  return flow.decided;
+  if (flow.decided) return Progress::Decided;
+  return is_known && was_unknown ? Progress::Named : Progress::More;
+}
+
+std::array<uint16_t, 2> Ndpi::proven(const Flow& flow) {
+  static_assert(NDPI_PROTOCOL_UNKNOWN == 0);
+  if (flow.state.confidence != NDPI_CONFIDENCE_DPI) return {};
+  return {flow.found.master_protocol, flow.found.app_protocol};
+}
+
+uint16_t Ndpi::number_of(std::string_view name) const {
+  const unsigned number = application_number(module_.get(), std::string(name));
+  return static_cast<uint16_t>(number < ndpi_get_num_supported_protocols(module_.get()) ? number : 0);
 }
 
 /// Of a flow that is known, giving up tells the same once more, whatever was still to be read in it.

@@ -2,6 +2,7 @@
 // are those that nDPI's own ndpiReader gives to the same packets.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,10 +44,18 @@ class Ndpi {
   /// For a flow of this IP protocol; nullptr: no memory. To be closed before the Ndpi ends.
   Flow* open(uint8_t protocol);
 
-  /// Shows the flow's next packet: the innermost IP header on, as captured (bytes behind the packet do no harm). True
-  /// once the application is decided, or as many packets were seen as nDPI looks at; further ones are ignored. What
+  /// What a packet has come to. Named: nDPI has begun to know the application, and wants more. Decided: the application
+  /// is known for good, or as many packets were seen as nDPI looks at; further ones are ignored.
+  enum class Progress : uint8_t { More, Named, Decided };
+  /// Shows the flow's next packet: the innermost IP header on, as captured (bytes behind the packet do no harm). What
   /// nDPI cannot read - packets cut by the capture, later fragments - is passed over and not counted.
-  bool show(Flow& flow, Bytes ip_packet, int64_t time_us, bool from_initiator);
+  Progress show(Flow& flow, Bytes ip_packet, int64_t time_us, bool from_initiator);
+
+  /// nDPI's numbers for the protocol of a flow and the application in it, where its payload says so: not ports,
+  /// addresses, or what other flows were. 0: none.
+  static std::array<uint16_t, 2> proven(const Flow& flow);
+  /// 0: nDPI does not know this name. Upper and lower case are the same.
+  uint16_t number_of(std::string_view name) const;
 
   /// What is known by now ("Unknown": nothing); decides nothing. For a flow that is told before it has ended.
   Application so_far(const Flow& flow);

@@ -20,6 +20,7 @@ namespace {
 
 using tools::Blob;
 using tools::Packet;
+using Progress = Ndpi::Progress;
 
 struct Seen {
   std::string name, category;
@@ -57,7 +58,7 @@ Seen look(Ndpi& ndpi, uint8_t protocol, const std::vector<Blob>& packets) {
   Seen seen{};
   for (const Blob& packet : packets) {
     ++seen.shown;
-    if (ndpi.show(*flow, packet, 1'700'000'000'000'000, true)) break;
+    if (ndpi.show(*flow, packet, 1'700'000'000'000'000, true) == Progress::Decided) break;
   }
   const Application said = ndpi.conclude(*flow);
   seen.name = said.name;
@@ -208,10 +209,10 @@ TEST(NdpiAdapter, WhatIsDecidedStays) {
   const Blob query = there().udp(40000, 53).payload(tools::dns_query(1, "www.example.org")).bytes();
   const Blob answer = back().udp(53, 40000).payload(tools::dns_answer(1, "www.example.org", "192.0.2.1")).bytes();
   EXPECT_EQ(ndpi.so_far(*flow).name, "Unknown");
-  EXPECT_FALSE(ndpi.show(*flow, query, 0, true)) << "the answer is still to come";
+  EXPECT_EQ(ndpi.show(*flow, query, 0, true), Progress::Named) << "the answer is still to come";
   EXPECT_EQ(ndpi.so_far(*flow).name, "DNS");
-  EXPECT_TRUE(ndpi.show(*flow, answer, 0, false));
-  EXPECT_TRUE(ndpi.show(*flow, query, 0, true));
+  EXPECT_EQ(ndpi.show(*flow, answer, 0, false), Progress::Decided);
+  EXPECT_EQ(ndpi.show(*flow, query, 0, true), Progress::Decided);
   EXPECT_EQ(ndpi.conclude(*flow).name, "DNS");
   EXPECT_EQ(ndpi.conclude(*flow).name, "DNS");
   ndpi.close(flow);
@@ -240,10 +241,10 @@ TEST(NdpiAdapter, WhatIsNotWholeIsPassedOver) {
   Ndpi::Flow* flow = ndpi.open(ip_protocol::kUdp);
   for (const Blob& packet : {whole, whole6}) {
     for (size_t size = 0; size < packet.size(); ++size) {
-      EXPECT_FALSE(ndpi.show(*flow, Bytes(packet).first(size), 0, true)) << size;
+      EXPECT_EQ(ndpi.show(*flow, Bytes(packet).first(size), 0, true), Progress::More) << size;
     }
   }
-  for (int again = 0; again < 100; ++again) EXPECT_FALSE(ndpi.show(*flow, later, 0, true));
+  for (int again = 0; again < 100; ++again) EXPECT_EQ(ndpi.show(*flow, later, 0, true), Progress::More);
   EXPECT_EQ(ndpi.conclude(*flow).name, "Unknown");
   ndpi.close(flow);
 

@@ -103,6 +103,9 @@ struct Protocol {
   /// UDP, for what no single datagram proves: asked instead of `recognise` from the second datagram of a flow on.
   /// `before`: all that came earlier, of both directions, in their order.
   Verdict (*recognise_more)(const Segment& segment, std::span<const Segment> before, const Common& flow) = nullptr;
+  /// nDPI's names of it ("HTTP"): of a flow that no protocol recognised, and that nDPI names so by its payload, the
+  /// parser gets what comes from then on. It may stand anywhere in a message.
+  std::span<const std::string_view> ndpi_names = {};
 };
 
 }  // namespace microcloud

@@ -152,11 +152,16 @@ void Inspector::recognise(Session& session, const Segment& segment) {
   keep_early(session, segment);
 }
 
-/// Until somebody knows: bounded, and then nobody's.
+/// Until somebody knows: bounded, and then nDPI's word counts; without one it is nobody's.
 void Inspector::keep_early(Session& session, const Segment& segment) {
   session.early_bytes += segment.bytes.size();
   if (session.candidates == 0 || session.early.size() == Session::kMostEarly ||
       session.early_bytes > Session::kMostEarlyBytes) {
+    if (const Protocol* const named = state(session.handle).named) {
+      start(session, *named, true);
+      give(session, segment);
+      return;
+    }
     session.reading = false;
     counters_.read.add();
     drop_early(session);
@@ -190,12 +195,12 @@ void Inspector::look(uint32_t handle, const Packet& packet, const FlowView& flow
   }
 }
 
-/// This packet is the first that the protocol's parser gets; of the other direction, what comes from now on.
-void Inspector::take_over(uint32_t handle, const Protocol& protocol, const Packet& packet, const FlowView& flow) {
+/// For a parser of a flow that none reads; the one that read it before hears of its end.
+Inspector::Session& Inspector::begin_again(uint32_t handle, const FlowView& flow) {
   std::unique_ptr<Session>& kept = state(handle).session;
   if (!kept) kept = take_session(handle);
   Session& session = *kept;
-  if (session.parser) {  // it was shown no more, and its end has come
+  if (session.parser) {
     Talk talk(*this, session);
     session.parser->on_end(FlowOver::Ended, now_us_, talk);
     stop_listening(session);
@@ -203,20 +208,42 @@ void Inspector::take_over(uint32_t handle, const Protocol& protocol, const Packe
   session.common = flow.common();
   drop_early(session);
   session.reading = true;
+  session.from_initiator.reset();
+  session.from_responder.reset();
+  return session;
+}
+
+/// nDPI named what no protocol had recognised: its parser gets the flow from this packet on, as in the middle.
+void Inspector::hand_over(uint32_t handle, const Packet& packet, const FlowView& flow) {
+  Session& session = begin_again(handle, flow);
+  start(session, *state(handle).named, true);
+  if (packet.fragment != FragmentPart::Whole) return;
+  read(session, packet, packet.from_low == flow.initiator_is_low());
+}
+
+/// This packet is the first that the protocol's parser gets; of the other direction, what comes from now on.
+void Inspector::take_over(uint32_t handle, const Protocol& protocol, const Packet& packet, const FlowView& flow) {
+  Session& session = begin_again(handle, flow);
   const bool from_initiator = packet.from_low == flow.initiator_is_low();
   (from_initiator ? session.from_initiator : session.from_responder)
       .emplace(counters_.streams)
       .begin_at(packet.tcp_sequence);
   std::optional<TcpStream>& other = from_initiator ? session.from_responder : session.from_initiator;
-  other.reset();
   if (const std::optional<uint32_t> next = flow.next_sequence(!packet.from_low)) {
     other.emplace(counters_.streams).begin_at(*next);
   }
   start(session, protocol);
 }
 
-void Inspector::start(Session& session, const Protocol& protocol) {
-  state(session.handle).reader = &protocol;
+/// `named`: by nDPI alone.
+void Inspector::start(Session& session, const Protocol& protocol, bool named) {
+  State& state = this->state(session.handle);
+  state.reader = &protocol;
+  if (named) {
+    counters_.named.add();
+  } else {
+    state.named = nullptr;
+  }
   session.parser = protocol.make_parser();
   counters_.recognised.add();
   const std::vector<EarlySegment> early = std::move(session.early);
@@ -248,6 +275,9 @@ void Inspector::give(Session& session, const Segment& segment) {
   session.reading = false;
   if (status == Status::Malformed) {
     counters_.malformed.add();
+    // What nDPI's word came to nothing for may still be taken over by any.
+    State& state = this->state(session.handle);
+    if (state.named != nullptr && state.transactions == 0) state.named = state.reader = nullptr;
     return;
   }
   stop_listening(session);

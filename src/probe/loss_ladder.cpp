@@ -28,13 +28,15 @@ void tell_packets(const Probe& probe, const ProbeTotals& totals, MetricsPage& pa
 
 /// What was looked into, and what parsers did not get to see or could not read.
 void tell_inspection(const Probe& probe, MetricsPage& page) {
-  uint64_t shown = 0, recognised = 0, transactions = 0, malformed = 0, missing = 0, no_memory = 0, joined = 0;
+  uint64_t shown = 0, recognised = 0, named = 0, transactions = 0, malformed = 0, missing = 0, no_memory = 0,
+           joined = 0;
   for (const auto& worker : probe.workers()) {
     const Inspector* inspector = worker->inspector();
     if (inspector == nullptr) continue;
     const InspectCounters& of = inspector->counters();
     shown += of.shown.get();
     recognised += of.recognised.get();
+    named += of.named.get();
     transactions += of.transactions.get();
     malformed += of.malformed.get();
     no_memory += of.no_memory.get();
@@ -43,6 +45,7 @@ void tell_inspection(const Probe& probe, MetricsPage& page) {
   }
   page.counter("microcloud_probe_shown_packets_total", "Packets shown to nDPI.", {}, shown);
   page.counter("microcloud_probe_recognised_flows_total", "Flows whose protocol has a parser.", {}, recognised);
+  page.counter("microcloud_probe_named_flows_total", "Of them, those that only nDPI recognised.", {}, named);
   page.counter("microcloud_probe_transactions_total", "Records of parsers.", {}, transactions);
   page.counter("microcloud_probe_malformed_flows_total", "Flows that their parser gave up.", {}, malformed);
   page.counter("microcloud_probe_unnamed_flows_total", "Flows that there was no memory to name the application of.", {},

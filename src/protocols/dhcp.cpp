@@ -20,6 +20,7 @@ namespace {
 constexpr uint16_t kPorts4[] = {67, 68};
 constexpr uint16_t kPorts6[] = {546, 547};
 constexpr uint16_t kPorts[] = {67, 68, 546, 547};
+constexpr std::string_view kNdpiNames[] = {"DHCP", "DHCPV6"};
 constexpr unsigned kMaxBroken = 8;  // messages in a row that are none: then this is not DHCP
 constexpr size_t kMostOfText = 255;
 
@@ -394,7 +395,8 @@ const Protocol dhcp{.name = "dhcp",
                     .over_tcp = false,
                     .ports = kPorts,
                     .recognise = recognise,
-                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<DhcpParser>()); }};
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<DhcpParser>()); },
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -31,6 +31,7 @@ constexpr unsigned kMaxBroken = 8;  // messages in a row that are none: then thi
 constexpr uint8_t kUdp = 17;
 constexpr size_t kMostOfName = 253;  // characters of a host's name (RFC 1035, section 2.3.4)
 constexpr uint16_t kPorts[] = {53};
+constexpr std::string_view kNdpiNames[] = {"DNS"};
 constexpr uint16_t kPortsOfOthers[] = {5353, 5355, 137};  // multicast DNS, LLMNR, NetBIOS: other rules
 
 // ---- the record
@@ -465,7 +466,8 @@ const Protocol dns{.name = "dns",
                    .over_tcp = true,
                    .ports = kPorts,
                    .recognise = recognise,
-                   .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<DnsParser>()); }};
+                   .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<DnsParser>()); },
+                   .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

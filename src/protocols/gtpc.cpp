@@ -18,9 +18,10 @@ namespace microcloud {
 namespace {
 
 constexpr uint16_t kPorts[] = {2123, 3386, 2152};  // versions 1 and 2, version 0, the user plane's echo and errors
-constexpr unsigned kMaxBroken = 8;                 // datagrams in a row that are none: then this is not GTP
-constexpr int kMostInDatagram = 4;                 // messages: one is piggybacked, as a rule
-constexpr size_t kMostOfApn = 100;                 // TS 23.003, 9.1
+constexpr std::string_view kNdpiNames[] = {"GTP_C"};
+constexpr unsigned kMaxBroken = 8;  // datagrams in a row that are none: then this is not GTP
+constexpr int kMostInDatagram = 4;  // messages: one is piggybacked, as a rule
+constexpr size_t kMostOfApn = 100;  // TS 23.003, 9.1
 constexpr size_t kMostDigits = 32;
 
 // ---- the record
@@ -353,7 +354,8 @@ const Protocol gtpc{.name = "gtpc",
                     .over_tcp = false,
                     .ports = kPorts,
                     .recognise = recognise,
-                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<GtpParser>()); }};
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<GtpParser>()); },
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -25,6 +25,7 @@ namespace {
 constexpr size_t kMaxWaiting = 64;  // requests of one connection that wait for a response
 constexpr int64_t kSkewUs = 10;     // a response may be captured before its request
 constexpr uint16_t kPorts[] = {80, 3128, 8000, 8008, 8080, 8081, 8888, 5985, 631};
+constexpr std::string_view kNdpiNames[] = {"HTTP", "HTTP_Connect", "HTTP_Proxy"};
 
 // ---- the record
 
@@ -473,7 +474,8 @@ const Protocol http{.name = "http",
                     .ports = kPorts,
                     .recognise = recognise,
                     .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<HttpParser>()); },
-                    .takes_over = takes_over};
+                    .takes_over = takes_over,
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -23,6 +23,7 @@ namespace {
 using namespace imap_lines;
 
 constexpr uint16_t kPorts[] = {143};
+constexpr std::string_view kNdpiNames[] = {"IMAP"};
 constexpr unsigned kMostUnknown = 16;      // lines in a row that are none of IMAP: then this is something else
 constexpr size_t kMostOfBeginning = 1024;  // octets of a first line that are waited for
 constexpr size_t kMostWaiting = 32;        // commands whose result counts
@@ -297,7 +298,8 @@ const Protocol imap{.name = "imap",
                     .over_tcp = true,
                     .ports = kPorts,
                     .recognise = recognise,
-                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); }};
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); },
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

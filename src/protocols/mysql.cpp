@@ -26,6 +26,7 @@ namespace {
 
 constexpr uint16_t kPort = 3306;
 constexpr uint16_t kPorts[] = {kPort};
+constexpr std::string_view kNdpiNames[] = {"MySQL"};
 constexpr size_t kMostQuery = 4096;      // octets of a query that are told, and
 constexpr size_t kMostRead = 16'384;     // that are read, with its literals
 constexpr size_t kMostOfServer = 512;    // of one of its packets: a greeting, the beginning of others
@@ -624,7 +625,8 @@ const Protocol mysql{.name = "mysql",
                      .over_tcp = true,
                      .ports = kPorts,
                      .recognise = recognise,
-                     .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<MysqlParser>()); }};
+                     .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<MysqlParser>()); },
+                     .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

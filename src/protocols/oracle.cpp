@@ -23,6 +23,7 @@ namespace {
 
 constexpr uint16_t kPort = 1521;
 constexpr uint16_t kPorts[] = {kPort, 1526, 1630, 2483};
+constexpr std::string_view kNdpiNames[] = {"Oracle"};
 constexpr size_t kMostStatement = 4096;         // octets that are told, and
 constexpr size_t kMostAsked = 16'384;           // that are read of what a client asks
 constexpr size_t kMostOfServer = 32'768;        // of one of its packets
@@ -464,7 +465,8 @@ const Protocol oracle{.name = "oracle",
                       .over_tcp = true,
                       .ports = kPorts,
                       .recognise = recognise,
-                      .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<OracleParser>()); }};
+                      .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<OracleParser>()); },
+                      .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -18,6 +18,7 @@ namespace microcloud {
 namespace {
 
 constexpr uint16_t kPorts[] = {110};
+constexpr std::string_view kNdpiNames[] = {"POP3"};
 constexpr unsigned kMostUnknown = 16;     // lines in a row that are none of POP3: then this is something else
 constexpr size_t kMostOfBeginning = 512;  // octets of a first line that are waited for
 
@@ -306,7 +307,8 @@ const Protocol pop3{.name = "pop3",
                     .over_tcp = true,
                     .ports = kPorts,
                     .recognise = recognise,
-                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); }};
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); },
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -20,6 +20,7 @@ namespace microcloud {
 namespace {
 
 constexpr uint16_t kPorts[] = {443, 853, 8443};
+constexpr std::string_view kNdpiNames[] = {"QUIC"};
 constexpr unsigned kMostDatagrams = 32;  // of a client, until its hello is whole
 constexpr size_t kLeastOfFirst = 1200;   // octets of the datagram of a client's first Initial (RFC 9000, 14.1)
 constexpr size_t kLeastOfFirstId = 8;    // octets of its destination connection id (RFC 9000, 7.2)
@@ -174,7 +175,8 @@ const Protocol quic{.name = "quic",
                     .ports = kPorts,
                     .recognise = recognise,
                     .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<QuicParser>()); },
-                    .prepare = prepare_quic};
+                    .prepare = prepare_quic,
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

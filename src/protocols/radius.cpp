@@ -20,6 +20,7 @@ namespace microcloud {
 namespace {
 
 constexpr uint16_t kPorts[] = {1812, 1813, 1645, 1646, 3799};
+constexpr std::string_view kNdpiNames[] = {"Radius"};
 constexpr unsigned kMaxBroken = 8;         // messages in a row that are none: then this is not RADIUS
 constexpr int64_t kRepeatUs = 30'000'000;  // a request with the same id and authenticator is repeated until then
 constexpr int64_t kAnswerUs = 30'000'000;  // and answered
@@ -313,7 +314,8 @@ const Protocol radius{.name = "radius",
                       .over_tcp = false,
                       .ports = kPorts,
                       .recognise = recognise,
-                      .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<RadiusParser>()); }};
+                      .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<RadiusParser>()); },
+                      .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "inspect/parser.h"
@@ -20,6 +21,7 @@
 namespace microcloud {
 namespace {
 
+constexpr std::string_view kNdpiNames[] = {"RTP", "RTCP"};
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kAskAgainUs = 2 * kSecond;  // whose a stream is, when nobody knew at first
 constexpr int64_t kLastUs = 2 * kSecond;      // a stream of a call that is over has ended when it was silent so long
@@ -435,7 +437,8 @@ const Protocol rtp{.name = "rtp",
                    .ports = {},
                    .recognise = recognise,
                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<RtpParser>()); },
-                   .recognise_more = recognise_more};
+                   .recognise_more = recognise_more,
+                   .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

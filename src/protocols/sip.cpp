@@ -21,6 +21,7 @@ namespace microcloud {
 namespace {
 
 constexpr uint16_t kPorts[] = {5060};
+constexpr std::string_view kNdpiNames[] = {"SIP"};
 constexpr unsigned kMostBroken = 16;     // lines or datagrams in a row that are none of SIP
 constexpr size_t kMostOfKeepAlive = 20;  // octets of a datagram that keeps a NAT open and says nothing
 constexpr size_t kMostOfStart = 2048;    // octets of a first line that are waited for
@@ -219,7 +220,8 @@ const Protocol sip{.name = "sip",
                    .over_tcp = true,
                    .ports = kPorts,
                    .recognise = recognise,
-                   .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<SipParser>()); }};
+                   .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<SipParser>()); },
+                   .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -25,6 +25,7 @@ namespace {
 using namespace smtp_lines;
 
 constexpr uint16_t kPorts[] = {25, 587};
+constexpr std::string_view kNdpiNames[] = {"SMTP"};
 constexpr unsigned kMostUnknown = 16;     // lines in a row that are none of SMTP: then this is something else
 constexpr size_t kMostOfBeginning = 512;  // octets of a first line that are waited for
 constexpr size_t kMostMails = 16;         // that wait for their replies
@@ -473,7 +474,8 @@ const Protocol smtp{.name = "smtp",
                     .over_tcp = true,
                     .ports = kPorts,
                     .recognise = recognise,
-                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); }};
+                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<LineParser<Connection>>()); },
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

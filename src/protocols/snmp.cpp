@@ -20,6 +20,7 @@ namespace microcloud {
 namespace {
 
 constexpr uint16_t kPorts[] = {161, 162};
+constexpr std::string_view kNdpiNames[] = {"SNMP"};
 constexpr unsigned kMaxBroken = 8;  // messages in a row that are none: then this is not SNMP
 
 // ---- the record
@@ -268,7 +269,8 @@ const Protocol snmp{.name = "snmp",
                     .ports = kPorts,
                     .recognise = recognise,
                     .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<SnmpParser>()); },
-                    .prepare = [] { static_cast<void>(hmac_sha256({}, {})); }};
+                    .prepare = [] { static_cast<void>(hmac_sha256({}, {})); },
+                    .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -22,6 +22,7 @@ namespace {
 
 constexpr uint16_t kTls13 = 0x0304;  // and above: its drafts; what follows the ServerHello is encrypted
 constexpr uint16_t kPorts[] = {443, 465, 563, 636, 853, 989, 990, 993, 995, 5061, 8443};
+constexpr std::string_view kNdpiNames[] = {"TLS"};
 
 struct TlsHandshake {
   Milliseconds observed;
@@ -270,7 +271,8 @@ const Protocol tls{.name = "tls",
                    .recognise = recognise,
                    .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<TlsParser>()); },
                    .takes_over = begins_with_client_hello,
-                   .prepare = prepare_fingerprints};
+                   .prepare = prepare_fingerprints,
+                   .ndpi_names = kNdpiNames};
 
 }  // namespace protocol
 }  // namespace microcloud

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "inspect/ndpi_adapter.h"
 #include "protocols/protocols.h"
 #include "record/json_grammar_test.h"
 #include "tests/protocols/conversation.h"
@@ -153,6 +154,11 @@ TEST_P(EveryProtocol, IsDeclaredWhole) {
   ASSERT_NE(protocol().make_parser, nullptr);
   EXPECT_NE(protocol().make_parser(), nullptr);
   EXPECT_FALSE(protocol().records.empty());
+}
+
+TEST_P(EveryProtocol, NdpiKnowsItsNames) {
+  const Ndpi ndpi({});
+  for (const std::string_view name : GetParam()->ndpi_names) EXPECT_NE(ndpi.number_of(name), 0) << name;
 }
 
 TEST_P(EveryProtocol, ItsRecordsHaveEachElementOnce) {

@@ -159,6 +159,36 @@ class DecodeAs(ProbeTest):
         self.assert_refused(done, 2, "dns is not read", "--plugins")
 
 
+class NamedByNdpi(ProbeTest):
+    """SMTP at a port of no meaning, from the middle of a mail: no protocol recognises that, but nDPI does, some lines later."""
+
+    def setUp(self):
+        client, server = ("10.1.0.9", 40000), ("10.1.0.1", 7777)
+        mail = ((1, b"MAIL FROM:<%s@example.test>\r\n"), (0, b"250 ok\r\n"), (1, b"RCPT TO:<bob@example.test>\r\n"), (0, b"250 ok\r\n"),
+                (1, b"DATA\r\n"), (0, b"354 go\r\n"), (1, b"Subject: x\r\n\r\ntext\r\n.\r\n"), (0, b"250 queued\r\n"))
+        many, next_octet = [], [5000, 9000]
+        for from_client, text in [(1, b"the last line\r\n.\r\n"), (0, b"250 queued\r\n"),
+                                  *((who, text.replace(b"%s", name)) for name in (b"ann", b"eve") for who, text in mail)]:
+            ends = (*client, *server) if from_client else (*server, *client)
+            many.append(frames.tcp(*ends, 0x18, next_octet[from_client], next_octet[1 - from_client], text))
+            next_octet[from_client] += len(text)
+        self.capture = timed(many)
+
+    def told(self, *args):
+        with scratch_file(self.capture) as path:
+            done = run_probe("-r", path, *args)
+        self.assert_done(done)
+        return [(record.get("smtpMailFrom"), record.get("smtpReplyCode")) for record in done.records if record["record"] == "smtp"]
+
+    def test_its_parser_gets_what_follows(self):
+        self.assertEqual(self.told()[-1:], [("eve@example.test", 250)])
+        self.assertEqual(self.told("--plugins", "smtp")[-1:], [("eve@example.test", 250)])
+
+    def test_not_where_it_is_switched_off(self):
+        self.assertEqual(self.told("--plugins", "http,dns"), [])
+        self.assertEqual(self.told("--no-dpi", "--plugins", "smtp"), [])
+
+
 class SwitchedOff(ProbeTest):
     def setUp(self):
         self.capture = timed([frames.udp(*CLIENT, *SERVER, question()), frames.udp(*SERVER, *CLIENT, answer())])
