@@ -49,6 +49,7 @@ struct RtpRecord {
   uint32_t duration_ms = 0;
   uint32_t dtmf_events = 0;
   std::optional<double> mos;
+  std::optional<double> mos_cq;
   std::optional<double> r;
   std::optional<Text<256>> call_id;
   std::optional<std::string_view> match;
@@ -85,6 +86,9 @@ constexpr Field kOwnFields[] = {
                                    "keys that were pressed (RFC 4733), not which ones", Role::Quantity),
     field<&RtpRecord::mos>("rtpMosLq", {"", pen::kOwn, 276},
                            "E-model (ITU-T G.107), narrowband, without delay: 1 to 4.5"),
+    field<&RtpRecord::mos_cq>("rtpMosCq", {"", pen::kOwn, 350},
+                              "1 to 4.5, narrowband: conversational quality by the E-model, with half the round trip "
+                              "of RTCP as its delay; absent without one"),
     field<&RtpRecord::r>("rtpRFactor", {"", pen::kOwn, 277}, "E-model: 0 to 93.2"),
     field<&RtpRecord::call_id>("sipCallId", {"SIP_CALL_ID", pen::kNtop, 130}, "Call-ID"),
     field<&RtpRecord::match>("rtpMatch", {"", pen::kOwn, 278},
@@ -182,7 +186,8 @@ class Stream {
   }
   bool has_asked() const { return asked_ != 0; }
 
-  void fill(RtpRecord& record, CallBook& book) const {
+  /// `back`: the stream in the other direction.
+  void fill(RtpRecord& record, CallBook& book, std::optional<uint32_t> back) const {
     record.observed = to_milliseconds(first_us_);
     record.ssrc = ssrc_;
     record.payload_type = payload_type_.value_or(last_type_);
@@ -200,9 +205,12 @@ class Stream {
     record.duration_ms = static_cast<uint32_t>((last_us_ - first_us_) / 1000);
     record.dtmf_events = events_;
     if (const auto codec = codec_impairment(format_.codec.view())) {
-      const double r = r_factor(*codec, loss_percent(counts_.expected(), counts_.packets(), counts_.duplicates()));
+      const double loss = loss_percent(counts_.expected(), counts_.packets(), counts_.duplicates());
+      const double r = r_factor(*codec, loss);
       record.r = to_thousandths(r);
       record.mos = to_thousandths(mos_of(r));
+      if (const std::optional<double> delay_ms = book.delay_of(ssrc_, back))
+        record.mos_cq = to_thousandths(mos_of(r_factor(*codec, loss, *delay_ms)));
     }
     if (call_.call) {
       record.call_id.emplace().assign(CallBook::id_of(*call_.call));
@@ -298,7 +306,10 @@ class RtpParser final : public Parser {
     Stream& stream = stream_of(*packet, segment, dialogue);
     stream.add(*packet, segment.time_us);
     if (stream.is_unnamed()) stream.name_codec(book(dialogue));
-    if (!stream.has_asked() && stream.valid()) ask(stream, segment.from_initiator, segment.time_us, dialogue, false);
+    if (!stream.has_asked() && stream.valid()) {
+      newest_[segment.from_initiator ? 0 : 1] = stream.ssrc();
+      ask(stream, segment.from_initiator, segment.time_us, dialogue, false);
+    }
     return Status::More;
   }
 
@@ -374,7 +385,7 @@ class RtpParser final : public Parser {
     if (!stream.valid()) return;
     ask(stream, from_initiator, stream.last_us(), dialogue, true);
     RtpRecord told;
-    stream.fill(told, book(dialogue));
+    stream.fill(told, book(dialogue), newest_[from_initiator ? 1 : 0]);
     told.index = dialogue.next_transaction();
     dialogue.tell(kRecordType, &told, from_initiator);
   }
@@ -387,7 +398,8 @@ class RtpParser final : public Parser {
         });
   }
 
-  std::array<Streams, 2> streams_;  // of the initiator, of the responder
+  std::array<Streams, 2> streams_;                 // of the initiator, of the responder
+  std::array<std::optional<uint32_t>, 2> newest_;  // the same: SSRC of the stream that was found last
   unsigned broken_ = 0;
 };
 

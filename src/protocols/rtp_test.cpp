@@ -414,6 +414,63 @@ TEST(Rtcp, ReportsAreToldWithTheirStream) {
   EXPECT_TRUE(reports.end().empty());
 }
 
+/// The receiver of a stream of 100 packets answers each report after `round_us`, as its sender does the other one's.
+struct Quality {
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();
+  Sip sip{shared};
+  Rtp rtp{shared}, reports{shared, 4001, 5001};
+
+  void talk() {
+    sip.begin("c1");
+    rtp.stream(kCaller, 1, 0, 100);
+    rtp.stream(kCalled, 2, 0, 100);
+  }
+  void round_trip(bool sender, uint32_t ssrc, uint32_t receiver, int64_t round_us) {
+    reports.send(sender, Bytes(rtcp(200, ssrc, 0x12345678, receiver, 0, 0, 0, 0)), kSecond);
+    reports.send(!sender, Bytes(rtcp(201, receiver, 0, ssrc, 0, 0, 0x12345678, 65'536)), 2 * kSecond + round_us);
+  }
+  Told call() {
+    sip.finish("c1", 3 * kSecond);
+    return sip.end(FlowOver::RunOver, 10 * kSecond).back();
+  }
+};
+
+TEST(Rtcp, WithARoundTripThereIsConversationalQuality) {
+  for (const auto& [round_us, mos] : {std::pair(300'000, "4.329"), {400'000, "4.226"}, {600'000, "3.712"}}) {
+    Quality of;
+    of.talk();
+    of.round_trip(kCaller, 1, 2, round_us);
+    of.rtp.end();
+    EXPECT_EQ(of.rtp.told().at(0).at("rtpMosCq"), mos);
+    EXPECT_EQ(of.rtp.told().at(0).at("rtpMosLq"), "4.409");
+    EXPECT_FALSE(of.rtp.told().at(1).contains("rtpMosCq")) << "of the other direction nothing is known";
+    const Told call = of.call();
+    EXPECT_EQ(call.at("callMosCq"), mos);
+    EXPECT_EQ(call.at("callMosLq"), "4.409");
+    EXPECT_NE(call.at("callStreams").find(" r=93.200 mosCq=" + std::string(mos) + " match="), std::string::npos);
+  }
+}
+
+TEST(Rtcp, BothWaysAreTheDelayFromEndToEnd) {
+  Quality of;
+  of.talk();
+  of.round_trip(kCaller, 1, 2, 100'000);
+  of.round_trip(kCalled, 2, 1, 300'000);
+  of.rtp.end();
+  for (const Told& one : of.rtp.told()) EXPECT_EQ(one.at("rtpMosCq"), "4.226") << "200 ms one way, for both";
+  EXPECT_EQ(of.call().at("callMosCq"), "4.226");
+}
+
+TEST(Rtcp, WithoutARoundTripThereIsNone) {
+  Quality of;
+  of.talk();
+  of.reports.send(kCalled, Bytes(rtcp(201, 2, 0, 1, 3, 80, 0, 0)), kSecond);
+  of.rtp.end();
+  for (const Told& one : of.rtp.told()) EXPECT_FALSE(one.contains("rtpMosCq"));
+  EXPECT_EQ(of.rtp.told().at(0).at("rtcpLostPackets"), "3");
+  EXPECT_FALSE(of.call().contains("callMosCq"));
+}
+
 // ---- recognition
 
 Verdict recognised(const std::vector<uint8_t>& bytes, const std::vector<std::vector<uint8_t>>& earlier = {}) {

@@ -270,9 +270,9 @@ class Transactions(ProbeTest):
         self.assertEqual({name: stream[name] for name in stream if name.startswith("rt") and "itter" not in name}, {
             "rtpSsrc": 1, "rtpPayloadType": 0, "rtpCodec": "PCMU", "rtpPackets": 97, "rtpExpectedPackets": 100, "rtpLostPackets": 3,
             "rtpDuplicatePackets": 0, "rtpReorderedPackets": 0, "rtpDurationMilliseconds": 1980, "rtpDtmfEvents": 0, "rtpMosLq": 4.134,
-            "rtpRFactor": 83.058, "rtpMatch": "exact", "rtcpLostPackets": 3, "rtcpRoundTripMicroseconds": 200000})
+            "rtpMosCq": 4.049, "rtpRFactor": 83.058, "rtpMatch": "exact", "rtcpLostPackets": 3, "rtcpRoundTripMicroseconds": 200000})
         self.assertEqual(stream["rtcpJitterMicroseconds"], 5000)
-        self.assertEqual((call["callReason"], call["callMosLq"]), ("SIP;cause=200", stream["rtpMosLq"]))
+        self.assertEqual((call["callReason"], call["callMosLq"], call["callMosCq"]), ("SIP;cause=200", stream["rtpMosLq"], stream["rtpMosCq"]))
 
     def test_mysql(self):
         for record in self.check("mysql", "mysql"):

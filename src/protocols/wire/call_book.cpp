@@ -54,13 +54,22 @@ std::string thousandths(double value) {
   return std::to_string(whole / 1000) + '.' + std::string(3 - digits.size(), '0') + digits;
 }
 
-std::optional<double> r_of(const StreamFacts& stream) {
+std::optional<double> r_of(const StreamFacts& stream, double delay_ms = 0) {
   const auto codec = codec_impairment(stream.codec);
   if (!codec) return std::nullopt;
-  return r_factor(*codec, loss_percent(stream.expected.get(), stream.packets.get(), stream.duplicates.get()));
+  return r_factor(*codec, loss_percent(stream.expected.get(), stream.packets.get(), stream.duplicates.get()), delay_ms);
 }
 
-std::string text_of(const StreamFacts& stream) {
+/// The newest stream between the same ends the other way.
+std::optional<uint32_t> back_of(const StreamFacts& stream, const std::vector<std::shared_ptr<StreamFacts>>& all) {
+  const auto same = [](const SdpAddress& a, const SdpAddress& b) { return a.port == b.port && a.address == b.address; };
+  const auto found = std::find_if(all.rbegin(), all.rend(), [&](const auto& one) {
+    return same(one->source, stream.destination) && same(one->destination, stream.source);
+  });
+  return found == all.rend() ? std::nullopt : std::optional((*found)->ssrc);
+}
+
+std::string text_of(const StreamFacts& stream, std::optional<double> cq) {
   std::string text =
       "src=" + text_of(stream.source) + " dst=" + text_of(stream.destination) + " ssrc=" + std::to_string(stream.ssrc);
   const auto add = [&](std::string_view name, std::string value) {
@@ -81,6 +90,7 @@ std::string text_of(const StreamFacts& stream) {
     add("mos", thousandths(mos_of(*r)));
     add("r", thousandths(*r));
   }
+  if (cq) add("mosCq", thousandths(*cq));
   add("match", std::string(to_text(stream.match)));
   return text;
 }
@@ -367,7 +377,11 @@ void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
   if (call.endpoints_cut || call.sdp_cut) record.partial.add("media cut");
   if (call.streams_cut) record.partial.add("streams cut");
   for (const auto& stream : call.streams) {
-    if (!record.streams.push(text_of(*stream))) record.partial.add("streams cut");
+    const std::optional<double> delay_ms = delay_between(stream->ssrc, back_of(*stream, call.streams));
+    const std::optional<double> r_with_delay = delay_ms ? r_of(*stream, *delay_ms) : std::nullopt;
+    const std::optional<double> cq = r_with_delay ? std::optional(mos_of(*r_with_delay)) : std::nullopt;
+    if (cq) record.mos_cq = std::min(record.mos_cq.value_or(5), to_thousandths(*cq));
+    if (!record.streams.push(text_of(*stream, cq))) record.partial.add("streams cut");
     const std::string_view codec = stream->codec;
     bool told = codec.empty();
     for (size_t at = 0; at < record.codecs.size(); ++at) told |= record.codecs[at] == codec;
@@ -504,6 +518,22 @@ std::optional<RtcpReport> CallBook::report_on(uint32_t ssrc) {
   const auto found = reports_.find(ssrc);
   if (found == reports_.end() || !found->second.has_report) return std::nullopt;
   return found->second.report;
+}
+
+std::optional<uint32_t> CallBook::round_trip(uint32_t ssrc) const {
+  const auto found = reports_.find(ssrc);
+  return found == reports_.end() ? std::nullopt : found->second.report.round_trip_us;
+}
+
+std::optional<double> CallBook::delay_between(uint32_t ssrc, std::optional<uint32_t> back) const {
+  const std::optional<uint32_t> receiver_us = round_trip(ssrc);
+  if (!receiver_us) return std::nullopt;
+  return one_way_delay(*receiver_us, back ? round_trip(*back) : std::nullopt);
+}
+
+std::optional<double> CallBook::delay_of(uint32_t ssrc, std::optional<uint32_t> back) {
+  const std::lock_guard lock(mutex_);
+  return delay_between(ssrc, back);
 }
 
 }  // namespace microcloud

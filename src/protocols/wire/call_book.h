@@ -98,6 +98,9 @@ class CallBook final : public Shared::Book {
   /// A report on `ssrc`. `last`, `since`: LSR and DLSR.
   void received_report(uint32_t ssrc, int32_t lost, uint32_t jitter, uint32_t last, uint32_t since, int64_t now_us);
   std::optional<RtcpReport> report_on(uint32_t ssrc);
+  /// How long the way from sender to receiver takes, in milliseconds; nothing: its receiver's reports do not say so.
+  /// `back`: the stream in the other direction, if there is one.
+  std::optional<double> delay_of(uint32_t ssrc, std::optional<uint32_t> back);
 
   void on_time(int64_t now_us, RecordSink& sink) override;
   void on_end(int64_t now_us, RecordSink& sink) override;
@@ -142,6 +145,8 @@ class CallBook final : public Shared::Book {
   void forget(Call& call);
   bool is_due(const Call& call, int64_t now_us) const;
   void fill(const Call& call, CallRecord& record, Moment moment) const;
+  std::optional<uint32_t> round_trip(uint32_t ssrc) const;
+  std::optional<double> delay_between(uint32_t ssrc, std::optional<uint32_t> back) const;
   void tell_orphans(int64_t now_us, Moment moment, RecordSink& sink);
   Reported& reported(uint32_t ssrc);
 

@@ -32,10 +32,12 @@ constexpr Field kOwnFields[] = {
     field<&CallRecord::codecs>("callCodecs", {"", pen::kOwn, 301}, "of its streams, each once", Role::List),
     field<&CallRecord::streams>("callStreams", {"", pen::kOwn, 294},
                                 "its RTP streams: src, dst, ssrc, codec, packets, expected, lost, dup, late, jitterUs, "
-                                "maxJitterUs, mos, r, match",
+                                "maxJitterUs, mos, r, mosCq, match",
                                 Role::List),
     field<&CallRecord::mos>("callMosLq", {"", pen::kOwn, 295},
                             "the worst stream's rtpMosLq: 1 to 4.5, narrowband, listening quality"),
+    field<&CallRecord::mos_cq>("callMosCq", {"", pen::kOwn, 351},
+                               "the worst rtpMosCq of its streams: 1 to 4.5, narrowband, conversational quality"),
 };
 
 constexpr auto kFields = transaction_fields<CallRecord>(kOwnFields);

@@ -29,6 +29,7 @@ struct CallRecord {
   TextList<256, 8> codecs;
   TextList<4096, 16> streams;
   std::optional<double> mos;
+  std::optional<double> mos_cq;
 };
 
 extern const RecordType kCallRecordType;

@@ -42,6 +42,12 @@ constexpr double r_factor(const CodecImpairment& codec, double loss_percent, dou
   return std::max(0.0, 93.2 - delay - loss);
 }
 
+/// In milliseconds, from both ways between the probe and the ends of a stream, there and back: to its receiver, and to
+/// its sender where that is known (else the probe stands beside it).
+constexpr double one_way_delay(uint32_t receiver_us, std::optional<uint32_t> sender_us) {
+  return (receiver_us + static_cast<double>(sender_us.value_or(0))) / 2000;
+}
+
 /// As records tell R and MOS.
 constexpr double to_thousandths(double value) {
   return static_cast<double>(static_cast<int64_t>(value * 1000 + 0.5)) / 1000;
