@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "app/command.h"
 #include "base/secret.h"
 #include "packet/packet.h"
 #include "protocols/protocols.h"
+#include "protocols/wire/call_book.h"
 
 namespace microcloud {
 namespace {
@@ -56,6 +58,49 @@ Disclosure disclosure(const InspectOptions& options) {
   return allowed;
 }
 
+/// For the streams of RTP, and the calls that they are of.
+void rate_codecs(const std::string& file, InspectSettings& settings) {
+  const auto is_rated = [](const Protocol* read) { return read == &protocol::rtp; };
+  if (std::ranges::none_of(settings.protocols, is_rated))
+    throw UsageError("--codec-quality: rtp is not read (--plugins, --no-dpi, -S)");
+  CodecTable codecs;
+  try {
+    codecs.read(file);
+  } catch (const std::runtime_error& error) {
+    throw UsageError(std::string("--codec-quality: ") + error.what());
+  }
+  settings.shared->of<CallBook>().rate_by(std::move(codecs));
+}
+
+/// All but what needs a secret.
+InspectSettings open_settings(const InspectOptions& options, bool sampled) {
+  InspectSettings settings;
+  settings.applications = !options.no_dpi;
+  if (options.no_dpi && !options.ndpi_protocols.empty())
+    throw UsageError("--ndpi-protocols and --no-dpi exclude each other: give one of them");
+  settings.ndpi_protocols = options.ndpi_protocols;
+  const auto all = protocols();
+  std::vector<std::string> names = options.plugins;
+  // Of sampled packets a parser would tell of answers that never came, as they were not looked at.
+  if (names.empty()) names = {options.no_dpi || sampled ? "none" : "all"};
+  for (const std::string& name : names) {
+    if (name == "none" && names.size() == 1) break;
+    if (name == "all" && names.size() == 1) {
+      settings.protocols.assign(all.begin(), all.end());
+      break;
+    }
+    const auto found = std::ranges::find(all, name, [](const Protocol* protocol) { return protocol->name; });
+    if (found == all.end()) {
+      throw UsageError("--plugins: there is no '" + name + "'; there are " + known_plugins() +
+                       ", or all, or none alone");
+    }
+    if (std::ranges::find(settings.protocols, *found) == settings.protocols.end()) settings.protocols.push_back(*found);
+  }
+  if (!options.codec_quality.empty()) rate_codecs(options.codec_quality, settings);
+  for (const std::string& text : options.decode_as) settings.decode_as.push_back(decode_as(text, settings.protocols));
+  return settings;
+}
+
 }  // namespace
 
 void declare(CLI::App& app, InspectOptions& options) {
@@ -83,33 +128,19 @@ void declare(CLI::App& app, InspectOptions& options) {
       "--sql-literals", options.sql_literals,
       "tell SQL texts with the strings and numbers in them (default: ? in the place of each); passwords of SQL's "
       "own commands are told in no case");
+  app.add_option("--codec-quality", options.codec_quality,
+                 "a file of codecs for the MOS of RTP, beside those that are built in or instead of them: a line has "
+                 "a name as in SDP, Ie and Bpl (ITU-T G.113), as PCMU 0 25.1")
+      ->type_name("FILE");
+}
+
+void check(const InspectOptions& options, bool sampled) {
+  (void)open_settings(options, sampled);
 }
 
 InspectSettings inspect_settings(const InspectOptions& options, bool sampled) {
-  InspectSettings settings;
-  settings.applications = !options.no_dpi;
-  if (options.no_dpi && !options.ndpi_protocols.empty())
-    throw UsageError("--ndpi-protocols and --no-dpi exclude each other: give one of them");
-  settings.ndpi_protocols = options.ndpi_protocols;
+  InspectSettings settings = open_settings(options, sampled);
   settings.disclosure = disclosure(options);
-  const auto all = protocols();
-  std::vector<std::string> names = options.plugins;
-  // Of sampled packets a parser would tell of answers that never came, as they were not looked at.
-  if (names.empty()) names = {options.no_dpi || sampled ? "none" : "all"};
-  for (const std::string& name : names) {
-    if (name == "none" && names.size() == 1) break;
-    if (name == "all" && names.size() == 1) {
-      settings.protocols.assign(all.begin(), all.end());
-      break;
-    }
-    const auto found = std::ranges::find(all, name, [](const Protocol* protocol) { return protocol->name; });
-    if (found == all.end()) {
-      throw UsageError("--plugins: there is no '" + name + "'; there are " + known_plugins() +
-                       ", or all, or none alone");
-    }
-    if (std::ranges::find(settings.protocols, *found) == settings.protocols.end()) settings.protocols.push_back(*found);
-  }
-  for (const std::string& text : options.decode_as) settings.decode_as.push_back(decode_as(text, settings.protocols));
   return settings;
 }
 

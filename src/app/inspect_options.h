@@ -17,11 +17,14 @@ struct InspectOptions {
   bool secrets = false;
   std::string key_file;
   bool sql_literals = false;
+  std::string codec_quality;
 };
 
 void declare(CLI::App& app, InspectOptions& options);
-/// `sampled`: packets are missing on purpose. Throws UsageError: a protocol that there is not, or that is not read, a
-/// key that cannot be read.
+/// `sampled`: packets are missing on purpose. Throws UsageError: a protocol that there is not, or that is not read,
+/// codecs that cannot be read.
+void check(const InspectOptions& options, bool sampled);
+/// The same, and a key that cannot be read.
 InspectSettings inspect_settings(const InspectOptions& options, bool sampled);
 
 }  // namespace microcloud

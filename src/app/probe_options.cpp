@@ -126,6 +126,7 @@ void check(const ProbeOptions& options) {
   (void)local_networks(options);
   if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
   if (options.exports.exports()) (void)export_plan(options.exports, "", live);
+  check(options.inspect, options.exports.sampling > 1);
   check_cloud(options);
   check_face(options.face);
 }

@@ -204,7 +204,7 @@ class Stream {
     }
     record.duration_ms = static_cast<uint32_t>((last_us_ - first_us_) / 1000);
     record.dtmf_events = events_;
-    if (const auto codec = codec_impairment(format_.codec.view())) {
+    if (const auto codec = book.codecs().find(format_.codec.view())) {
       const double loss = loss_percent(counts_.expected(), counts_.packets(), counts_.duplicates());
       const double r = r_factor(*codec, loss);
       record.r = to_thousandths(r);

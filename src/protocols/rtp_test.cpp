@@ -1,6 +1,9 @@
 // RTP streams: what is counted, whose they are, what RTCP adds, and what is no RTP.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "protocols/line_flow_test.h"
@@ -469,6 +472,20 @@ TEST(Rtcp, WithoutARoundTripThereIsNone) {
   for (const Told& one : of.rtp.told()) EXPECT_FALSE(one.contains("rtpMosCq"));
   EXPECT_EQ(of.rtp.told().at(0).at("rtcpLostPackets"), "3");
   EXPECT_FALSE(of.call().contains("callMosCq"));
+}
+
+TEST(Rtcp, TheUserSaysWhatCodecsAreLike) {
+  Quality of;
+  const std::string path = testing::TempDir() + "/codecs." + std::to_string(getpid());
+  std::ofstream(path) << "PCMA 15 16.1\n";
+  CodecTable codecs;
+  codecs.read(path);
+  std::remove(path.c_str());
+  of.shared->of<CallBook>().rate_by(codecs);
+  of.talk();
+  of.rtp.end();
+  EXPECT_EQ(of.rtp.told().at(0).at("rtpMosLq"), "3.954");
+  EXPECT_EQ(of.call().at("callMosLq"), "3.954");
 }
 
 // ---- recognition

@@ -57,6 +57,8 @@ class Pages(unittest.TestCase):
                 file.write('interface = ["eth0"]\n')
             with open(os.path.join(folder, "protocols.txt"), "w", encoding="ascii") as file:
                 file.write("tcp:8081@HTTP\n")
+            with open(os.path.join(folder, "codecs.txt"), "w", encoding="ascii") as file:
+                file.write("PCMU 0 4.3\n")
             for name in ("node.pem", "node.key", "ca.pem"):
                 with open(os.path.join(folder, name), "w", encoding="ascii"):
                     pass

@@ -153,8 +153,9 @@ class DecodeAs(ProbeTest):
                                ("udp/0=dns", "no port"), ("udp/65536=dns", "no port"), ("sctp/1=dns", "no transport 'sctp'"),
                                ("udp/1=nothing", "there is no 'nothing'"), ("udp/1=http", "http is not spoken over udp")):
             with self.subTest(setting=setting):
-                done = harness.run("probe", "-r", "x.pcap", "--decode-as", setting)
-                self.assert_refused(done, 2, "--decode-as " + setting, named, "udp/1234=radius")
+                for more in ((), ("--check-config",)):
+                    done = harness.run("probe", "-r", "x.pcap", "--decode-as", setting, *more)
+                    self.assert_refused(done, 2, "--decode-as " + setting, named, "udp/1234=radius")
         done = harness.run("probe", "-r", "x.pcap", "--decode-as", "udp/1=dns", "--plugins", "tls")
         self.assert_refused(done, 2, "dns is not read", "--plugins")
 

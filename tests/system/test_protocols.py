@@ -274,6 +274,24 @@ class Transactions(ProbeTest):
         self.assertEqual(stream["rtcpJitterMicroseconds"], 5000)
         self.assertEqual((call["callReason"], call["callMosLq"], call["callMosCq"]), ("SIP;cause=200", stream["rtpMosLq"], stream["rtpMosCq"]))
 
+    def test_codec_quality(self):
+        """MOS by a file's codecs; what is wrong with it is told before the run."""
+        def rated(*args):
+            done = run_probe("-r", capture("sip"), *args)
+            streams = [record.get("rtpMosLq") for record in done.records if record["record"] == "rtp" and record.get("rtpCodec") == "PCMA"]
+            calls = [record.get("callMosLq") for record in done.records if record["record"] == "call" and "callCodecs" in record]
+            return set(streams) | set(calls)
+        self.assertEqual(rated(), {4.409})
+        with harness.scratch_file(b"# worse\npcma 15 16.1\n") as codecs:
+            self.assertEqual(rated("--codec-quality", codecs), {3.954})
+            with harness.scratch_file(f'codec-quality = "{codecs}"\n'.encode(), suffix=".toml") as configuration:
+                self.assertEqual(rated("--config", configuration), {3.954})
+            self.assert_refused(harness.run("probe", "-r", capture("sip"), "--codec-quality", codecs, "--no-dpi"), 2, "--codec-quality", "rtp is not read")
+        for text, told in ((b"#\nPCMA 0\n", ":2: not of the form"), (b"PCMA 96 1\n", ":1: Ie '96'"), (b"PCMA 1 0\n", ":1: Bpl '0'")):
+            with harness.scratch_file(text) as codecs:
+                self.assert_refused(harness.run("probe", "-i", "lo", "--codec-quality", codecs, "--check-config"), 2, "--codec-quality", codecs + told)
+        self.assert_refused(harness.run("probe", "-r", capture("sip"), "--codec-quality", "/not/there"), 2, "/not/there: No such file")
+
     def test_mysql(self):
         for record in self.check("mysql", "mysql"):
             self.assertEqual(record["destinationTransportPort"], 3306)

@@ -54,10 +54,24 @@ std::string thousandths(double value) {
   return std::to_string(whole / 1000) + '.' + std::string(3 - digits.size(), '0') + digits;
 }
 
-std::optional<double> r_of(const StreamFacts& stream, double delay_ms = 0) {
-  const auto codec = codec_impairment(stream.codec);
-  if (!codec) return std::nullopt;
-  return r_factor(*codec, loss_percent(stream.expected.get(), stream.packets.get(), stream.duplicates.get()), delay_ms);
+/// What a stream's R is without delay and with what is known of it.
+struct Ratings {
+  std::optional<double> listening, conversation;
+};
+
+Ratings ratings_of(const StreamFacts& stream, const CodecTable& codecs, std::optional<double> delay_ms) {
+  Ratings ratings;
+  const auto codec = codecs.find(stream.codec);
+  if (!codec) return ratings;
+  const double loss = loss_percent(stream.expected.get(), stream.packets.get(), stream.duplicates.get());
+  ratings.listening = r_factor(*codec, loss);
+  if (delay_ms) ratings.conversation = r_factor(*codec, loss, *delay_ms);
+  return ratings;
+}
+
+/// A call is as good as its worst stream.
+void worsen(std::optional<double>& mos, std::optional<double> r) {
+  if (r) mos = std::min(mos.value_or(5), to_thousandths(mos_of(*r)));
 }
 
 /// The newest stream between the same ends the other way.
@@ -69,7 +83,7 @@ std::optional<uint32_t> back_of(const StreamFacts& stream, const std::vector<std
   return found == all.rend() ? std::nullopt : std::optional((*found)->ssrc);
 }
 
-std::string text_of(const StreamFacts& stream, std::optional<double> cq) {
+std::string text_of(const StreamFacts& stream, const Ratings& ratings) {
   std::string text =
       "src=" + text_of(stream.source) + " dst=" + text_of(stream.destination) + " ssrc=" + std::to_string(stream.ssrc);
   const auto add = [&](std::string_view name, std::string value) {
@@ -86,11 +100,11 @@ std::string text_of(const StreamFacts& stream, std::optional<double> cq) {
   add("late", std::to_string(stream.reordered.get()));
   add("jitterUs", std::to_string(stream.jitter_us.get()));
   add("maxJitterUs", std::to_string(stream.max_jitter_us.get()));
-  if (const std::optional<double> r = r_of(stream)) {
-    add("mos", thousandths(mos_of(*r)));
-    add("r", thousandths(*r));
+  if (ratings.listening) {
+    add("mos", thousandths(mos_of(*ratings.listening)));
+    add("r", thousandths(*ratings.listening));
   }
-  if (cq) add("mosCq", thousandths(*cq));
+  if (ratings.conversation) add("mosCq", thousandths(mos_of(*ratings.conversation)));
   add("match", std::string(to_text(stream.match)));
   return text;
 }
@@ -377,17 +391,14 @@ void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
   if (call.endpoints_cut || call.sdp_cut) record.partial.add("media cut");
   if (call.streams_cut) record.partial.add("streams cut");
   for (const auto& stream : call.streams) {
-    const std::optional<double> delay_ms = delay_between(stream->ssrc, back_of(*stream, call.streams));
-    const std::optional<double> r_with_delay = delay_ms ? r_of(*stream, *delay_ms) : std::nullopt;
-    const std::optional<double> cq = r_with_delay ? std::optional(mos_of(*r_with_delay)) : std::nullopt;
-    if (cq) record.mos_cq = std::min(record.mos_cq.value_or(5), to_thousandths(*cq));
-    if (!record.streams.push(text_of(*stream, cq))) record.partial.add("streams cut");
+    const Ratings ratings = ratings_of(*stream, codecs_, delay_between(stream->ssrc, back_of(*stream, call.streams)));
+    if (!record.streams.push(text_of(*stream, ratings))) record.partial.add("streams cut");
+    worsen(record.mos, ratings.listening);
+    worsen(record.mos_cq, ratings.conversation);
     const std::string_view codec = stream->codec;
     bool told = codec.empty();
     for (size_t at = 0; at < record.codecs.size(); ++at) told |= record.codecs[at] == codec;
     if (!told) record.codecs.push(codec);
-    if (const std::optional<double> r = r_of(*stream))
-      record.mos = std::min(record.mos.value_or(5), to_thousandths(mos_of(*r)));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
@@ -15,6 +16,7 @@
 #include "base/hash.h"
 #include "inspect/shared.h"
 #include "protocols/wire/call_record.h"
+#include "protocols/wire/codec_table.h"
 #include "protocols/wire/sdp.h"
 #include "protocols/wire/sip_message.h"
 
@@ -71,6 +73,10 @@ class CallBook final : public Shared::Book {
 
   CallBook();
   ~CallBook() override;
+
+  /// Before the run begins.
+  void rate_by(CodecTable codecs) { codecs_ = std::move(codecs); }
+  const CodecTable& codecs() const { return codecs_; }
 
   /// A message of the flow. `sdp`: null where it has none. The call that begins with it, if one does: the caller has to
   /// tell it, or to disown it.
@@ -150,6 +156,7 @@ class CallBook final : public Shared::Book {
   void tell_orphans(int64_t now_us, Moment moment, RecordSink& sink);
   Reported& reported(uint32_t ssrc);
 
+  CodecTable codecs_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<Call>, TextHash> calls_;
   std::list<Call*> by_age_;  // the one that was heard of longest ago first

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 namespace microcloud {
 
@@ -17,23 +15,6 @@ struct CodecImpairment {
 
 inline constexpr CodecImpairment kG711WithConcealment{0, 25.1};
 inline constexpr CodecImpairment kG711Plain{0, 4.3};
-
-/// Of a codec as SDP calls it, in capitals; nothing where there is no narrowband value: wideband codecs, video.
-constexpr std::optional<CodecImpairment> codec_impairment(std::string_view codec) {
-  struct Known {
-    std::string_view codec;
-    CodecImpairment impairment;
-  };
-  constexpr std::array<Known, 5> kKnown = {{{"PCMU", kG711WithConcealment},
-                                            {"PCMA", kG711WithConcealment},
-                                            {"G729", {11, 19.0}},
-                                            {"G723", {15, 16.1}},
-                                            {"GSM-EFR", {5, 10.0}}}};
-  for (const Known& known : kKnown) {
-    if (known.codec == codec) return known.impairment;
-  }
-  return std::nullopt;
-}
 
 /// 93.2 is perfect. `delay_ms`: one way, with the jitter buffer; `burst`: 1 where losses are independent.
 constexpr double r_factor(const CodecImpairment& codec, double loss_percent, double delay_ms = 0, double burst = 1) {
