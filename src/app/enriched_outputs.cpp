@@ -8,8 +8,9 @@ namespace {
 // A file's reader can wait, so that its users do not hang on chance.
 constexpr auto kPatienceOfFile = std::chrono::milliseconds(500);
 
-OwnersSettings owners_settings(EnrichedSettings settings) {
+OwnersSettings owners_settings(EnrichedSettings settings, std::function<void(const OwnerNews&)> hear_of_hash) {
   OwnersSettings owners;
+  owners.hear_of_hash = std::move(hear_of_hash);
   owners.channel.url = std::move(settings.access.url);
   owners.channel.client = std::move(settings.access.client);
   owners.channel.client.name = "microcloud-probe-questions";
@@ -67,9 +68,10 @@ void tell_stage(const EnrichmentStage& stage, MetricsPage& page) {
 
 }  // namespace
 
-EnrichedOutputs::EnrichedOutputs(EnrichedSettings settings, std::vector<Output*> outputs)
+EnrichedOutputs::EnrichedOutputs(const EnrichedSettings& settings, std::vector<Output*> outputs)
     : live_(settings.live),
-      owners_(owners_settings(std::move(settings))),
+      owners_(owners_settings(settings, [this](const OwnerNews& news) { calls_.hear(news); })),
+      calls_(owners_.channel(), settings.realm, live_),
       stage_(stage_settings(live_), owners_, std::move(outputs)) {}
 
 void EnrichedOutputs::start(std::chrono::milliseconds patience) {
@@ -80,6 +82,7 @@ void EnrichedOutputs::start(std::chrono::milliseconds patience) {
 void EnrichedOutputs::tell_metrics(MetricsPage& page) const {
   tell_owners(owners_, page);
   tell_stage(stage_, page);
+  calls_.tell_metrics(page);
 }
 
 }  // namespace microcloud

@@ -1,4 +1,4 @@
-// The stage before the outputs that tells records whose they are, with the MicroCloud that it asks.
+// The stage before the outputs that tells records whose they are, with the MicroCloud that it asks, also of calls.
 #pragma once
 
 #include <chrono>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/cloud_access.h"
+#include "app/cloud_calls.h"
 #include "base/metrics.h"
 #include "base/prefix_set.h"
 #include "cloud/cloud_owners.h"
@@ -23,9 +24,14 @@ struct EnrichedSettings {
 class EnrichedOutputs {
  public:
   /// `outputs` get each record after it has passed the stage.
-  EnrichedOutputs(EnrichedSettings settings, std::vector<Output*> outputs);
+  EnrichedOutputs(const EnrichedSettings& settings, std::vector<Output*> outputs);
 
   Output& stage() { return stage_; }
+  /// Before the first packet: calls that other probes know are asked for on the same channel.
+  CloudCalls& calls_for(CallBook& book) {
+    calls_.serve(book);
+    return calls_;
+  }
   /// From here to stop() questions are answered. Of a file: returns once they are, or that patience is over, so that
   /// its first records know their users too.
   void start(std::chrono::milliseconds patience);
@@ -36,6 +42,7 @@ class EnrichedOutputs {
  private:
   bool live_;
   CloudOwners owners_;
+  CloudCalls calls_;
   EnrichmentStage stage_;
 };
 

@@ -95,6 +95,10 @@ void ProbeOutputs::watch(const Probe& probe, const CaptureReport& report) {
   if (summary_) summary_->watch(probe);
 }
 
+void ProbeOutputs::know(CallBook& book) {
+  book.know(around_.probe_id, enriched_ ? &enriched_->calls_for(book) : nullptr);
+}
+
 void ProbeOutputs::listen(Probe& probe) {
   if (!face_) return;
   LiveView view;

@@ -15,6 +15,7 @@
 #include "app/service.h"
 #include "probe/json_output.h"
 #include "probe/summary.h"
+#include "protocols/wire/call_book.h"
 
 namespace microcloud {
 
@@ -27,6 +28,8 @@ class ProbeOutputs {
   const std::vector<Output*>& all() const { return all_; }
   /// Of `probe` and its capture they tell from now on.
   void watch(const Probe& probe, const CaptureReport& report);
+  /// Before the probe starts: its calls and their media know of other probes'.
+  void know(CallBook& book);
   /// Before it starts, `probe` is opened to questions, where it was asked for. Throws std::runtime_error.
   void listen(Probe& probe);
   /// Metrics, readiness, reloads.

@@ -78,6 +78,10 @@ void Accounting::put(const RecordRef& record, uint32_t now_s) {
     for (const CloudTree& tree : record.type->trees) add_tree(tree, record, call);
   }
   if (record.type->teach != nullptr && !view_) record.type->teach(record, *this);
+  if (record.type->note != nullptr && !view_) {
+    if (record.common->packet_us != 0) births_.at_time(record.common->packet_us / 1000);
+    record.type->note(record, *this);
+  }
 }
 
 void Accounting::add_traffic(const Common& common, const Traffic& traffic) {

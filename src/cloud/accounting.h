@@ -63,7 +63,7 @@ struct AccountingView {
 
 /// One thread at a time. Each record is added once; slices of a flow add up. What a host sent and received is told from
 /// its own side, so that all ip.* together equal the wire.
-class Accounting final : private HostLessons {
+class Accounting final : private HostLessons, private TreeNotes {
  public:
   Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed);
   Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed, AccountingView view);
@@ -140,6 +140,11 @@ class Accounting final : private HostLessons {
   void add_by_rule(const CloudRule& rule, const RecordRef& record);
   void add_service(const ServiceCall& call, const Common& common);
   void add_tree(const CloudTree& tree, const RecordRef& record, const std::optional<ServiceCall>& call);
+  /// What is known of a tree's key, without the realm; nullptr: the bounds allow none.
+  Seen* find_in_trees(std::string_view key, Verdict& verdict);
+  void leave(std::string_view prefix, std::string_view name, std::span<const Text> texts) override;
+  void close(std::string_view prefix, std::string_view name, const Text& where, const Text& mark,
+             uint32_t seconds) override;
   KeyUpdate& at_tree(std::string_view prefix, std::string_view name, const Common& common);
   bool may_have_key(const IpAddress& address, bool answered) const;
   bool looks_at(const IpAddress& address, bool answered) const;

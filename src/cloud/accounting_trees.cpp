@@ -27,32 +27,61 @@ void add_health(KeyUpdate& update, const ServiceCall& call, const Common& common
 
 }  // namespace
 
+Accounting::Seen* Accounting::find_in_trees(std::string_view key, Verdict& verdict) {
+  const auto found = of_trees_.find(key);
+  Refreshed refreshed = found == of_trees_.end() ? 0 : found->second.refreshed;
+  verdict = births_.ask_modestly(refreshed, now_s_);
+  if (verdict == Verdict::Refused) return nullptr;
+  Seen& seen = found == of_trees_.end() ? of_trees_.try_emplace(std::string(key)).first->second : found->second;
+  seen.refreshed = refreshed;
+  return &seen;
+}
+
 /// The key of this name, or, where the bounds allow none, that of all others of its tree: together they are all.
 KeyUpdate& Accounting::at_tree(std::string_view prefix, std::string_view name, const Common& common) {
   if (common.packet_us != 0) births_.at_time(common.packet_us / 1000);
   const std::string_view key = names_.of_tree(prefix, name);
   const std::string_view without_realm = key.substr(key.size() - prefix.size() - name.size());
-  auto found = of_trees_.find(without_realm);
   Verdict verdict = Verdict::Refused;
+  Seen* seen = nullptr;
   if (name == kRest) {
+    auto found = of_trees_.find(without_realm);
     if (found == of_trees_.end()) found = of_trees_.try_emplace(std::string(without_realm)).first;
-    verdict = births_.always(found->second.refreshed, now_s_);
+    seen = &found->second;
+    verdict = births_.always(seen->refreshed, now_s_);
   } else {
-    Refreshed refreshed = found == of_trees_.end() ? 0 : found->second.refreshed;
-    verdict = births_.ask_modestly(refreshed, now_s_);
-    if (verdict == Verdict::Refused) return at_tree(prefix, kRest, common);
-    if (found == of_trees_.end()) found = of_trees_.try_emplace(std::string(without_realm)).first;
-    found->second.refreshed = refreshed;
+    seen = find_in_trees(without_realm, verdict);
+    if (seen == nullptr) return at_tree(prefix, kRest, common);
   }
   KeyUpdate& update = buffer_.at(key);
   if (common.packet_us != 0) {
     Traffic when;
     when.start_ms = when.end_ms = common.packet_us / 1000;
-    tell_times(update, found->second, verdict, when);
+    tell_times(update, *seen, verdict, when);
   } else if (verdict != Verdict::Known) {
     update.refresh();
   }
   return update;
+}
+
+/// Such a key may have been closed since, which this probe does not remember: so each text begins its life anew.
+void Accounting::leave(std::string_view prefix, std::string_view name, std::span<const Text> texts) {
+  if (name.empty() || name == kRest) return;
+  const std::string_view key = names_.of_tree(prefix, name);
+  Verdict verdict = Verdict::Refused;
+  if (find_in_trees(key.substr(key.size() - prefix.size() - name.size()), verdict) == nullptr) return;
+  KeyUpdate& update = buffer_.at(key);
+  for (const Text& one : texts) update.set(one.field, one.value);
+  update.refresh();
+}
+
+void Accounting::close(std::string_view prefix, std::string_view name, const Text& where, const Text& mark,
+                       uint32_t seconds) {
+  if (name.empty() || name == kRest) return;
+  const std::string_view key = names_.of_tree(prefix, name);
+  if (!of_trees_.contains(key.substr(key.size() - prefix.size() - name.size()))) return;  // it was refused
+  buffer_.at(key).end(
+      {std::string(where.field), std::string(where.value), std::string(mark.field), std::string(mark.value), seconds});
 }
 
 void Accounting::add_service(const ServiceCall& call, const Common& common) {

@@ -136,5 +136,55 @@ TEST(HealthHistogram, QuantilesAreWithinTwoPercent) {
   EXPECT_EQ(HealthHistogram().quantile_us(0.5), std::nullopt);
 }
 
+struct Note {
+  std::string_view name;
+  std::string_view text;
+  bool closes = false;
+};
+void note_it(const RecordRef& record, TreeNotes& notes) {
+  const Note& note = *static_cast<const Note*>(record.body);
+  const TreeNotes::Text texts[] = {{"call", note.text}};
+  if (note.closes) {
+    notes.close("place.", note.name, texts[0], {"end", "7"}, 60);
+  } else {
+    notes.leave("place.", note.name, texts);
+  }
+}
+const RecordType kNoteType{.name = "note", .meaning = "note", .fields = {}, .body_size = sizeof(Note), .note = note_it};
+
+void put(Bed& bed, const Note& note) {
+  Common common = between(kClient, kServer);
+  common.packet_us = 5'000'000;
+  bed.accounting.put({&kNoteType, &common, &note}, bed.now_s);
+}
+
+TEST(AccountingTrees, TextsAreLeftAndKeysClosed) {
+  AccountingSettings settings;
+  settings.realm = "berlin";
+  Bed bed(settings);
+  put(bed, {"a", "c1"});
+  put(bed, {"b", "c1"});
+  put(bed, {"a", "c1", true});
+  put(bed, {"never", "c1", true});
+  const Node& node = bed.look();
+  EXPECT_EQ(node.texts.at("berlin/place.a").at("call"), "c1");
+  EXPECT_EQ(node.endings.at("berlin/place.a"), "60 where call is c1: end 7");
+  EXPECT_EQ(node.endings.size(), 1U);
+  EXPECT_EQ(node.texts.size(), 2U);
+  EXPECT_EQ(node.refreshed.at("berlin/place.b"), 1U);
+  put(bed, {"b", "c2"});
+  EXPECT_EQ(bed.look().refreshed.at("berlin/place.b"), 2U) << "it may have been closed by somebody else";
+}
+
+TEST(AccountingTrees, WhatTheBoundsRefuseLeavesNothing) {
+  AccountingSettings settings;
+  settings.births.most_keys = 4;
+  Bed bed(settings);
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "other", ""}) put(bed, {name, "c1"});
+  EXPECT_LE(bed.look().texts.size(), 4U);
+  EXPECT_GT(bed.accounting.keys_refused(), 0U);
+  EXPECT_FALSE(bed.node.texts.contains("place.other"));
+}
+
 }  // namespace
 }  // namespace microcloud

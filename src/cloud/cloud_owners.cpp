@@ -41,6 +41,11 @@ CloudOwners::CloudOwners(OwnersSettings settings)
       networks_(settings_.most_kept, HashSeed::random()),
       now_ms_(clock_ms()),
       channel_(settings_.channel, [this](std::vector<OwnerNews> news) {
+        std::erase_if(news, [this](OwnerNews& one) {
+          if (one.of_hash && settings_.hear_of_hash) settings_.hear_of_hash(one);
+          return one.of_hash;
+        });
+        if (news.empty()) return;
         const std::lock_guard lock(mutex_);
         inbox_.insert(inbox_.end(), std::make_move_iterator(news.begin()), std::make_move_iterator(news.end()));
         has_news_.store(true, std::memory_order_release);

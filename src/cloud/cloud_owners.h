@@ -12,6 +12,8 @@ namespace microcloud {
 
 struct OwnersSettings {
   ChannelSettings channel;
+  /// Called on the channel's thread with what was asked of hashes (OwnerChannel::ask): Answer or NoAnswer.
+  std::function<void(const OwnerNews&)> hear_of_hash;
   /// Which addresses are asked for; none: all that a host can have.
   std::function<bool(const IpAddress&)> is_asked_for;
   size_t most_kept = 65'536;  // answers
@@ -47,6 +49,7 @@ class CloudOwners final : public Owners {
   };
   const Counts& counts() const { return counts_; }
   const OwnerChannel& channel() const { return channel_; }
+  OwnerChannel& channel() { return channel_; }
 
  private:
   using State = OwnerCache::State;

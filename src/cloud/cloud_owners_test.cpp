@@ -96,5 +96,16 @@ TEST_F(CloudOwnersTest, NobodyOwnsAGroupAndTooManyAreNotAsked) {
   EXPECT_EQ(owners_->counts().too_many.get(), 1U);
 }
 
+TEST_F(CloudOwnersTest, HashesAreAskedForOnTheSameChannel) {
+  start();
+  write("HSET", "voip.endpoint.192.0.2.1:4000", "call", "c1", "end", "0");
+  write("SET", "voip.call.c1", "a text");
+  EXPECT_EQ(hash("voip.endpoint.192.0.2.1:4000"), (std::map<std::string, std::string>{{"call", "c1"}, {"end", "0"}}));
+  EXPECT_EQ(hash("voip.endpoint.192.0.2.1:4002"), (std::map<std::string, std::string>{}));
+  EXPECT_EQ(hash("voip.call.c1"), (std::map<std::string, std::string>{})) << "of another type";
+  EXPECT_EQ(owners_->channel().counts().refused.get(), 1U);
+  EXPECT_EQ(owner(address(1)), "nobody") << "users go on as before";
+}
+
 }  // namespace
 }  // namespace microcloud

@@ -50,7 +50,8 @@ struct Node {
   std::map<std::string, std::map<std::string, int64_t>> numbers;
   std::map<std::string, std::map<std::string, std::string>> texts;
   std::map<std::string, std::map<std::string, int64_t>> sets;
-  std::map<std::string, unsigned> refreshed;  // how often a key's time to live began anew
+  std::map<std::string, std::string> endings;  // "<seconds> where <field> is <value>: <mark> <its value>"
+  std::map<std::string, unsigned> refreshed;   // how often a key's time to live began anew
 
   /// Takes all that waits, as a node would.
   void take(MergeBuffer& buffer) {
@@ -60,6 +61,9 @@ struct Node {
       for (const KeyUpdate::Text& one : update.texts()) texts[update.key()][std::string(one.field)] = one.value;
       for (const auto& [member, amount] : update.members()) sets[update.key()][member] += amount;
       if (update.refreshes()) ++refreshed[update.key()];
+      if (const auto& end = update.ending())
+        endings[update.key()] = std::to_string(end->seconds) + " where " + end->field + " is " + end->value + ": " +
+                                end->mark + ' ' + end->mark_value;
       buffer.pop_front();
     }
   }

@@ -174,5 +174,15 @@ TEST_F(ClusterOwnersTest, OneThatIsSlowIsNotInTheWayOfTheOthers) {
   EXPECT_EQ(owners_->channel().counts().opened.get(), 1U);
 }
 
+TEST_F(ClusterOwnersTest, AHashIsAskedOfItsMaster) {
+  start();
+  for (unsigned at = 0; at < 6; ++at) {
+    const std::string key = "voip.endpoint.192.0.2.1:" + std::to_string(4000 + at);
+    write_at(master_of(key), "HSET", key, "call", key);
+    EXPECT_EQ(hash(key), (std::map<std::string, std::string>{{"call", key}}));
+  }
+  EXPECT_EQ(hash("voip.endpoint.192.0.2.9:1"), (std::map<std::string, std::string>{}));
+}
+
 }  // namespace
 }  // namespace microcloud

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kMostMembers = 512;  // in one unit
 
 /// Arguments: ledger, number, h or z, 1 to begin the time to live anew (or the field that a hash must not have for it),
-/// that time, then kind, field and value of each.
+/// that time, then kind, field and value of each; of KeyUpdate::Ending three: what is to be there, what to put there
+/// then, and the time to live.
 /// Refused as a whole before it begins where the server takes no writes or the user may not write so. Answers 0 and the
 /// ledger, or 1, whether the ledger is new, and how many increments were refused, with the last reason.
 constexpr std::string_view kChecked = R"(#!lua
@@ -24,7 +25,7 @@ if set then last = redis.call('ZSCORE', key, ARGV[1]) else last = redis.call('HG
 last = last and math.abs(tonumber(last))
 if last and last >= tonumber(ARGV[2]) then return {0, string.format('%.0f', last)} end
 if set then redis.call('ZADD', key, '-' .. ARGV[2], ARGV[1]) else redis.call('HSET', key, ARGV[1], ARGV[2]) end
-local refused, why = 0, ''
+local refused, why, ends, lives = 0, '', false, nil
 local function grow(...)
   local reply = redis.pcall(...)
   if type(reply) == 'table' and reply.err then refused, why = refused + 1, reply.err end
@@ -35,6 +36,9 @@ for at = 6, #ARGV, 3 do
   elseif kind == 'z' then grow('ZINCRBY', key, value, field)
   elseif kind == '=' then redis.call('HSET', key, field, value)
   elseif kind == '?' then redis.call('HSETNX', key, field, value)
+  elseif kind == 'w' then ends = redis.call('HGET', key, field) == value
+  elseif kind == 'm' then if ends then redis.call('HSET', key, field, value) end
+  elseif kind == 'x' then if ends then lives = value end
   else
     local old = redis.call('HGET', key, field)
     if not old or tonumber(old) > tonumber(value) then redis.call('HSET', key, field, value) end
@@ -44,6 +48,7 @@ if ARGV[4] == '1' then redis.call('EXPIRE', key, ARGV[5])
 elseif ARGV[4] ~= '0' then
   if redis.call('HEXISTS', key, ARGV[4]) == 0 then redis.call('EXPIRE', key, ARGV[5]) end
 elseif not last then redis.call('EXPIRE', key, ARGV[5], 'NX') end
+if lives then redis.call('EXPIRE', key, lives) end
 return {1, last and 0 or 1, refused, why})";
 
 /// Arguments: most members in all, least of those that are no ledgers. Ledgers have negative scores: the lowest ranks.
@@ -90,7 +95,7 @@ void append_hash(resp::Commands& commands, const KeyUnit& unit, const UnitForm& 
 }
 
 size_t transaction_size(const KeyUnit& unit) {
-  const size_t refresh = unit.refreshes ? 1 : 0;
+  const size_t refresh = (unit.refreshes ? 1 : 0) + (unit.ending ? 1 : 0);
   if (unit.is_set()) return 2 + unit.members.size() + refresh;
   const size_t at_once = set_at_once(unit);
   return 1 + unit.numbers.size() + unit.texts.size() - at_once + (at_once > 0 ? 1 : 0) + refresh;
@@ -143,6 +148,7 @@ KeyUnit unit_of(const KeyUpdate& update, resp::Slot slot) {
   unit.texts = update.texts();
   unit.refreshes = update.refreshes();
   unit.refreshes_unless = update.refreshes_unless();
+  unit.ending = update.ending();
   unit.increments = update.increments();
   unit.since_ms = update.since_ms();
   unit.packet_us = update.packet_us();
@@ -153,7 +159,7 @@ KeyUnit unit_of(const KeyUpdate& update, resp::Slot slot) {
 
 size_t KeyUnit::bytes() const {
   size_t sum = sizeof(KeyUnit) + key.size() + numbers.size() * sizeof(KeyUpdate::Number);
-  for (const KeyUpdate::Text& one : texts) sum += sizeof one + one.value.size();
+  for (const KeyUpdate::Text& one : texts) sum += sizeof one + one.field.size() + one.value.size();
   for (const auto& one : members) sum += sizeof one + one.first.size();
   return sum;
 }
@@ -177,6 +183,9 @@ void append_plain(resp::Commands& commands, const KeyUnit& unit, const UnitForm&
   } else if (unit.refreshes) {
     commands.add("EXPIRE", unit.key, form.ttl_s);
   }
+  if (unit.ending)
+    commands.add("EVAL", kEndScript, 1, unit.key, unit.ending->field, unit.ending->value, unit.ending->mark,
+                 unit.ending->mark_value, unit.ending->seconds);
   commands.add("EXEC");
 }
 
@@ -185,7 +194,7 @@ size_t plain_replies(const KeyUnit& unit) {
 }
 
 void append_checked(resp::Commands& commands, const KeyUnit& unit, const UnitForm& form) {
-  const size_t ops = unit.numbers.size() + unit.texts.size() + unit.members.size();
+  const size_t ops = unit.numbers.size() + unit.texts.size() + unit.members.size() + (unit.ending ? 3 : 0);
   commands.start(9 + 3 * ops);
   commands.argument("EVAL");
   commands.argument(kChecked);
@@ -211,6 +220,15 @@ void append_checked(resp::Commands& commands, const KeyUnit& unit, const UnitFor
     commands.argument(one.field);
     commands.argument(one.value);
   }
+  if (!unit.ending) return;
+  const auto add = [&commands](std::string_view kind, const auto& field, const auto& value) {
+    commands.argument(kind);
+    commands.argument(field);
+    commands.argument(value);
+  };
+  add("w", unit.ending->field, unit.ending->value);
+  add("m", unit.ending->mark, unit.ending->mark_value);
+  add("x", std::string_view("ttl"), unit.ending->seconds);
 }
 
 void append_trim(resp::Commands& commands, std::string_view key, const UnitForm& form) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,10 @@ struct KeyUnit {
   std::vector<std::pair<std::string, int64_t>> members;  // of a sorted set: then the others are empty
   bool refreshes = false;
   std::string_view refreshes_unless;  // KeyUpdate::refreshes_unless
-  uint64_t increments = 0;            // that were merged into it
-  int64_t since_ms = 0;               // when the oldest of them came
-  int64_t packet_us = 0;              // KeyUpdate::packet_us
+  std::optional<KeyUpdate::Ending> ending;
+  uint64_t increments = 0;  // that were merged into it
+  int64_t since_ms = 0;     // when the oldest of them came
+  int64_t packet_us = 0;    // KeyUpdate::packet_us
 
   // What became of it.
   enum class Fate : uint8_t { Out, Open, Acknowledged };

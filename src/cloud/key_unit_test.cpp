@@ -101,6 +101,28 @@ TEST_F(KeyUnitTest, AKeyThatIsNewIsToldAndHasATimeToLive) {
   EXPECT_FALSE(plain(set(6)).born);
 }
 
+TEST_F(KeyUnitTest, AKeyEndsWhereItStillSaysSo) {
+  uint64_t number = 0;
+  const auto next = [&](const char* mac) {
+    KeyUnit unit = hash(++number);
+    unit.texts.clear();
+    unit.refreshes = true;
+    unit.ending = {"mac", mac, "end", std::to_string(number), 9};
+    return unit;
+  };
+  const auto ends = [&](const UnitVerdict& verdict) {
+    EXPECT_EQ(verdict.kind, Kind::Applied);
+    EXPECT_EQ(verdict.refused, 0U);
+    return client.ask("TTL", "ip.10.0.0.1").integer == 9 && field("end") == std::to_string(number);
+  };
+  EXPECT_EQ(plain(hash(++number)).kind, Kind::Applied);
+  EXPECT_FALSE(ends(plain(next("bb"))));
+  EXPECT_FALSE(ends(checked(next("bb"))));
+  EXPECT_EQ(client.ask("TTL", "ip.10.0.0.1").integer, 100);
+  EXPECT_TRUE(ends(plain(next("aa"))));
+  EXPECT_TRUE(ends(checked(next("aa"))));
+}
+
 TEST_F(KeyUnitTest, AKeyThatSomebodyKeepsIsLeftItsTime) {
   uint64_t number = 0;
   const auto next = [&] {

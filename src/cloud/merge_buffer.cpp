@@ -31,8 +31,14 @@ void KeyUpdate::set(std::string_view field, std::string_view value) {
     one.value = value;
     return;
   }
-  texts_.push_back({field, std::string(value)});
-  grew(sizeof(Text) + value.size());
+  texts_.push_back({std::string(field), std::string(value)});
+  grew(sizeof(Text) + field.size() + value.size());
+}
+
+void KeyUpdate::end(Ending ending) {
+  if (!ending_)
+    grew(sizeof(Ending) + ending.field.size() + ending.value.size() + ending.mark.size() + ending.mark_value.size());
+  ending_ = std::move(ending);
 }
 
 void KeyUpdate::add_member(std::string_view member, uint64_t amount) {
@@ -55,6 +61,7 @@ void KeyUpdate::start(std::string_view key) {
   members_.clear();
   refresh_ = false;
   unless_ = {};
+  ending_.reset();
   trim_ = false;
   increments_ = 0;
   own_bytes_ = 0;

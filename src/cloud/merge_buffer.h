@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,7 +29,7 @@ struct MergeTotals {
   uint64_t lost = 0;        // of them, given up because the buffer was full
 };
 
-/// What waits for one key, a hash or a sorted set. Names of fields must live as long as the program.
+/// What waits for one key, a hash or a sorted set. Names of numbers must live as long as the program.
 class KeyUpdate {
  public:
   enum class Op : uint8_t {
@@ -43,8 +44,16 @@ class KeyUpdate {
     Op op;
   };
   struct Text {
-    std::string_view field;
+    std::string field;
     std::string value;
+  };
+  /// Where the hash has `value` in `field`, it gets `mark_value` in `mark` and this many seconds to live.
+  struct Ending {
+    std::string field;
+    std::string value;
+    std::string mark;
+    std::string mark_value;
+    uint32_t seconds;
   };
   using Members = std::unordered_map<std::string, int64_t, TextHash>;
 
@@ -61,7 +70,12 @@ class KeyUpdate {
   /// All that waits in another one.
   void merge(const KeyUpdate& other);
   /// Its time to live begins anew.
-  void refresh() { refresh_ = true; }
+  void refresh() {
+    refresh_ = true;
+    ending_.reset();
+  }
+  /// Behind all else that waits for it; a refresh() that follows takes that back.
+  void end(Ending ending);
   /// The same unless the hash has this field by then.
   void refresh_unless(std::string_view field) {
     refresh_ = true;
@@ -77,6 +91,7 @@ class KeyUpdate {
   bool refreshes() const { return refresh_; }
   /// Of refresh_unless(); empty: always.
   std::string_view refreshes_unless() const { return unless_; }
+  const std::optional<Ending>& ending() const { return ending_; }
   bool trims() const { return trim_; }
   /// How many increments were merged into this: what is lost with it.
   uint64_t increments() const { return increments_; }
@@ -104,6 +119,7 @@ class KeyUpdate {
   Members members_;
   bool refresh_ = false;
   std::string_view unless_;
+  std::optional<Ending> ending_;
   bool trim_ = false;
   uint64_t increments_ = 0;
   int64_t since_ms_ = 0;

@@ -17,11 +17,10 @@ resp::ClusterSettings cluster_settings(resp::ClientSettings client) {
 }
 
 /// A slot on its way to another server serves two commands only as a transaction.
-resp::Commands commands_for(const std::string& key) {
+resp::Commands commands_for(const OwnerQuestion& question, const std::string& key) {
   resp::Commands commands;
   commands.add("MULTI");
-  commands.add("HGET", key, "user");
-  commands.add("PTTL", key);
+  OwnerDesk::add_commands(commands, question, key);
   commands.add("EXEC");
   return commands;
 }
@@ -92,7 +91,7 @@ void OwnerClusterWay::ask_key(const std::shared_ptr<Open>& open, size_t at, cons
     return;
   }
   cluster_.send(
-      slot, commands_for(key),
+      slot, commands_for(open->question, key),
       [this, open, at, slot, go = go_](const resp::Result& result, NodeId by) {
         on_key(*open, at, slot, go, result, by);
       },
@@ -106,8 +105,8 @@ void OwnerClusterWay::on_key(Open& open, size_t at, Slot slot, uint64_t go, cons
                                     [](const resp::Value& one) { return one.is_error(); });
     const std::vector<resp::Value>& said = result.replies.back().elements;
     KeyAnswer& answer = open.keys[at];
-    if (error != result.replies.end()) answer = desk_.read(*error, nullptr);
-    if (said.size() == 2) answer = desk_.read(said[0], &said[1]);
+    if (error != result.replies.end()) answer = desk_.read(open.question, *error, nullptr);
+    if (said.size() == 2) answer = desk_.read(open.question, said[0], &said[1]);
     // Of a slot that has no other owner meanwhile, and is not on its way to one.
     answer.tracked = server != nullptr && server->tracked() && by == cluster_.owner(slot);
     answer.server = by;

@@ -10,6 +10,7 @@ namespace {
 // What providers delegate to subscribers (RFC 6177; RFC 8415, 6.3), the longest first.
 constexpr uint8_t kLongestPrefix = 64, kShortestPrefix = 32;
 constexpr size_t kMostOfUser = 255;  // octets of a name
+constexpr size_t kMostOfHash = 512;  // fields that are read of one
 
 IpAddress network_of(IpAddress address, unsigned bits) {
   for (unsigned bit = bits; bit < 128; ++bit) address.bytes[bit / 8] &= static_cast<uint8_t>(~(0x80U >> (bit % 8)));
@@ -33,24 +34,45 @@ std::vector<std::string> OwnerDesk::keys_of(const OwnerQuestion& question) {
   return keys;
 }
 
-KeyAnswer OwnerDesk::read(const resp::Value& user, const resp::Value* lives) {
+void OwnerDesk::add_commands(resp::Commands& commands, const OwnerQuestion& question, const std::string& key) {
+  if (question.kind == OwnerQuestion::Kind::Hash) {
+    commands.add("HGETALL", key);
+  } else {
+    commands.add("HGET", key, "user");
+  }
+  commands.add("PTTL", key);
+}
+
+KeyAnswer OwnerDesk::read(const OwnerQuestion& question, const resp::Value& said, const resp::Value* lives) {
   KeyAnswer answer{.answered = true};
-  if (user.is_error()) {
+  if (said.is_error()) {
     counts.refused.add();
     if (!std::exchange(told_refused_, true))
-      log_warning("the MicroCloud does not say who owns an address: " + user.text);
+      log_warning("the MicroCloud does not say what " + question.key + " holds: " + said.text);
   }
-  if (!user.has_text()) return answer;
-  answer.user = user.text.substr(0, kMostOfUser);
+  if (question.kind == OwnerQuestion::Kind::Hash) {
+    for (size_t at = 0; at + 1 < said.elements.size() && answer.fields.size() < kMostOfHash; at += 2)
+      answer.fields.emplace_back(said.elements[at].text, said.elements[at + 1].text);
+    return answer;
+  }
+  if (!said.has_text()) return answer;
+  answer.user = said.text.substr(0, kMostOfUser);
   if (lives != nullptr) answer.lives_ms = lives->as_integer().value_or(-1);
   return answer;
 }
 
 /// The first that somebody owns decides, if all before it were answered.
 OwnerNews OwnerDesk::conclude(const OwnerQuestion& question, std::span<KeyAnswer> keys) {
-  OwnerNews answer{.kind = OwnerNews::Kind::Answer, .key = question.key, .ticket = question.ticket};
+  OwnerNews answer{.kind = OwnerNews::Kind::Answer,
+                   .key = question.key,
+                   .ticket = question.ticket,
+                   .of_hash = question.kind == OwnerQuestion::Kind::Hash};
   for (KeyAnswer& key : keys) {
-    if (!key.answered) return {.kind = OwnerNews::Kind::NoAnswer, .key = question.key, .ticket = question.ticket};
+    if (!key.answered) {
+      answer.kind = OwnerNews::Kind::NoAnswer;
+      return answer;
+    }
+    answer.fields = std::move(key.fields);
     answer.tracked = answer.tracked && key.tracked;
     answer.server = key.server;
     if (key.user.empty()) continue;

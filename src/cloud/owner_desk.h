@@ -14,6 +14,7 @@
 #include "cloud/breaker.h"
 #include "cloud/key_names.h"
 #include "resp/client.h"
+#include "resp/commands.h"
 #include "resp/url.h"
 
 namespace microcloud {
@@ -27,9 +28,9 @@ struct ChannelSettings {
 };
 
 /// Whose is it? `key` is what the answer is kept under: identity.<address>, identity.<mac>, or of delegated prefixes
-/// identity.<network>/64, which stands for all that hold the network.
+/// identity.<network>/64, which stands for all that hold the network. Or, of a Hash: what does it hold?
 struct OwnerQuestion {
-  enum class Kind : uint8_t { Address, Networks, Mac };
+  enum class Kind : uint8_t { Address, Networks, Mac, Hash };
   Kind kind;
   std::string key;
   IpAddress network;  // of Networks
@@ -39,6 +40,9 @@ struct OwnerQuestion {
 /// One of a cluster's servers, as long as it is known.
 using OwnerServer = uint32_t;
 inline constexpr OwnerServer kEveryServer = 0;
+
+/// Names and values, as the server gives them.
+using HashFields = std::vector<std::pair<std::string, std::string>>;
 
 /// What the channel says, in the order in which each server did.
 struct OwnerNews {
@@ -52,6 +56,8 @@ struct OwnerNews {
   std::string key = {};
   uint32_t ticket = 0;
   std::string user = {};
+  bool of_hash = false;  // then there is no user:
+  HashFields fields = {};
   int64_t lives_ms = -1;              // of the key; -1: for ever
   bool tracked = true;                // false: changes are not told
   OwnerServer server = kEveryServer;  // AllChanged: what came from it; Answer: who will tell of changes
@@ -69,6 +75,7 @@ struct ChannelCounts {
 struct KeyAnswer {
   bool answered = false;
   std::string user = {};  // empty: nobody
+  HashFields fields = {};
   int64_t lives_ms = -1;
   bool tracked = true;
   OwnerServer server = kEveryServer;
@@ -83,8 +90,10 @@ class OwnerDesk {
   /// How many, and which: the longest prefix first.
   static size_t keys(const OwnerQuestion& question);
   std::vector<std::string> keys_of(const OwnerQuestion& question);
-  /// To HGET key user, or an error in its place, and to PTTL key.
-  KeyAnswer read(const resp::Value& user, const resp::Value* lives);
+  /// What is asked of each key: two commands.
+  static void add_commands(resp::Commands& commands, const OwnerQuestion& question, const std::string& key);
+  /// The replies to them, or an error in the first one's place.
+  KeyAnswer read(const OwnerQuestion& question, const resp::Value& said, const resp::Value* lives);
   /// `keys`: what those of keys_of() say.
   static OwnerNews conclude(const OwnerQuestion& question, std::span<KeyAnswer> keys);
   /// A push of a server: which keys have changed.

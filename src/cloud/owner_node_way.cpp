@@ -45,10 +45,7 @@ void OwnerNodeWay::ask(std::vector<OwnerQuestion> questions) {
     std::vector<OwnerQuestion> some(std::make_move_iterator(begin), std::make_move_iterator(end));
     resp::Commands commands;
     for (const OwnerQuestion& question : some) {
-      for (const std::string& key : desk_.keys_of(question)) {
-        commands.add("HGET", key, "user");
-        commands.add("PTTL", key);
-      }
+      for (const std::string& key : desk_.keys_of(question)) OwnerDesk::add_commands(commands, question, key);
     }
     client_.send(
         std::move(commands),
@@ -65,7 +62,7 @@ void OwnerNodeWay::on_answers(uint64_t go, const std::vector<OwnerQuestion>& que
     std::vector<KeyAnswer> keys(OwnerDesk::keys(question));
     for (KeyAnswer& key : keys) {
       if (!ok) break;
-      key = desk_.read(result.replies[at], &result.replies[at + 1]);
+      key = desk_.read(question, result.replies[at], &result.replies[at + 1]);
       key.tracked = server_.tracked();
       at += kRepliesAKey;
     }

@@ -1,6 +1,12 @@
 // For tests: owners who are asked for until the answer is there.
 #pragma once
 
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
 #include "cloud/cloud_owners.h"
 #include "resp/redis_test_bed.h"
 
@@ -8,10 +14,28 @@ namespace microcloud {
 
 class OwnersTest : public testing::Test {
  protected:
+  /// What a hash holds, asked on the same channel; nothing: no answer.
+  std::optional<std::map<std::string, std::string>> hash(const std::string& key) {
+    {
+      const std::lock_guard lock(hash_mutex_);
+      hash_.reset();
+    }
+    owners_->channel().ask({{OwnerQuestion::Kind::Hash, key, {}, 0}});
+    std::unique_lock lock(hash_mutex_);
+    hash_heard_.wait_for(lock, resp::kPatience, [this] { return hash_.has_value(); });
+    if (!hash_ || hash_->kind != OwnerNews::Kind::Answer || hash_->key != key) return std::nullopt;
+    return std::map<std::string, std::string>(hash_->fields.begin(), hash_->fields.end());
+  }
+
   void start(resp::Url::Kind kind, std::vector<Endpoint> endpoints, OwnersSettings settings) {
     settings.channel.url.kind = kind;
     settings.channel.url.endpoints = std::move(endpoints);
     settings.channel.deadline = deadline_;
+    settings.hear_of_hash = [this](const OwnerNews& news) {
+      const std::lock_guard lock(hash_mutex_);
+      hash_ = news;
+      hash_heard_.notify_all();
+    };
     settings.channel.client.first_pause = std::chrono::milliseconds(10);
     owners_ = std::make_unique<CloudOwners>(std::move(settings));
     owners_->start();
@@ -40,6 +64,9 @@ class OwnersTest : public testing::Test {
   }
   uint64_t asked() const { return owners_->counts().asked.get(); }
 
+  std::mutex hash_mutex_;
+  std::condition_variable hash_heard_;
+  std::optional<OwnerNews> hash_;
   std::unique_ptr<CloudOwners> owners_;
   std::chrono::milliseconds deadline_{20'000};  // where no answer is meant to be late
 };

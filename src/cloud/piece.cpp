@@ -20,6 +20,13 @@ class PieceWriter {
       number(update.key(), one);
     }
     for (const KeyUpdate::Text& one : update.texts()) commands_.add("HSET", update.key(), one.field, one.value);
+    refresh(update);
+    if (const auto& ending = update.ending())
+      commands_.add("EVAL", kEndScript, 1, update.key(), ending->field, ending->value, ending->mark, ending->mark_value,
+                    ending->seconds);
+  }
+
+  void refresh(const KeyUpdate& update) {
     if (!update.refreshes()) return;
     if (update.refreshes_unless().empty()) {
       commands_.add("EXPIRE", update.key(), limits_.ttl_s);
@@ -78,7 +85,7 @@ class PieceWriter {
 };
 
 size_t commands_of(const KeyUpdate& update) {
-  return update.numbers().size() + update.texts().size() + update.members().size() + 2;
+  return update.numbers().size() + update.texts().size() + update.members().size() + (update.ending() ? 3 : 2);
 }
 
 }  // namespace

@@ -87,6 +87,23 @@ TEST(Piece, ChecksTheFirstIncrementOfAKeyThatItDoesNotRefresh) {
   EXPECT_EQ(piece->key(piece->checks[0]), "a");
 }
 
+TEST(Piece, AnEndingIsBehindAllElseUnlessTheKeyGoesOn) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  KeyUpdate& ends = buffer.at("e.1");
+  ends.set("call", "c1");
+  ends.refresh();
+  ends.end({"call", "c1", "end", "99", 60});
+  KeyUpdate& goes_on = buffer.at("e.2");
+  goes_on.end({"call", "c1", "end", "99", 60});
+  goes_on.set("call", "c2");
+  goes_on.refresh();
+  const auto piece = cut_piece(buffer, {.ttl_s = 900});
+  ASSERT_TRUE(piece);
+  EXPECT_EQ(commands_of(*piece), (std::vector<std::string>{"HSET e.1 call c1", "EXPIRE e.1 900",
+                                                           "EVAL if redis.call('HGET' 1 e.1 call c1 end 99 60",
+                                                           "HSET e.2 call c2", "EXPIRE e.2 900"}));
+}
+
 TEST(Piece, TakesNoMoreCommandsThanItMay) {
   MergeBuffer buffer(1 << 20, HashSeed{});
   for (int key = 0; key < 100; ++key) {

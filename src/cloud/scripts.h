@@ -14,4 +14,9 @@ inline constexpr std::string_view kEarliestScript =
 inline constexpr std::string_view kRefreshUnlessScript =
     "if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end";
 
+/// Arguments: field and value that the hash must have, field and value that it gets then, seconds that it lives on.
+inline constexpr std::string_view kEndScript =
+    "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then "
+    "redis.call('HSET', KEYS[1], ARGV[3], ARGV[4]) redis.call('EXPIRE', KEYS[1], ARGV[5]) end";
+
 }  // namespace microcloud

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,19 @@
 #include "inspect/parser.h"
 
 namespace microcloud {
+
+/// What records leave in trees of the MicroCloud: keys, and in each field the last text.
+struct TestNotes final : TreeNotes {
+  void leave(std::string_view prefix, std::string_view name, std::span<const Text> texts) override {
+    auto& fields = keys[std::string(prefix) + std::string(name)];
+    for (const Text& one : texts) fields[std::string(one.field)] = one.value;
+  }
+  void close(std::string_view prefix, std::string_view name, const Text& where, const Text& mark, uint32_t) override {
+    auto& fields = keys[std::string(prefix) + std::string(name)];
+    if (fields[std::string(where.field)] == where.value) fields[std::string(mark.field)] = mark.value;
+  }
+  std::map<std::string, std::map<std::string, std::string>> keys;
+};
 
 class TestDialogue final : public Dialogue {
  public:
@@ -43,6 +57,13 @@ class TestDialogue final : public Dialogue {
       if (value.kind != Value::Kind::Absent) told[std::string(field.name)] = text_of(value);
     }
     records.push_back(told);
+    if (type.note == nullptr) return;
+    Common ends = flow_;
+    if (!source_is_initiator) {
+      std::swap(ends.source, ends.destination);
+      std::swap(ends.source_port, ends.destination_port);
+    }
+    type.note({&type, &ends, body}, notes);
   }
 
   Shared& shared() override { return *shared_; }
@@ -50,6 +71,7 @@ class TestDialogue final : public Dialogue {
 
   std::vector<Told> records;
   std::vector<uint16_t> announced;
+  TestNotes notes;
   Disclosure allowed;
 
  private:

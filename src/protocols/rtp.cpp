@@ -26,6 +26,7 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kAskAgainUs = 2 * kSecond;  // whose a stream is, when nobody knew at first
 constexpr int64_t kLastUs = 2 * kSecond;      // a stream of a call that is over has ended when it was silent so long
 constexpr int64_t kSilentUs = 60 * kSecond;   // any stream
+constexpr int64_t kPauseUs = kSecond;         // it may be over
 constexpr size_t kMostStreams = 8;            // of a direction at a time
 constexpr unsigned kMostBroken = 64;          // datagrams in a row that are none of RTP and its company
 constexpr size_t kMostBeforePair = 8;         // datagrams that look like RTP and have no neighbour
@@ -56,6 +57,7 @@ struct RtpRecord {
   std::optional<int32_t> reported_lost;
   std::optional<uint32_t> reported_jitter_us;
   std::optional<uint32_t> round_trip_us;
+  Text<512> for_others;  // what its call's key holds of it
 };
 
 constexpr Field kOwnFields[] = {
@@ -114,11 +116,41 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "rtp.lost", "packets of them that were lost before the probe").by<&lost_of>(),
 };
 
+bool call_of(const RecordRef& record, std::string& out) {
+  const auto& told = *static_cast<const RtpRecord*>(record.body);
+  if (told.for_others.length == 0) return false;
+  out += told.call_id->view();
+  return true;
+}
+constexpr CloudRule kOfCall[] = {
+    grow(Entity::Source, "streams", "RTP streams that are the call's, of each probe that saw them"),
+    grow(Entity::Source, "packets", "their packets").by<&RtpRecord::packets>(),
+    grow(Entity::Source, "lost", "packets of them that were lost before the probe").by<&lost_of>(),
+};
+constexpr CloudTree kTrees[] = {{.prefix = kCallTree, .pattern = kCallPattern, .name = call_of, .counters = kOfCall}};
+
+void note(const RecordRef& record, TreeNotes& notes) {
+  std::string call;
+  if (!call_of(record, call)) return;
+  const auto& told = *static_cast<const RtpRecord*>(record.body);
+  const Common& common = *record.common;
+  const std::string field =
+      "stream." + std::string(common.probe_id) + '.' + endpoint_name({common.source, common.source_port}) + '-' +
+      endpoint_name({common.destination, common.destination_port}) + '-' + std::to_string(told.ssrc);
+  const TreeNotes::Text texts[] = {{field, told.for_others.view()}};
+  notes.leave(kCallTree, call, texts);
+}
+constexpr TreeText kTexts[] = {{kCallPattern, "stream.<probe>.<source>-<destination>-<ssrc>",
+                                "what that probe saw of the stream, as in callStreams, and its first and last packet"}};
+
 constexpr RecordType kRecordType{.name = "rtp",
                                  .meaning = "RTP stream of one source; source is its sender",
                                  .fields = kFields,
                                  .body_size = sizeof(RtpRecord),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .trees = kTrees,
+                                 .note = note,
+                                 .texts = kTexts};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- a stream
@@ -155,13 +187,28 @@ class Stream {
     if (call_.facts) publish();
   }
 
-  /// Asks whose it is, at first, once more a little later, and at its end.
+  /// Asks whose it is, at first, once more a little later, and at its end: others when it seems to come, as they answer
+  /// later.
   void ask(CallBook& book, const SdpAddress& source, const SdpAddress& destination, const Stream* other, int64_t now_us,
            bool at_end) {
-    if (call_.call || (!at_end && (asked_ == 2 || (asked_ == 1 && now_us - first_us_ < kAskAgainUs)))) return;
-    ++asked_;
-    std::optional<StreamOfCall> found = book.find(source, destination, ssrc_, other ? other->call_.call : nullptr);
-    if (!found) return;
+    if (call_.call) return;
+    const bool is_due = asked_ == 0 || (asked_ == 1 && now_us - first_us_ >= kAskAgainUs);
+    const bool pauses = !asked_in_pause_ && now_us - last_us_ >= kPauseUs;
+    if (!at_end && !is_due && !pauses && !is_asked_) return;
+    if (is_due) ++asked_;
+    asked_in_pause_ |= pauses;
+    const std::shared_ptr<Call> others = other ? other->call_.call : nullptr;
+    std::optional<StreamOfCall> found = book.find(source, destination, ssrc_, others);
+    if (!found) {
+      const CallBook::Look look = at_end             ? CallBook::Look::AtEnd
+                                  : is_due || pauses ? CallBook::Look::Ask
+                                                     : CallBook::Look::Again;
+      StreamOfCall far;
+      const CallBook::Far is = book.find_far({source, destination, ssrc_, first_us_, last_us_}, others, look, far);
+      is_asked_ = is == CallBook::Far::Asked;
+      if (is != CallBook::Far::Found) return;
+      found = std::move(far);
+    }
     call_ = *std::move(found);
     kind_of_ = kNoType;
     if (payload_type_) format_ = format_of(*payload_type_);
@@ -215,6 +262,7 @@ class Stream {
     if (call_.call) {
       record.call_id.emplace().assign(CallBook::id_of(*call_.call));
       record.match = to_text(call_.match);
+      record.for_others.assign(book.text_for_others(call_, first_us_));
     }
     if (const std::optional<RtcpReport> report = book.report_on(ssrc_)) {
       record.reported_lost = report->lost;
@@ -274,6 +322,8 @@ class Stream {
   Kind kind_ = Kind::Media;
   uint8_t last_type_ = 0;
   uint8_t asked_ = 0;
+  bool asked_in_pause_ = false;
+  bool is_asked_ = false;  // other probes: the answer comes
   std::optional<uint8_t> payload_type_;
   RtpFormat format_;
   RtpCounts counts_;
@@ -318,7 +368,9 @@ class RtpParser final : public Parser {
   void on_time(int64_t now_us, Dialogue& dialogue) override {
     for (const bool from_initiator : {true, false}) {
       std::erase_if(streams(from_initiator), [&](const std::unique_ptr<Stream>& stream) {
-        const bool over = stream->call().call && CallBook::is_over(*stream->call().call);
+        const Call* call = stream->call().call.get();
+        const bool over = call != nullptr && CallBook::is_over(*call, now_us);
+        if (call != nullptr && !over && now_us - stream->last_us() >= kPauseUs) book(dialogue).ask_if_over(*call);
         if (now_us - stream->last_us() < (over ? kLastUs : kSilentUs)) {
           if (stream->valid()) ask(*stream, from_initiator, now_us, dialogue, false);
           return false;

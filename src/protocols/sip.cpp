@@ -40,6 +40,7 @@ struct SipRecord {
   std::optional<Text<256>> from;
   std::optional<Text<256>> to;
   std::optional<Text<128>> user_agent;
+  CallNews news;
 };
 
 constexpr Field kOwnFields[] = {
@@ -62,11 +63,19 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "sip.requests", "SIP requests that the host sent, repetitions too").when<&is_request>(1),
 };
 
-constexpr RecordType kRecordType{.name = "sip",
-                                 .meaning = "SIP message; source is its sender",
-                                 .fields = kFields,
-                                 .body_size = sizeof(SipRecord),
-                                 .cloud = kCloud};
+void note(const RecordRef& record, TreeNotes& notes) {
+  const auto& told = *static_cast<const SipRecord*>(record.body);
+  const auto text = [](const auto& one) { return one ? one->view() : std::string_view(); };
+  leave(told.news, {text(told.call_id), text(told.from), text(told.to), record.common->probe_id}, notes);
+}
+
+const RecordType kRecordType{.name = "sip",
+                             .meaning = "SIP message; source is its sender",
+                             .fields = kFields,
+                             .body_size = sizeof(SipRecord),
+                             .cloud = kCloud,
+                             .note = note,
+                             .texts = call_news_texts()};
 constexpr const RecordType* kRecords[] = {&kRecordType, &kCallRecordType};
 
 // ---- the flow
@@ -128,11 +137,12 @@ class SipParser final : public Parser {
   }
 
   void hear(const SipMessage& message, bool whole, const Segment& segment, Dialogue& dialogue) {
-    tell(message, whole, segment, dialogue);
     const std::string_view described = whole ? sdp_in(message.content_type, message.body) : std::string_view();
     const std::optional<Sdp> sdp = read_sdp(described);
-    std::shared_ptr<Call> begun =
-        book(dialogue).hear(message, sdp ? &*sdp : nullptr, dialogue.flow(), segment.from_initiator, segment.time_us);
+    SipRecord told;
+    std::shared_ptr<Call> begun = book(dialogue).hear(message, sdp ? &*sdp : nullptr, dialogue.flow(),
+                                                      segment.from_initiator, segment.time_us, told.news);
+    tell(message, whole, told, segment, dialogue);
     if (!begun) return;
     if (calls_.size() < kMostCalls) {
       calls_.push_back(std::move(begun));
@@ -141,8 +151,7 @@ class SipParser final : public Parser {
     }
   }
 
-  static void tell(const SipMessage& message, bool whole, const Segment& segment, Dialogue& dialogue) {
-    SipRecord told;
+  static void tell(const SipMessage& message, bool whole, SipRecord& told, const Segment& segment, Dialogue& dialogue) {
     told.observed = to_milliseconds(segment.time_us);
     tell_text(told.call_id, message.call_id, "text cut", told.partial);
     tell_text(told.method, message.method, "text cut", told.partial);

@@ -167,6 +167,34 @@ void for_each_tree_counter(const RecordType& type, const Each& each) {
   }
 }
 
+std::string texts_text(const RecordType& type) {
+  std::string out;
+  for (const TreeText& one : type.texts)
+    out +=
+        "  text " + std::string(one.field) + " of " + std::string(one.pattern) + ": " + std::string(one.meaning) + "\n";
+  return out;
+}
+
+std::string texts_json(const RecordType& type) {
+  std::string out;
+  for (const TreeText& one : type.texts) {
+    out += out.empty() ? ",\"texts\":[" : ",";
+    out += "\n{\"key\":" + quoted(one.pattern) + ",\"field\":" + quoted(one.field) +
+           ",\"meaning\":" + quoted(one.meaning) + "}";
+  }
+  return out.empty() ? out : out + "]";
+}
+
+std::string texts_markdown(const RecordType& type) {
+  std::string out;
+  for (const TreeText& one : type.texts) {
+    if (out.empty()) out = "\n| text in the MicroCloud | of key | meaning |\n|---|---|---|\n";
+    out += "| `" + std::string(one.field) + "` | `" + std::string(one.pattern) + "` | " + std::string(one.meaning) +
+           " |\n";
+  }
+  return out;
+}
+
 std::string counters_text(const RecordType& type) {
   std::string out;
   for (const CloudRule& rule : type.cloud) {
@@ -218,7 +246,7 @@ std::string catalogue_text(RecordTypes types) {
   for (const RecordType* type : types) {
     out += "\n" + std::string(type->name) + ": one record per " + std::string(type->meaning) + "\n";
     table.append(out, type->fields);
-    out += counters_text(*type);
+    out += counters_text(*type) + texts_text(*type);
   }
   out += "\nOnly in exports of flows\n";
   table.append(out, derived_fields());
@@ -230,7 +258,7 @@ std::string catalogue_json(RecordTypes types) {
   for (const RecordType* type : types) {
     if (type != types.front()) out += ',';
     out += "\n{\"record\":" + quoted(type->name) + ",\"one per\":" + quoted(type->meaning) + ",\"elements\":[" +
-           joined(type->fields, json_row) + "]" + counters_json(*type) + "}";
+           joined(type->fields, json_row) + "]" + counters_json(*type) + texts_json(*type) + "}";
   }
   return out + "],\n\"exports\":[" + joined(derived_fields(), json_row) + "]}\n";
 }
@@ -257,7 +285,7 @@ std::string catalogue_markdown(RecordTypes types) {
       table(common_fields());
   for (const RecordType* type : types) {
     out += "\n## `" + std::string(type->name) + "`\n\nOne record per " + std::string(type->meaning) + ".\n\n" +
-           table(type->fields) + counters_markdown(*type);
+           table(type->fields) + counters_markdown(*type) + texts_markdown(*type);
   }
   out += "\n## Only in exports of flows\n\nWhat no JSON line has.\n\n" + table(derived_fields());
   return out;

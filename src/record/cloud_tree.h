@@ -34,4 +34,27 @@ struct CloudTree {
   bool has_health = false;                                  // and what RecordType::service tells
 };
 
+/// A text in a key of a tree: what TreeNotes are told by its record, for people.
+struct TreeText {
+  std::string_view pattern;  // of the key
+  std::string_view field;
+  std::string_view meaning;
+};
+
+/// What a record leaves in keys of trees beside counters.
+class TreeNotes {
+ public:
+  struct Text {
+    std::string_view field;
+    std::string_view value;
+  };
+  virtual ~TreeNotes() = default;
+  /// The key `<prefix><name>` has these texts from now on: of several that are left the last one.
+  virtual void leave(std::string_view prefix, std::string_view name, std::span<const Text> texts) = 0;
+  /// Where the key still says `where` it says `mark` too, and is gone so many seconds from now, unless it is left
+  /// something before.
+  virtual void close(std::string_view prefix, std::string_view name, const Text& where, const Text& mark,
+                     uint32_t seconds) = 0;
+};
+
 }  // namespace microcloud

@@ -50,6 +50,8 @@ struct RecordType {
   std::span<const CloudTree> trees = {};
   /// Of records whose destination is a server: how it did. Null: they tell nothing of that.
   std::optional<ServiceCall> (*service)(const void* body) = nullptr;
+  void (*note)(const RecordRef&, TreeNotes&) = nullptr;  // null: they leave nothing in trees but counters
+  std::span<const TreeText> texts = {};                  // that it leaves
 };
 
 /// A record on its way: valid while the one who gave it says so.

@@ -26,6 +26,9 @@ def golden_of(capture):
 def golden(records):
     """Records in the form of a golden file: in an order that does not hang on the table, one sorted object a line."""
     kept = [{name: value for name, value in record.items() if name not in OF_THE_RUN} for record in records]
+    for record in kept:
+        if "callStreams" in record:
+            record["callStreams"] = [re.sub(" probeId=.*", "", text) for text in record["callStreams"]]
     return sorted(json.dumps(record, sort_keys=True) for record in kept)
 
 

@@ -3,37 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocols/wire/call.h"
 #include "protocols/wire/rtp_counts.h"
 #include "protocols/wire/told_text.h"
 #include "protocols/wire/voice_quality.h"
 
 namespace microcloud {
-
-/// Under the book's lock, but for what is constant or atomic.
-class Call {
- public:
-  std::string id;
-  std::string from, to, reason;
-  Common flow;
-  bool from_initiator = true;
-  uint32_t index = 0;
-  int64_t start_us = 0;
-  int64_t ringing_us = 0, answer_us = 0, end_us = 0;  // 0: not yet
-  int64_t heard_us = 0;                               // of the last message
-  int64_t due_us = 0;                                 // when it is told; 0: it goes on
-  uint16_t status = 0;
-  uint32_t last_invite = 0;  // CSeq
-  uint32_t reinvites = 0, holds = 0;
-  bool cancelled = false, ended = false, early_media = false;
-  bool no_invite = false, displaced = false, streams_cut = false, endpoints_cut = false, sdp_cut = false;
-  std::array<bool, 2> holding{};  // the caller, the called
-  bool orphan = false, taken = false;
-  std::atomic<bool> over{false};
-  std::vector<SdpAddress> endpoints;
-  std::vector<std::shared_ptr<StreamFacts>> streams;
-  std::list<Call*>::iterator place;
-};
-
 namespace {
 
 constexpr int64_t kSecond = 1'000'000;
@@ -109,6 +84,18 @@ std::string text_of(const StreamFacts& stream, const Ratings& ratings) {
   return text;
 }
 
+std::string told_by(std::string_view probe_id) {
+  return probe_id.empty() ? std::string() : " probeId=" + std::string(probe_id);
+}
+
+/// As callState says it; empty: it has not ended.
+std::string_view end_state(const Call& call) {
+  return call.ended                              ? "completed"
+         : call.cancelled && call.answer_us == 0 ? "cancelled"
+         : call.status >= 300                    ? "failed"
+                                                 : "";
+}
+
 /// Those that mean something else than they do anyway.
 RtpFormats special_formats(const SdpMedia& media) {
   RtpFormats formats;
@@ -156,6 +143,10 @@ bool CallBook::from_initiator(const Call& call) {
 bool CallBook::is_over(const Call& call) {
   return call.over.load(std::memory_order_relaxed);
 }
+bool CallBook::is_over(const Call& call, int64_t now_us) {
+  const int64_t end_us = call.far_end_us.load(std::memory_order_relaxed);
+  return is_over(call) || (end_us != 0 && now_us >= end_us);
+}
 std::string_view CallBook::id_of(const Call& call) {
   return call.id;
 }
@@ -163,7 +154,7 @@ std::string_view CallBook::id_of(const Call& call) {
 // ---- what SIP says
 
 std::shared_ptr<Call> CallBook::hear(const SipMessage& message, const Sdp* sdp, const Common& flow, bool from_initiator,
-                                     int64_t now_us) {
+                                     int64_t now_us, CallNews& news) {
   constexpr size_t kMostOfId = 256;
   if (message.call_id.empty()) return nullptr;
   const std::lock_guard lock(mutex_);
@@ -191,6 +182,7 @@ std::shared_ptr<Call> CallBook::hear(const SipMessage& message, const Sdp* sdp, 
     hear_cancel(*call, message, now_us);
   }
   if (sdp != nullptr) hear_sdp(*call, message, *sdp, from_initiator ? flow.source : flow.destination);
+  if (elsewhere_ != nullptr) tell_news(*call, message, sdp != nullptr, now_us, news);
   return begun;
 }
 
@@ -316,7 +308,8 @@ void CallBook::add_endpoint(Call& call, const SdpAddress& at, Kind kind,
 
 // ---- what becomes of calls
 
-bool CallBook::is_due(const Call& call, int64_t now_us) const {
+bool CallBook::is_due(const Call& call, int64_t now_us, Moment moment) const {
+  if (moment == Moment::RunEnd || (moment == Moment::FlowEnd && is_over(call))) return true;
   if (call.displaced) return true;
   if (call.due_us != 0) return now_us >= call.due_us;
   int64_t last_us = call.heard_us;
@@ -328,9 +321,9 @@ bool CallBook::is_due(const Call& call, int64_t now_us) const {
 }
 
 bool CallBook::take_if_over(Call& call, int64_t now_us, Moment moment, CallRecord& record) {
+  if (!has_settled(call, now_us, moment)) return false;
   const std::lock_guard lock(mutex_);
-  const bool due = moment == Moment::RunEnd || (moment == Moment::FlowEnd && is_over(call)) || is_due(call, now_us);
-  if (call.taken || !due) return false;
+  if (call.taken || !is_due(call, now_us, moment)) return false;
   call.taken = true;
   fill(call, record, moment);
   forget(call);
@@ -381,18 +374,15 @@ void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
   record.early_media = call.early_media;
   record.reinvites = call.reinvites;
   record.holds = call.holds;
-  record.state = call.ended                              ? "completed"
-                 : call.cancelled && call.answer_us == 0 ? "cancelled"
-                 : call.status >= 300                    ? "failed"
-                 : moment == Moment::RunEnd              ? "pending"
-                                                         : "timeout";
+  record.state = end_state(call);
+  if (record.state.empty()) record.state = moment == Moment::RunEnd ? "pending" : "timeout";
   if (call.no_invite) record.partial.add("INVITE not seen");
   if (call.displaced) record.partial.add("too many calls");
   if (call.endpoints_cut || call.sdp_cut) record.partial.add("media cut");
   if (call.streams_cut) record.partial.add("streams cut");
   for (const auto& stream : call.streams) {
     const Ratings ratings = ratings_of(*stream, codecs_, delay_between(stream->ssrc, back_of(*stream, call.streams)));
-    if (!record.streams.push(text_of(*stream, ratings))) record.partial.add("streams cut");
+    if (!record.streams.push(text_of(*stream, ratings) + told_by(probe_id_))) record.partial.add("streams cut");
     worsen(record.mos, ratings.listening);
     worsen(record.mos_cq, ratings.conversation);
     const std::string_view codec = stream->codec;
@@ -400,21 +390,23 @@ void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
     for (size_t at = 0; at < record.codecs.size(); ++at) told |= record.codecs[at] == codec;
     if (!told) record.codecs.push(codec);
   }
+  if (elsewhere_ != nullptr) fill_elsewhere(call, record);
 }
 
 void CallBook::tell_orphans(int64_t now_us, Moment moment, RecordSink& sink) {
   std::vector<std::shared_ptr<Call>> due;
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(orphans_, [&](const std::shared_ptr<Call>& call) {
-      const bool is = moment == Moment::RunEnd || is_due(*call, now_us);
-      if (is) due.push_back(call);
-      return is;
-    });
+    std::copy_if(orphans_.begin(), orphans_.end(), std::back_inserter(due),
+                 [&](const std::shared_ptr<Call>& call) { return is_due(*call, now_us, moment); });
   }
   for (const std::shared_ptr<Call>& call : due) {
     CallRecord record;
     if (!take_if_over(*call, now_us, moment, record)) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase(orphans_, call);
+    }
     Common ends = call->flow;
     if (!call->from_initiator) {
       std::swap(ends.source, ends.destination);
@@ -465,10 +457,15 @@ std::optional<StreamOfCall> CallBook::find(const SdpAddress& source, const SdpAd
     }
   }
   if (!found.call) {
-    if (!other || other->taken) return std::nullopt;
+    if (!other || other->taken || other->is_far) return std::nullopt;
     found.call = other;
     found.match = RtpMatch::Learned;
   }
+  add_stream(found, source, destination, ssrc);
+  return found;
+}
+
+void CallBook::add_stream(StreamOfCall& found, const SdpAddress& source, const SdpAddress& destination, uint32_t ssrc) {
   Call& call = *found.call;
   if (call.streams.size() < kMostStreams) {
     found.facts = std::make_shared<StreamFacts>();
@@ -480,13 +477,36 @@ std::optional<StreamOfCall> CallBook::find(const SdpAddress& source, const SdpAd
   } else {
     call.streams_cut = true;
   }
-  add_endpoint(call, source, Kind::Learned, found.formats);
-  return found;
+  if (!call.is_far) add_endpoint(call, source, Kind::Learned, found.formats);
 }
 
 void CallBook::name_codec(StreamFacts& stream, std::string_view codec) {
   const std::lock_guard lock(mutex_);
   stream.codec = codec;
+}
+
+std::string CallBook::text_for_others(const StreamOfCall& stream, int64_t first_us) {
+  if (elsewhere_ == nullptr || stream.facts == nullptr) return {};
+  const std::lock_guard lock(mutex_);
+  const StreamFacts& facts = *stream.facts;
+  const Ratings ratings = ratings_of(facts, codecs_, delay_between(facts.ssrc, back_of(facts, stream.call->streams)));
+  return text_of(facts, ratings) + told_by(probe_id_) + " firstMs=" + std::to_string(first_us / 1000) +
+         " lastMs=" + std::to_string(facts.last_us.get() / 1000);
+}
+
+void CallBook::tell_news(Call& call, const SipMessage& message, bool has_sdp, int64_t now_us, CallNews& news) {
+  constexpr int64_t kTellAgainUs = 60 * kSecond;
+  const bool over = is_over(call);
+  const std::string_view state = over                   ? end_state(call)
+                                 : call.answer_us != 0  ? "answered"
+                                 : call.ringing_us != 0 ? "ringing"
+                                                        : "calling";
+  if (state == call.told_state && !has_sdp && now_us - call.told_us < kTellAgainUs) return;
+  call.told_state = news.state = state;
+  call.told_us = now_us;
+  news.ended = over;
+  news.names_parties = message.from == call.from;
+  fill_news(call, news);
 }
 
 // ---- what RTCP says

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -15,7 +16,9 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "inspect/shared.h"
+#include "protocols/wire/call_news.h"
 #include "protocols/wire/call_record.h"
+#include "protocols/wire/calls_elsewhere.h"
 #include "protocols/wire/codec_table.h"
 #include "protocols/wire/sdp.h"
 #include "protocols/wire/sip_message.h"
@@ -43,9 +46,6 @@ struct StreamFacts {
 
 class Call;
 
-/// What a session description says of payload types beyond what they mean anyway; its first ones.
-using RtpFormats = std::vector<RtpFormat>;
-
 /// A stream's part in a call.
 struct StreamOfCall {
   std::shared_ptr<Call> call;
@@ -69,6 +69,7 @@ class CallBook final : public Shared::Book {
   static constexpr size_t kMostFormats = 8;     // of an endpoint
   static constexpr size_t kMostStreams = 16;    // of a call
   static constexpr size_t kMostReports = 4'096;
+  static constexpr size_t kMostElsewhere = 8'192;  // endpoints that were asked for, and as many calls
   static constexpr int64_t kLingerUs = 5'000'000;  // after its end: for the last RTP, or an INVITE with credentials
 
   CallBook();
@@ -77,11 +78,13 @@ class CallBook final : public Shared::Book {
   /// Before the run begins.
   void rate_by(CodecTable codecs) { codecs_ = std::move(codecs); }
   const CodecTable& codecs() const { return codecs_; }
+  /// Before the first packet. Without `elsewhere` nobody is asked and no news are told; it outlives the packets.
+  void know(std::string_view probe_id, CallsElsewhere* elsewhere);
 
   /// A message of the flow. `sdp`: null where it has none. The call that begins with it, if one does: the caller has to
-  /// tell it, or to disown it.
+  /// tell it, or to disown it. `news`: what others are to be told at once.
   std::shared_ptr<Call> hear(const SipMessage& message, const Sdp* sdp, const Common& flow, bool from_initiator,
-                             int64_t now_us);
+                             int64_t now_us, CallNews& news);
   /// When a call is looked at: at any time; as its flow ends, where it is not waited for what may yet come; as the run
   /// ends, where all are told as they are.
   enum class Moment : uint8_t { Turn, FlowEnd, RunEnd };
@@ -95,8 +98,35 @@ class CallBook final : public Shared::Book {
   /// Whose stream is it? `other`: the call of the stream in the other direction; null: none is known.
   std::optional<StreamOfCall> find(const SdpAddress& source, const SdpAddress& destination, uint32_t ssrc,
                                    const std::shared_ptr<Call>& other);
+  /// The same of calls whose signalling another probe saw, for a stream that find() does not know: asks about those of
+  /// its ends that nobody was asked about just now, and looks at what was answered.
+  enum class Far : uint8_t { Found, Asked, Unknown };
+  enum class Look : uint8_t {
+    Ask,
+    Again,  // at what was asked
+    AtEnd   // the same; of a file, they are asked again, and answers are waited for
+  };
+  struct FarStream {
+    SdpAddress source;
+    SdpAddress destination;
+    uint32_t ssrc;
+    int64_t first_us;  // of its packets
+    int64_t last_us;
+  };
+  Far find_far(const FarStream& stream, const std::shared_ptr<Call>& other, Look look, StreamOfCall& found);
+  /// One of its streams is silent: if the call is another probe's, asks whether it is over.
+  void ask_if_over(const Call& call);
+  /// Answers, on another thread. `said`: nothing: there was none.
+  void learn(const SdpAddress& at, std::optional<EndpointElsewhere> said);
+  /// Fields and values of the call's key.
+  void learn(std::string_view call_id, std::optional<HashTexts> said);
+
   void name_codec(StreamFacts& stream, std::string_view codec);
+  /// What a stream that is over has come to, as callStreams tells it, for other probes; empty: nobody wants to know.
+  std::string text_for_others(const StreamOfCall& stream, int64_t first_us);
   static bool is_over(const Call& call);
+  /// By then, which is what matters of another probe's calls: these may be told of before their packets are read.
+  static bool is_over(const Call& call, int64_t now_us);
   static std::string_view id_of(const Call& call);
 
   /// `middle`: bits 16 to 47 of the NTP timestamp in a sender's report (RFC 3550, 6.4.1).
@@ -145,11 +175,17 @@ class CallBook final : public Shared::Book {
   static void hear_answer(Call& call, const SipMessage& message, int64_t now_us);
   static void hear_bye(Call& call, const SipMessage& message, int64_t now_us);
   static void hear_cancel(Call& call, const SipMessage& message, int64_t now_us);
+  void tell_news(Call& call, const SipMessage& message, bool has_sdp, int64_t now_us, CallNews& news);
+  void fill_news(const Call& call, CallNews& news) const;
+  void fill_elsewhere(const Call& call, CallRecord& record) const;
+  /// Asks others for what they saw of a call that is due. Is it known, or too late to be told?
+  bool has_settled(Call& call, int64_t now_us, Moment moment);
   void hear_sdp(Call& call, const SipMessage& message, const Sdp& sdp, const IpAddress& sender);
   void add_endpoint(Call& call, const SdpAddress& at, Kind kind, const std::shared_ptr<const RtpFormats>& formats);
   const Endpoint* newest(const SdpAddress& at, Kind kind) const;
   void forget(Call& call);
-  bool is_due(const Call& call, int64_t now_us) const;
+  void add_stream(StreamOfCall& found, const SdpAddress& source, const SdpAddress& destination, uint32_t ssrc);
+  bool is_due(const Call& call, int64_t now_us, Moment moment = Moment::Turn) const;
   void fill(const Call& call, CallRecord& record, Moment moment) const;
   std::optional<uint32_t> round_trip(uint32_t ssrc) const;
   std::optional<double> delay_between(uint32_t ssrc, std::optional<uint32_t> back) const;
@@ -162,6 +198,31 @@ class CallBook final : public Shared::Book {
   std::list<Call*> by_age_;  // the one that was heard of longest ago first
   std::unordered_map<SdpAddress, std::vector<Endpoint>, EndpointHash, EndpointEqual> endpoints_;
   std::vector<std::shared_ptr<Call>> orphans_;
+
+  using Clock = std::chrono::steady_clock;
+  struct FarEndpoint {
+    bool asked = false;  // the answer comes
+    Clock::time_point asked_at;
+    EndpointElsewhere said;  // the last answer
+    std::list<SdpAddress>::iterator place;
+  };
+  using FarEndpoints = std::unordered_map<SdpAddress, FarEndpoint, EndpointHash, EndpointEqual>;
+  FarEndpoint& far_endpoint(const SdpAddress& at);
+  /// Marks it, unless that was done within `apart`. False: then.
+  bool begin_to_ask(FarEndpoint& one, Clock::duration apart);
+  bool waits_for(const SdpAddress& at) const;
+  /// Without the book's lock.
+  void ask_for(const SdpAddress& at);
+  bool choose_far(const FarStream& stream, StreamOfCall& found);
+  std::shared_ptr<Call> far_call(const EndpointElsewhere& said, const SdpAddress& at);
+
+  std::string probe_id_;
+  CallsElsewhere* elsewhere_ = nullptr;
+  FarEndpoints far_endpoints_;
+  std::list<SdpAddress> far_by_age_;
+  std::unordered_map<std::string, std::shared_ptr<Call>, TextHash> far_calls_;
+  std::list<std::string> far_calls_by_age_;
+
   struct NumberHash {
     HashSeed seed;
     size_t operator()(uint32_t number) const { return static_cast<size_t>(hash_words(seed, number, 0, 0)); }

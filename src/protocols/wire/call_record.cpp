@@ -32,7 +32,7 @@ constexpr Field kOwnFields[] = {
     field<&CallRecord::codecs>("callCodecs", {"", pen::kOwn, 301}, "of its streams, each once", Role::List),
     field<&CallRecord::streams>("callStreams", {"", pen::kOwn, 294},
                                 "its RTP streams: src, dst, ssrc, codec, packets, expected, lost, dup, late, jitterUs, "
-                                "maxJitterUs, mos, r, mosCq, match",
+                                "maxJitterUs, mos, r, mosCq, match, probeId",
                                 Role::List),
     field<&CallRecord::mos>("callMosLq", {"", pen::kOwn, 295},
                             "the worst stream's rtpMosLq: 1 to 4.5, narrowband, listening quality"),
@@ -55,12 +55,19 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "sip.calls.failed", "of them, those that ended in 3xx to 6xx").when<&has_failed>(1),
 };
 
+void note(const RecordRef& record, TreeNotes& notes) {
+  const auto& call = *static_cast<const CallRecord*>(record.body);
+  const auto text = [](const auto& one) { return one ? one->view() : std::string_view(); };
+  leave(call.news, {call.id.view(), text(call.from), text(call.to), record.common->probe_id}, notes);
+}
+
 }  // namespace
 
 constexpr RecordType kCallRecordType{.name = "call",
                                      .meaning = "SIP call; source is the end that sent the INVITE",
                                      .fields = kFields,
                                      .body_size = sizeof(CallRecord),
-                                     .cloud = kCloud};
+                                     .cloud = kCloud,
+                                     .note = note};
 
 }  // namespace microcloud

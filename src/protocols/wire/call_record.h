@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "protocols/wire/call_news.h"
 #include "record/record.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
@@ -30,6 +31,7 @@ struct CallRecord {
   TextList<4096, 16> streams;
   std::optional<double> mos;
   std::optional<double> mos_cq;
+  CallNews news;
 };
 
 extern const RecordType kCallRecordType;
