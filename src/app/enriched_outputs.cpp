@@ -1,6 +1,9 @@
 #include "app/enriched_outputs.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "protocols/wire/tns_messages.h"
 
 namespace microcloud {
 namespace {
@@ -8,9 +11,12 @@ namespace {
 // A file's reader can wait, so that its users do not hang on chance.
 constexpr auto kPatienceOfFile = std::chrono::milliseconds(500);
 
-OwnersSettings owners_settings(EnrichedSettings settings, std::function<void(const OwnerNews&)> hear_of_hash) {
+OwnersSettings owners_settings(EnrichedSettings settings, std::function<void(const OwnerNews&)> hear_of_hash,
+                               std::function<void(const std::string&)> hear_of_change) {
   OwnersSettings owners;
   owners.hear_of_hash = std::move(hear_of_hash);
+  owners.hear_of_change = std::move(hear_of_change);
+  owners.channel.watched = {std::string(kRedirectionTree)};
   owners.channel.url = std::move(settings.access.url);
   owners.channel.client = std::move(settings.access.client);
   owners.channel.client.name = "microcloud-probe-questions";
@@ -70,8 +76,14 @@ void tell_stage(const EnrichmentStage& stage, MetricsPage& page) {
 
 EnrichedOutputs::EnrichedOutputs(const EnrichedSettings& settings, std::vector<Output*> outputs)
     : live_(settings.live),
-      owners_(owners_settings(settings, [this](const OwnerNews& news) { calls_.hear(news); })),
+      owners_(owners_settings(
+          settings,
+          [this](const OwnerNews& news) {
+            if (!redirections_.hear(news)) calls_.hear(news);
+          },
+          [this](const std::string& key) { redirections_.hear_of_change(key); })),
       calls_(owners_.channel(), settings.realm, live_),
+      redirections_(owners_.channel(), settings.realm),
       stage_(stage_settings(live_), owners_, std::move(outputs)) {}
 
 void EnrichedOutputs::start(std::chrono::milliseconds patience) {

@@ -7,6 +7,7 @@
 
 #include "app/cloud_access.h"
 #include "app/cloud_calls.h"
+#include "app/cloud_redirections.h"
 #include "base/metrics.h"
 #include "base/prefix_set.h"
 #include "cloud/cloud_owners.h"
@@ -32,6 +33,8 @@ class EnrichedOutputs {
     calls_.serve(book);
     return calls_;
   }
+  /// The same of connections that other probes expect.
+  void announce_to(Announcements& announcements) { redirections_.serve(announcements); }
   /// From here to stop() questions are answered. Of a file: returns once they are, or that patience is over, so that
   /// its first records know their users too.
   void start(std::chrono::milliseconds patience);
@@ -43,6 +46,7 @@ class EnrichedOutputs {
   bool live_;
   CloudOwners owners_;
   CloudCalls calls_;
+  CloudRedirections redirections_;
   EnrichmentStage stage_;
 };
 

@@ -157,7 +157,7 @@ int run_probe(int count, char** arguments) {
 
   ProbeSettings settings = probe_settings(options);
   ProbeOutputs outputs(options, settings.probe_id);
-  outputs.know(settings.inspect.shared->of<CallBook>());
+  outputs.join(settings.inspect);
   CaptureReport report;
   std::vector<std::vector<Input>> inputs = open_inputs(options, report);
   for (const std::string& name : options.interfaces)

@@ -95,7 +95,9 @@ void ProbeOutputs::watch(const Probe& probe, const CaptureReport& report) {
   if (summary_) summary_->watch(probe);
 }
 
-void ProbeOutputs::know(CallBook& book) {
+void ProbeOutputs::join(const InspectSettings& inspect) {
+  if (enriched_) enriched_->announce_to(*inspect.announcements);
+  auto& book = inspect.shared->of<CallBook>();
   book.know(around_.probe_id, enriched_ ? &enriched_->calls_for(book) : nullptr);
 }
 

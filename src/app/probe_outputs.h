@@ -13,9 +13,9 @@
 #include "app/probe_options.h"
 #include "app/progress.h"
 #include "app/service.h"
+#include "inspect/inspector.h"
 #include "probe/json_output.h"
 #include "probe/summary.h"
-#include "protocols/wire/call_book.h"
 
 namespace microcloud {
 
@@ -28,8 +28,8 @@ class ProbeOutputs {
   const std::vector<Output*>& all() const { return all_; }
   /// Of `probe` and its capture they tell from now on.
   void watch(const Probe& probe, const CaptureReport& report);
-  /// Before the probe starts: its calls and their media know of other probes'.
-  void know(CallBook& book);
+  /// Before the probe starts: what its flows know of one another, they know of other probes', too.
+  void join(const InspectSettings& inspect);
   /// Before it starts, `probe` is opened to questions, where it was asked for. Throws std::runtime_error.
   void listen(Probe& probe);
   /// Metrics, readiness, reloads.

@@ -30,7 +30,14 @@ void AskedServer::up(resp::Client& client) {
   client_ = &client;
   desk_.counts.connects.add();
   resp::Commands commands;
-  commands.add("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", realm_prefix(desk_.settings.realm) + "identity.");
+  const std::string realm = realm_prefix(desk_.settings.realm);
+  commands.start(6 + 2 * desk_.settings.watched.size());
+  for (const char* const word : {"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX"}) commands.argument(word);
+  commands.argument(realm + "identity.");
+  for (const std::string& tree : desk_.settings.watched) {
+    commands.argument("PREFIX");
+    commands.argument(realm + tree);
+  }
   client.send(
       std::move(commands),
       [this](const resp::Result& result) {

@@ -7,6 +7,8 @@
 namespace microcloud {
 namespace {
 
+constexpr std::string_view kIdentities = "identity.";
+
 using Clock = std::chrono::steady_clock;
 
 int64_t clock_ms() {
@@ -23,6 +25,12 @@ bool can_be_owned(const IpAddress& address) {
 bool is_of_network(std::string_view key) {
   const size_t dot = key.rfind('.');
   return dot != std::string_view::npos && key.find('/', dot) != std::string_view::npos;
+}
+
+bool is_of_owner(std::string_view key) {
+  const size_t slash = key.find('/');
+  return key.starts_with(kIdentities) ||
+         (slash != std::string_view::npos && key.substr(slash + 1).starts_with(kIdentities));
 }
 
 constexpr uint8_t kNetworkBits = 64;
@@ -42,8 +50,10 @@ CloudOwners::CloudOwners(OwnersSettings settings)
       now_ms_(clock_ms()),
       channel_(settings_.channel, [this](std::vector<OwnerNews> news) {
         std::erase_if(news, [this](OwnerNews& one) {
+          const bool of_change = one.kind == OwnerNews::Kind::Changed && !is_of_owner(one.key);
           if (one.of_hash && settings_.hear_of_hash) settings_.hear_of_hash(one);
-          return one.of_hash;
+          if (of_change && settings_.hear_of_change) settings_.hear_of_change(one.key);
+          return one.of_hash || of_change;
         });
         if (news.empty()) return;
         const std::lock_guard lock(mutex_);

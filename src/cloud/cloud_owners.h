@@ -14,6 +14,8 @@ struct OwnersSettings {
   ChannelSettings channel;
   /// Called on the channel's thread with what was asked of hashes (OwnerChannel::ask): Answer or NoAnswer.
   std::function<void(const OwnerNews&)> hear_of_hash;
+  /// Called there with keys of watched trees (ChannelSettings) that have changed, have come, or are gone.
+  std::function<void(const std::string& key)> hear_of_change;
   /// Which addresses are asked for; none: all that a host can have.
   std::function<bool(const IpAddress&)> is_asked_for;
   size_t most_kept = 65'536;  // answers

@@ -107,5 +107,20 @@ TEST_F(CloudOwnersTest, HashesAreAskedForOnTheSameChannel) {
   EXPECT_EQ(owner(address(1)), "nobody") << "users go on as before";
 }
 
+TEST_F(CloudOwnersTest, ChangesOfOtherTreesAreToldToWhoWatchesThem) {
+  std::vector<std::string> heard;  // on the channel's thread, until stop()
+  OwnersSettings settings;
+  settings.channel.watched = {"tns.redir."};
+  settings.hear_of_change = [&heard](const std::string& key) { heard.push_back(key); };
+  start(settings);
+  write("HSET", "tns.redir.10.0.0.9:1599", "server", "10.0.0.1:1521");
+  write("HSET", "tns.other", "server", "10.0.0.1:1521");
+  write("HSET", "identity.10.0.0.1", "user", "anna");
+  EXPECT_TRUE(becomes(address(1), "anna"));
+  EXPECT_EQ(hash("tns.redir.10.0.0.9:1599")->size(), 1U) << "behind all that was pushed before";
+  owners_->stop();
+  EXPECT_EQ(heard, std::vector<std::string>{"tns.redir.10.0.0.9:1599"});
+}
+
 }  // namespace
 }  // namespace microcloud

@@ -23,6 +23,7 @@ struct ChannelSettings {
   resp::Url url;  // a node, the sentinels that know it, or some nodes of a cluster
   resp::ClientSettings client;
   std::string realm;
+  std::vector<std::string> watched = {};  // trees whose changes are told beside those of identities: "tns.redir."
   std::chrono::milliseconds deadline{20};
   Breaker::Settings breaker;
 };

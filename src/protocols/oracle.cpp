@@ -101,12 +101,38 @@ std::optional<ServiceCall> service(const void* body) {
       .failed = has_failed(oracle), .latency_us = oracle.latency_us, .begins_connection = oracle.index == 1};
 }
 
+/// Where the server sends the client: to itself, unless it tells an address.
+IpAddress redirected_to(std::string_view host, const IpAddress& server) {
+  return parse_address(host).value_or(server);
+}
+
+constexpr std::string_view kRedirectionPattern = "tns.redir.<ip>:<port>";
+constexpr TreeText kTexts[] = {{kRedirectionPattern, "server", "that has sent a client there, and its port"},
+                               {kRedirectionPattern, "service", "SERVICE_NAME that the client wants"},
+                               {kRedirectionPattern, "probe", "that saw it"}};
+
+void note(const RecordRef& record, TreeNotes& notes) {
+  const auto& told = *static_cast<const OracleTransaction*>(record.body);
+  if (!told.redirect_port) return;
+  const Common& common = *record.common;
+  const std::string_view host = told.redirect_host ? told.redirect_host->view() : std::string_view();
+  const std::string place =
+      to_text(redirected_to(host, common.destination)) + ':' + std::to_string(*told.redirect_port);
+  const std::string server = to_text(common.destination) + ':' + std::to_string(common.destination_port);
+  const TreeNotes::Text texts[] = {{"server", server},
+                                   {"service", told.service ? told.service->view() : std::string_view()},
+                                   {"probe", common.probe_id}};
+  notes.leave(kRedirectionTree, place, texts);
+}
+
 constexpr RecordType kRecordType{.name = "oracle",
                                  .meaning = "connect to an Oracle database, and statement",
                                  .fields = kFields,
                                  .body_size = sizeof(OracleTransaction),
                                  .cloud = kCloud,
-                                 .service = service};
+                                 .service = service,
+                                 .note = note,
+                                 .texts = kTexts};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- the connection
@@ -394,7 +420,7 @@ class OracleParser final : public Parser {
     told.redirect_port = static_cast<uint16_t>(*port);
     const Common& flow = dialogue.flow();
     const IpAddress server = client_is_initiator_ ? flow.destination : flow.source;
-    dialogue.announce(parse_address(host).value_or(server), *told.redirect_port);
+    dialogue.announce(redirected_to(host, server), *told.redirect_port);
   }
 
   void finish(OracleTransaction& told, Dialogue& dialogue) {

@@ -77,6 +77,7 @@ TEST(Oracle, ARedirectionIsToldAndAnnounced) {
     EXPECT_EQ(flow.only().at("oraclePacketType"), "5");
     EXPECT_EQ(flow.only().at("oracleRedirectHost"), "192.0.2.9");
     EXPECT_EQ(flow.only().at("oracleRedirectPort"), "40123");
+    EXPECT_TRUE(flow.dialogue.notes.keys.contains("tns.redir.192.0.2.9:40123"));
     EXPECT_EQ(flow.dialogue.announced, std::vector<uint16_t>{40123});
   }
   Oracle unreadable;

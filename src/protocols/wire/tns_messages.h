@@ -12,6 +12,9 @@
 
 namespace microcloud {
 
+/// Of keys of the MicroCloud: <ip>:<port> behind it is where a listener has sent a client.
+inline constexpr std::string_view kRedirectionTree = "tns.redir.";
+
 /// The connect data of a Connect packet; `body`: behind the packet's head. Empty, and `follows`: they come in a data
 /// packet of their own, as long ones do. Nothing: it is no Connect packet.
 struct TnsConnect {

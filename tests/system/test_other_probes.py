@@ -1,4 +1,6 @@
-"""Signalling and media that different probes see meet in the MicroCloud: which call does this audio belong to?"""
+"""What flows say of one another that different probes see meets in the MicroCloud: which call does this audio belong to?"""
+import time
+
 import frames
 import harness
 from harness import run
@@ -140,3 +142,33 @@ class CallsElsewhere(CloudTest):
         for stream in call["callStreams"]:
             self.assertRegex(stream, " match=(exact|symmetric) probeId=south$")
         self.assertEqual(call["callMosLq"], 4.409)
+
+
+class Redirections(CloudTest):
+    def told_by_the_other(self, *args):
+        """South sees the middle of a connection alone, north the listener that sent the client there."""
+        node = self.node()
+        url = f"redis://127.0.0.1:{node.port}"
+        packets = frames.read_pcap(capture("real/oracle.pcap"))[1]
+        begin = next(at for at, (_, frame) in enumerate(packets) if b"begin proc" in frame)
+        middle = frames.pcap([(seconds - packets[0][0], frame) for seconds, frame in packets[begin:]])
+        south = self.start_fed(url, "--workers", "1", *args, name="south")
+        south.stdin.write(middle[:24])
+        south.stdin.flush()
+        harness.wait_until_running(south)
+        north = run("probe", "-r", capture("real/oracle.pcap"), "--probe-id", "north", "--cloud", url)
+        self.assertEqual(north.status, 0, north.stderr)
+        keys = [key for key in node.contents()[0] if key.startswith("tns.redir.")]
+        self.assertTrue(keys and all(key.endswith(":1599") for key in keys), keys)
+        time.sleep(0.5)  # until south has heard of it
+        south.stdin.write(middle[24:])
+        south.stdin.close()
+        self.end(south)
+        return [record["oracleQuery"] for record in lines(self.json_path("south")) if record["record"] == "oracle" and "oracleQuery" in record
+                and record["destinationTransportPort"] == 1599]
+
+    def test_the_connection_that_another_probe_saw_announced_is_known_in_its_middle(self):
+        self.assertEqual(self.told_by_the_other(), ["begin proc(:1); end;"])
+
+    def test_in_another_realm_it_is_not(self):
+        self.assertEqual(self.told_by_the_other("--realm", "other"), [])
