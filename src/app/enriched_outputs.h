@@ -26,6 +26,7 @@ class EnrichedOutputs {
  public:
   /// `outputs` get each record after it has passed the stage.
   EnrichedOutputs(const EnrichedSettings& settings, std::vector<Output*> outputs);
+  ~EnrichedOutputs() { stop(); }  // its thread calls what goes before it
 
   Output& stage() { return stage_; }
   /// Before the first packet: calls that other probes know are asked for on the same channel.

@@ -92,11 +92,58 @@ TEST(CallsElsewhere, SignallingIsToldBeforeMediaComes) {
                                                                       {"to", "sip:bob@example.test"},
                                                                       {"start", "1700000000000"},
                                                                       {"answer", "1700000000001"},
+                                                                      {"end", "0"},
                                                                       {"status", "200"}}));
   probes.sip.finish("c1", 5 * kSecond);
   EXPECT_EQ(keys["voip.call.c1"]["state"], "completed");
   EXPECT_EQ(keys["voip.endpoint.192.0.2.1:4000"]["end"], "1700000005000");
   EXPECT_EQ(keys["voip.endpoint.192.0.2.2:5000"]["end"], "1700000005000");
+}
+
+TEST(CallsElsewhere, ACallWithManyPlacesTellsAllOfThem) {
+  TwoProbes probes;
+  std::string candidates = "a=rtpmap:96 opus/48000/2\r\na=rtpmap:97 AMR-WB/16000\r\na=rtpmap:98 speex/32000\r\n";
+  for (unsigned at = 0; at < 8; ++at)
+    candidates += "a=candidate:1 1 UDP 1 192.0.2." + std::to_string(100 + at) + " 4000 typ host\r\n";
+  std::string offer = sdp_text("192.0.2.1", 4000, candidates);
+  offer.insert(offer.find(" 101\r\n") + 4, " 96 97 98");
+  probes.sip.begin("c1", offer);
+  Keys& keys = probes.sip.dialogue.notes.keys;
+  const std::string formats = keys["voip.endpoint.192.0.2.1:4000"]["formats"];
+  EXPECT_NE(formats.find("96=OPUS/48000"), std::string::npos) << formats;
+  for (unsigned at = 0; at < 8; ++at) {
+    const auto& place = keys["voip.endpoint.192.0.2." + std::to_string(100 + at) + ":4000"];
+    ASSERT_TRUE(place.contains("formats")) << at;
+    EXPECT_EQ(place.at("formats"), formats);
+    EXPECT_EQ(place.at("call"), "c1");
+  }
+  EXPECT_EQ(keys["voip.endpoint.192.0.2.2:5000"]["formats"], "101=TELEPHONE-EVENT/8000");
+}
+
+TEST(CallsElsewhere, SignallingKeepsTheKeysAlive) {
+  TwoProbes probes;
+  probes.sip.begin("c1");
+  Keys& keys = probes.sip.dialogue.notes.keys;
+  keys.clear();
+  probes.sip.say(kCaller, sip_request("INFO", "c1", 2), 30 * kSecond);
+  EXPECT_TRUE(keys.empty()) << "not with each message";
+  probes.sip.say(kCaller, sip_request("INFO", "c1", 3), 90 * kSecond);
+  EXPECT_EQ(keys["voip.endpoint.192.0.2.1:4000"]["call"], "c1");
+  EXPECT_EQ(keys["voip.call.c1"]["state"], "answered");
+}
+
+TEST(CallsElsewhere, ACallThatFailsIsClosedAndOpenAgainWithCredentials) {
+  TwoProbes probes;
+  Keys& keys = probes.sip.dialogue.notes.keys;
+  probes.sip.say(kCaller, invite("c1", sdp_text("192.0.2.1", 4000)));
+  EXPECT_EQ(keys["voip.call.c1"]["state"], "calling");
+  probes.sip.say(kCalled, sip_answer(407, "c1", "1 INVITE"), kSecond);
+  EXPECT_EQ(keys["voip.call.c1"]["state"], "failed");
+  EXPECT_EQ(keys["voip.endpoint.192.0.2.1:4000"]["end"], "1700000001000");
+  probes.sip.say(kCaller, invite("c1", sdp_text("192.0.2.1", 4000), "2 INVITE"), 2 * kSecond);
+  EXPECT_EQ(keys["voip.call.c1"]["state"], "calling");
+  EXPECT_EQ(keys["voip.call.c1"]["status"], "0");
+  EXPECT_EQ(keys["voip.endpoint.192.0.2.1:4000"]["end"], "0");
 }
 
 TEST(CallsElsewhere, WithoutAMicroCloudNothingIsLeft) {
@@ -231,7 +278,7 @@ TEST(CallsElsewhere, AStreamIsToldSoonAfterItsCallIsOver) {
   flow.time(kSecond);
   probes.sip.finish("c1", kSecond);
   probes.write();
-  std::this_thread::sleep_for(std::chrono::milliseconds(3'050));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'550));
   flow.time(2 * kSecond + kSecond / 2);
   EXPECT_TRUE(flow.told().empty()) << "it asks whether it is over";
   probes.cloud.answer();

@@ -506,7 +506,7 @@ void CallBook::tell_news(Call& call, const SipMessage& message, bool has_sdp, in
   call.told_us = now_us;
   news.ended = over;
   news.names_parties = message.from == call.from;
-  fill_news(call, news);
+  call.endpoints_cut |= !fill_news(call, news);
 }
 
 // ---- what RTCP says

@@ -176,7 +176,8 @@ class CallBook final : public Shared::Book {
   static void hear_bye(Call& call, const SipMessage& message, int64_t now_us);
   static void hear_cancel(Call& call, const SipMessage& message, int64_t now_us);
   void tell_news(Call& call, const SipMessage& message, bool has_sdp, int64_t now_us, CallNews& news);
-  void fill_news(const Call& call, CallNews& news) const;
+  /// False: not all of its endpoints have room.
+  bool fill_news(const Call& call, CallNews& news) const;
   void fill_elsewhere(const Call& call, CallRecord& record) const;
   /// Asks others for what they saw of a call that is due. Is it known, or too late to be told?
   bool has_settled(Call& call, int64_t now_us, Moment moment);

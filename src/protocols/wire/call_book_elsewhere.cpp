@@ -12,9 +12,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kJustNow = std::chrono::milliseconds(250);  // what was asked so long ago at most is not asked again
-constexpr auto kNotEachSecond = std::chrono::seconds(3);   // whether a call is over
-constexpr auto kPatience = std::chrono::seconds(1);        // of a call that waits for what others saw of it
-constexpr auto kLost = std::chrono::seconds(5);            // no answer comes any more
+constexpr auto kNotEachSecond = std::chrono::milliseconds(1'500);  // whether a call is over
+constexpr auto kPatience = std::chrono::seconds(1);                // of a call that waits for what others saw of it
+constexpr auto kLost = std::chrono::seconds(5);                    // no answer comes any more
 // A stream is a call's that lived while it did. Clocks of probes differ, and the last packets come late.
 constexpr int64_t kBeforeMs = 500, kBehindMs = 5'000;
 constexpr size_t kMostStreamsElsewhere = 64;
@@ -45,19 +45,21 @@ void CallBook::know(std::string_view probe_id, CallsElsewhere* elsewhere) {
 // ---- news
 
 /// What another call wants by now is not this one's any more.
-void CallBook::fill_news(const Call& call, CallNews& news) const {
+bool CallBook::fill_news(const Call& call, CallNews& news) const {
   news.start = to_milliseconds(call.start_us);
   if (call.answer_us != 0) news.answer = to_milliseconds(call.answer_us);
   if (call.end_us != 0) news.end = to_milliseconds(call.end_us);
   if (call.status != 0) news.status = call.status;
+  bool all = true;
   for (const SdpAddress& at : call.endpoints) {
     for (const Kind kind : {Kind::Said, Kind::SipSource}) {
       const Endpoint* endpoint = newest(at, kind);
       if (endpoint == nullptr) continue;
-      if (endpoint->call == &call) news.add(at, kind == Kind::SipSource, *endpoint->formats);
+      if (endpoint->call == &call) all &= news.add(at, kind == Kind::SipSource, *endpoint->formats);
       break;
     }
   }
+  return all;
 }
 
 void CallBook::fill_elsewhere(const Call& call, CallRecord& record) const {
@@ -65,7 +67,7 @@ void CallBook::fill_elsewhere(const Call& call, CallRecord& record) const {
     record.news.state = record.state;
     record.news.ended = true;
     record.news.names_parties = true;
-    fill_news(call, record.news);
+    if (!fill_news(call, record.news)) record.partial.add("media cut");
   }
   for (const std::string& stream : call.streams_elsewhere) {
     if (!record.streams.push(stream)) record.partial.add("streams cut");

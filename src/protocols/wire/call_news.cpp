@@ -6,6 +6,7 @@
 namespace microcloud {
 namespace {
 
+constexpr std::string_view kSame = "\"";  // formats: as of the one before
 constexpr std::string_view kSdp = "sdp", kSipSource = "sipsource";
 constexpr uint32_t kLingerS = 60;  // of a closed endpoint: for late packets, and who has not asked yet
 
@@ -14,9 +15,9 @@ constexpr TreeText kTexts[] = {
     {kCallPattern, "from", "URI in From"},
     {kCallPattern, "to", "URI in To"},
     {kCallPattern, "start", "INVITE, ms since 1970"},
-    {kCallPattern, "answer", "2xx to the INVITE, ms since 1970"},
-    {kCallPattern, "end", "BYE, CANCEL or final failure, ms since 1970"},
-    {kCallPattern, "status", "the INVITE's final one"},
+    {kCallPattern, "answer", "2xx to the INVITE, ms since 1970; 0: not yet"},
+    {kCallPattern, "end", "BYE, CANCEL or final failure, ms since 1970; 0: not yet"},
+    {kCallPattern, "status", "the INVITE's final one; 0: not yet"},
     {kCallPattern, "probe", "that saw the signalling"},
     {kEndpointPattern, "call", "Call-ID of the newest call that wants media there"},
     {kEndpointPattern, "probe", "that saw the signalling"},
@@ -49,9 +50,10 @@ void leave_call(const CallNews& news, const CallNewsFrom& from, TreeNotes& notes
     said.emplace_back("to", from.to);
   }
   said.emplace_back("start", std::to_string(news.start.value));
-  if (news.answer) said.emplace_back("answer", std::to_string(news.answer->value));
-  if (news.end) said.emplace_back("end", std::to_string(news.end->value));
-  if (news.status) said.emplace_back("status", std::to_string(*news.status));
+  // Also what is not known: a call that failed may go on, with credentials.
+  said.emplace_back("answer", std::to_string(news.answer.value_or(Milliseconds()).value));
+  said.emplace_back("end", std::to_string(news.end.value_or(Milliseconds()).value));
+  said.emplace_back("status", std::to_string(news.status.value_or(0)));
   std::vector<TreeNotes::Text> texts;
   for (const auto& [field, value] : said) texts.push_back({field, value});
   notes.leave(kCallTree, from.call_id, texts);
@@ -69,7 +71,14 @@ std::string endpoint_name(const SdpAddress& at) {
 
 bool CallNews::add(const SdpAddress& at, bool of_sip_source, const RtpFormats& formats) {
   const std::string name = endpoint_name(at) + ' ' + std::string(of_sip_source ? kSipSource : kSdp) + ' ';
-  return endpoints.push(name + text_of(formats)) || endpoints.push(name);
+  const std::string text = text_of(formats);
+  for (size_t before = endpoints.size(); before > 0 && !text.empty(); --before) {
+    const std::string_view last = endpoints[before - 1];
+    if (last.ends_with(kSame)) continue;
+    if (last.substr(last.rfind(' ') + 1) == text) return endpoints.push(name + std::string(kSame));
+    break;
+  }
+  return endpoints.push(name + text) || endpoints.push(name);
 }
 
 void leave(const CallNews& news, const CallNewsFrom& from, TreeNotes& notes) {
@@ -77,9 +86,11 @@ void leave(const CallNews& news, const CallNewsFrom& from, TreeNotes& notes) {
   leave_call(news, from, notes);
   const std::string since = std::to_string(news.start.value);
   const std::string end = std::to_string(news.end.value_or(news.start).value);
+  std::string_view formats;
   for (size_t at = 0; at < news.endpoints.size(); ++at) {
-    std::string_view formats = news.endpoints[at];
-    const std::string_view name = next_word(formats), match = next_word(formats);
+    std::string_view rest = news.endpoints[at];
+    const std::string_view name = next_word(rest), match = next_word(rest);
+    if (rest != kSame) formats = rest;
     if (news.ended) {
       notes.close(kEndpointTree, name, {"call", from.call_id}, {"end", end}, kLingerS);
       continue;

@@ -27,9 +27,9 @@ struct CallNews {
   std::optional<Milliseconds> answer;
   std::optional<Milliseconds> end;
   std::optional<uint16_t> status;
-  TextList<1024, 12> endpoints;
+  TextList<1536, 12> endpoints;
 
-  /// False: there is no room.
+  /// Of one description all have the same formats mostly, which are kept once. False: there is no room.
   bool add(const SdpAddress& at, bool of_sip_source, const RtpFormats& formats);
 };
 
