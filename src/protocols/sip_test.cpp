@@ -145,6 +145,8 @@ TEST(Call, FromInviteToBye) {
                                {"sipCallId", "c1"},
                                {"sipFrom", "sip:ann@example.test"},
                                {"sipTo", "sip:bob@example.test"},
+                               {"sipFromTag", "a"},
+                               {"sipToTag", "b"},
                                {"callState", "completed"},
                                {"callStartMilliseconds", "1700000000000"},
                                {"callAnswerMilliseconds", "1700000003000"},

@@ -12,15 +12,9 @@ namespace microcloud {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000;
-constexpr int64_t kAnswerUs = 32 * kSecond;          // timers B, F and H: no answer comes any more (RFC 3261, 17)
 constexpr int64_t kUnansweredUs = 300 * kSecond;     // an INVITE without a final answer
 constexpr int64_t kSilentMediaUs = 300 * kSecond;    // neither RTP nor SIP any more
 constexpr int64_t kWithoutMediaUs = 3600 * kSecond;  // the same where RTP was never seen
-
-std::string text_of(const SdpAddress& at) {
-  const std::string address = to_text(at.address);
-  return (at.address.version == 6 ? '[' + address + ']' : address) + ':' + std::to_string(at.port);
-}
 
 /// Three digits behind the point; `value` is not negative.
 std::string thousandths(double value) {
@@ -84,16 +78,18 @@ std::string text_of(const StreamFacts& stream, const Ratings& ratings) {
   return text;
 }
 
+bool is_cancelled(const Call& call) {
+  constexpr uint16_t kTerminated = 487;  // which only a CANCEL does
+  return call.answer_us == 0 && (call.cancelled || call.passed_over || call.status == kTerminated);
+}
+
 std::string told_by(std::string_view probe_id) {
   return probe_id.empty() ? std::string() : " probeId=" + std::string(probe_id);
 }
 
 /// As callState says it; empty: it has not ended.
 std::string_view end_state(const Call& call) {
-  return call.ended                              ? "completed"
-         : call.cancelled && call.answer_us == 0 ? "cancelled"
-         : call.status >= 300                    ? "failed"
-                                                 : "";
+  return call.ended ? "completed" : is_cancelled(call) ? "cancelled" : call.status >= 300 ? "failed" : "";
 }
 
 /// Those that mean something else than they do anyway.
@@ -108,6 +104,11 @@ RtpFormats special_formats(const SdpMedia& media) {
 }
 
 }  // namespace
+
+std::string text_of(const SdpAddress& at) {
+  const std::string address = to_text(at.address);
+  return (at.address.version == 6 ? '[' + address + ']' : address) + ':' + std::to_string(at.port);
+}
 
 std::string_view to_text(RtpMatch match) {
   switch (match) {
@@ -160,13 +161,14 @@ std::shared_ptr<Call> CallBook::hear(const SipMessage& message, const Sdp* sdp, 
   const std::lock_guard lock(mutex_);
   const auto known = calls_.find(std::string(message.call_id.substr(0, kMostOfId)));
   std::shared_ptr<Call> begun;
-  Call* call = known == calls_.end() ? nullptr : known->second.get();
+  Call* call = known == calls_.end() ? nullptr : dialog_of(*known->second, message);
   if (call == nullptr) {
     const bool begins =
         message.method == "INVITE" && (message.is_request() || (message.status > 100 && message.status < 300));
     if (!begins) return nullptr;
     begun = begin(message, flow, message.is_request() ? from_initiator : !from_initiator, now_us);
     call = begun.get();
+    if (!message.is_request()) branch_off(*calls_.find(call->id)->second, *call, now_us);
   }
   call->heard_us = std::max(call->heard_us, now_us);
   by_age_.splice(by_age_.end(), by_age_, call->place);
@@ -174,12 +176,12 @@ std::shared_ptr<Call> CallBook::hear(const SipMessage& message, const Sdp* sdp, 
     if (message.is_request()) {
       hear_invite(*call, message, now_us);
     } else {
-      hear_answer(*call, message, now_us);
+      if (hear_answer(*call, message, now_us)) end_others(*calls_.find(call->id)->second, *call, flow, now_us);
     }
   } else if (message.method == "BYE") {
     hear_bye(*call, message, now_us);
   } else if (message.method == "CANCEL") {
-    hear_cancel(*call, message, now_us);
+    cancel_all(*calls_.find(call->id)->second, message, flow, now_us);
   }
   if (sdp != nullptr) hear_sdp(*call, message, *sdp, from_initiator ? flow.source : flow.destination);
   if (elsewhere_ != nullptr) tell_news(*call, message, sdp != nullptr, now_us, news);
@@ -188,11 +190,10 @@ std::shared_ptr<Call> CallBook::hear(const SipMessage& message, const Sdp* sdp, 
 
 std::shared_ptr<Call> CallBook::begin(const SipMessage& message, const Common& flow, bool from_initiator,
                                       int64_t now_us) {
-  if (calls_.size() >= kMostCalls) {
-    Call& oldest = *by_age_.front();
-    oldest.displaced = true;
-    const std::shared_ptr<Call> kept = calls_.find(oldest.id)->second;
-    forget(oldest);
+  if (by_age_.size() >= kMostCalls) {
+    const std::shared_ptr<Call> oldest = by_age_.front()->shared_from_this();
+    oldest->displaced = true;
+    forget(*oldest);
     // Whoever owns it finds it due.
   }
   auto call = std::make_shared<Call>();
@@ -206,8 +207,11 @@ std::shared_ptr<Call> CallBook::begin(const SipMessage& message, const Common& f
   call->start_us = now_us;
   call->no_invite = !message.is_request();
   if (call->no_invite) call->last_invite = message.cseq.value_or(0);
+  call->from_tag = tag_of(message.from_tag);
+  if (!message.is_request()) call->to_tag = tag_of(message.to_tag);
   call->place = by_age_.insert(by_age_.end(), call.get());
-  calls_.emplace(call->id, call);
+  const auto [known, is_new] = calls_.emplace(call->id, call);
+  if (!is_new) known->second->branches.push_back(call);
   return call;
 }
 
@@ -218,6 +222,9 @@ void CallBook::hear_invite(Call& call, const SipMessage& message, int64_t) {
     if (call.due_us != 0 && !call.cancelled && cseq > call.last_invite) {
       call.due_us = call.end_us = 0;
       call.status = 0;
+      call.fallen = call.passed_over = false;
+      call.from_tag = tag_of(message.from_tag);
+      call.to_tag.clear();
       call.over.store(false, std::memory_order_relaxed);
     }
   } else if (!call.ended && cseq != call.last_invite && !message.to_tag.empty()) {
@@ -226,20 +233,24 @@ void CallBook::hear_invite(Call& call, const SipMessage& message, int64_t) {
   call.last_invite = std::max(call.last_invite, cseq);
 }
 
-void CallBook::hear_answer(Call& call, const SipMessage& message, int64_t now_us) {
-  if (call.answer_us != 0 || call.due_us != 0 || message.cseq.value_or(0) < call.last_invite) return;
+/// Is it the INVITE's final one?
+bool CallBook::hear_answer(Call& call, const SipMessage& message, int64_t now_us) {
+  if (call.answer_us != 0 || message.cseq.value_or(0) < call.last_invite) return false;
+  if (!message.is_provisional()) rise(call);
+  if (call.due_us != 0) return false;
   if (message.is_provisional()) {
     if (message.status > 100 && call.ringing_us == 0) call.ringing_us = now_us;
-    return;
+    return false;
   }
   call.status = message.status;
   if (message.is_success()) {
     call.answer_us = now_us;
-    return;
+    return true;
   }
   if (call.end_us == 0) call.end_us = now_us;
   call.due_us = now_us + kLingerUs;
   call.over.store(true, std::memory_order_relaxed);
+  return true;
 }
 
 void CallBook::hear_bye(Call& call, const SipMessage& message, int64_t now_us) {
@@ -284,6 +295,7 @@ void CallBook::hear_sdp(Call& call, const SipMessage& message, const Sdp& sdp, c
   }
   if (held && !holding && call.answer_us != 0) ++call.holds;
   holding = held;
+  if (call.to_tag.empty() && message.is_request()) call.offered = call.endpoints.size();
 }
 
 void CallBook::add_endpoint(Call& call, const SdpAddress& at, Kind kind,
@@ -335,10 +347,7 @@ void CallBook::disown(Call& call, uint32_t index) {
   if (call.taken) return;
   call.index = index;
   call.orphan = true;
-  const auto found = calls_.find(call.id);
-  if (found != calls_.end() && found->second.get() == &call) {
-    orphans_.push_back(found->second);
-  }
+  if (!call.displaced) orphans_.push_back(call.shared_from_this());
 }
 
 /// No stream finds it any more; those that have keep it.
@@ -351,10 +360,7 @@ void CallBook::forget(Call& call) {
   }
   call.endpoints.clear();
   call.over.store(true, std::memory_order_relaxed);
-  const auto known = calls_.find(call.id);
-  if (known == calls_.end() || known->second.get() != &call) return;
-  by_age_.erase(call.place);
-  calls_.erase(known);
+  if (leave_its_id(call)) by_age_.erase(call.place);
 }
 
 void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
@@ -364,6 +370,8 @@ void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
   record.id.assign(call.id);
   tell_text(record.from, call.from, "text cut", record.partial);
   tell_text(record.to, call.to, "text cut", record.partial);
+  tell_text(record.from_tag, call.from_tag, "text cut", record.partial);
+  tell_text(record.to_tag, call.to_tag, "text cut", record.partial);
   tell_text(record.reason, call.reason, "text cut", record.partial);
   if (call.answer_us != 0) record.answer = milliseconds(call.answer_us);
   if (call.end_us != 0) record.end = milliseconds(call.end_us);
@@ -450,7 +458,8 @@ std::optional<StreamOfCall> CallBook::find(const SdpAddress& source, const SdpAd
     // The other direction's call is as sure as what it was found by; what was learnt of others is not.
     if (one.kind == Kind::Learned && other && !other->taken) break;
     if (const Endpoint* endpoint = newest(one.at, one.kind)) {
-      found.call = calls_.find(endpoint->call->id)->second;
+      endpoint = of_branch(endpoint, one.at, &one.at == &source ? destination : source);
+      found.call = endpoint->call->shared_from_this();
       found.match = one.match;
       found.formats = endpoint->formats;
       break;
@@ -496,6 +505,7 @@ std::string CallBook::text_for_others(const StreamOfCall& stream, int64_t first_
 
 void CallBook::tell_news(Call& call, const SipMessage& message, bool has_sdp, int64_t now_us, CallNews& news) {
   constexpr int64_t kTellAgainUs = 60 * kSecond;
+  if (!speaks(call)) return;
   const bool over = is_over(call);
   const std::string_view state = over                   ? end_state(call)
                                  : call.answer_us != 0  ? "answered"

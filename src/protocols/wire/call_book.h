@@ -70,6 +70,7 @@ class CallBook final : public Shared::Book {
   static constexpr size_t kMostStreams = 16;    // of a call
   static constexpr size_t kMostReports = 4'096;
   static constexpr size_t kMostElsewhere = 8'192;  // endpoints that were asked for, and as many calls
+  static constexpr size_t kMostBranches = 8;       // of a Call-ID at a time: dialogs of a forked INVITE
   static constexpr int64_t kLingerUs = 5'000'000;  // after its end: for the last RTP, or an INVITE with credentials
 
   CallBook();
@@ -128,6 +129,8 @@ class CallBook final : public Shared::Book {
   /// By then, which is what matters of another probe's calls: these may be told of before their packets are read.
   static bool is_over(const Call& call, int64_t now_us);
   static std::string_view id_of(const Call& call);
+  /// As much of one as is kept.
+  static std::string_view tag_of(std::string_view tag);
 
   /// `middle`: bits 16 to 47 of the NTP timestamp in a sender's report (RFC 3550, 6.4.1).
   void sent_report(uint32_t ssrc, uint32_t middle, int64_t now_us);
@@ -168,11 +171,13 @@ class CallBook final : public Shared::Book {
     int64_t sent_us = 0;
     std::list<uint32_t>::iterator place;
   };
+  /// Timers B, F and H: no answer comes any more (RFC 3261, 17).
+  static constexpr int64_t kAnswerUs = 32'000'000;
   static constexpr size_t kMostOfEndpoint = 6;  // of calls that share one: the newest counts
 
   std::shared_ptr<Call> begin(const SipMessage& message, const Common& flow, bool from_initiator, int64_t now_us);
   static void hear_invite(Call& call, const SipMessage& message, int64_t now_us);
-  static void hear_answer(Call& call, const SipMessage& message, int64_t now_us);
+  static bool hear_answer(Call& call, const SipMessage& message, int64_t now_us);
   static void hear_bye(Call& call, const SipMessage& message, int64_t now_us);
   static void hear_cancel(Call& call, const SipMessage& message, int64_t now_us);
   void tell_news(Call& call, const SipMessage& message, bool has_sdp, int64_t now_us, CallNews& news);
@@ -184,6 +189,23 @@ class CallBook final : public Shared::Book {
   void hear_sdp(Call& call, const SipMessage& message, const Sdp& sdp, const IpAddress& sender);
   void add_endpoint(Call& call, const SdpAddress& at, Kind kind, const std::shared_ptr<const RtpFormats>& formats);
   const Endpoint* newest(const SdpAddress& at, Kind kind) const;
+
+  // Of the calls of a Call-ID: `first` leads to all of them.
+  static Call* dialog_of(Call& first, const SipMessage& message);
+  void branch_off(Call& first, Call& branch, int64_t now_us);
+  static void end_others(Call& first, const Call& answered, const Common& flow, int64_t now_us);
+  static void pass_over(Call& call, int64_t now_us);
+  static void rise(Call& call);
+  static void cancel_all(Call& first, const SipMessage& message, const Common& flow, int64_t now_us);
+  const Endpoint* of_branch(const Endpoint* newest, const SdpAddress& at, const SdpAddress& other_end) const;
+  bool leave_its_id(Call& call);
+  static std::vector<Call*> all_of(Call& first);
+  /// Of a stream as callStreams tells it.
+  static Call& dialog_of_stream(Call& first, std::string_view stream);
+  /// Does it say what has become of its Call-ID?
+  bool speaks(const Call& call) const;
+  bool is_wanted_by_others(const Call& call, const SdpAddress& at) const;
+
   void forget(Call& call);
   void add_stream(StreamOfCall& found, const SdpAddress& source, const SdpAddress& destination, uint32_t ssrc);
   bool is_due(const Call& call, int64_t now_us, Moment moment = Moment::Turn) const;

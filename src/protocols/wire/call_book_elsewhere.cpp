@@ -55,7 +55,8 @@ bool CallBook::fill_news(const Call& call, CallNews& news) const {
     for (const Kind kind : {Kind::Said, Kind::SipSource}) {
       const Endpoint* endpoint = newest(at, kind);
       if (endpoint == nullptr) continue;
-      if (endpoint->call == &call) all &= news.add(at, kind == Kind::SipSource, *endpoint->formats);
+      if (endpoint->call == &call && !(news.ended && is_wanted_by_others(call, at)))
+        all &= news.add(at, kind == Kind::SipSource, *endpoint->formats);
       break;
     }
   }
@@ -64,7 +65,7 @@ bool CallBook::fill_news(const Call& call, CallNews& news) const {
 
 void CallBook::fill_elsewhere(const Call& call, CallRecord& record) const {
   if (record.state != "pending") {
-    record.news.state = record.state;
+    if (speaks(call)) record.news.state = record.state;
     record.news.ended = true;
     record.news.names_parties = true;
     if (!fill_news(call, record.news)) record.partial.add("media cut");
@@ -105,20 +106,24 @@ void CallBook::learn(std::string_view call_id, std::optional<HashTexts> said) {
   const std::lock_guard lock(mutex_);
   const auto found = calls_.find(std::string(call_id));
   if (found == calls_.end()) return;
-  Call& call = *found->second;
-  call.others_answer = false;
+  const std::vector<Call*> calls = all_of(*found->second);
+  for (Call* const call : calls) {
+    call->others_answer = false;
+    if (said) call->streams_elsewhere.clear();
+  }
   if (!said) return;
-  call.streams_elsewhere.clear();
-  const int64_t start_ms = call.start_us / 1000, end_ms = std::max(call.end_us, call.heard_us) / 1000;
   for (const auto& [field, text] : *said) {
-    if (!field.starts_with("stream.") || call.streams_elsewhere.size() == kMostStreamsElsewhere) continue;
+    if (!field.starts_with("stream.")) continue;
+    Call& call = dialog_of_stream(*found->second, text);
+    if (call.streams_elsewhere.size() == kMostStreamsElsewhere) continue;
+    const int64_t start_ms = call.start_us / 1000, end_ms = std::max(call.end_us, call.heard_us) / 1000;
     const auto first = number_of<int64_t>(value_of(text, "firstMs=")),
                last = number_of<int64_t>(value_of(text, "lastMs="));
     const bool fits = first && last && *last >= start_ms - kBehindMs && *first <= end_ms + kBehindMs;
     if (!fits || value_of(text, "probeId=") == probe_id_) continue;
     call.streams_elsewhere.push_back(text.substr(0, text.find(" firstMs=")));
   }
-  std::sort(call.streams_elsewhere.begin(), call.streams_elsewhere.end());
+  for (Call* const call : calls) std::sort(call->streams_elsewhere.begin(), call->streams_elsewhere.end());
 }
 
 // ---- streams of calls that others know

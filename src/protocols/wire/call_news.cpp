@@ -82,8 +82,8 @@ bool CallNews::add(const SdpAddress& at, bool of_sip_source, const RtpFormats& f
 }
 
 void leave(const CallNews& news, const CallNewsFrom& from, TreeNotes& notes) {
-  if (news.state.empty() || from.call_id.empty()) return;
-  leave_call(news, from, notes);
+  if (from.call_id.empty()) return;
+  if (!news.state.empty()) leave_call(news, from, notes);
   const std::string since = std::to_string(news.start.value);
   const std::string end = std::to_string(news.end.value_or(news.start).value);
   std::string_view formats;

@@ -20,7 +20,8 @@ inline constexpr std::string_view kCallPattern = "voip.call.<Call-ID>", kEndpoin
 
 /// Stands in a record beside its elements.
 struct CallNews {
-  std::string_view state;      // as in callState, or calling, ringing, answered; empty: nothing is to be told
+  std::string_view
+      state;  // as in callState, or calling, ringing, answered; empty: another call with its Call-ID says it
   bool names_parties = false;  // the record's From and To are the call's
   bool ended = false;          // what is said of its endpoints is that they are so no more
   Milliseconds start;

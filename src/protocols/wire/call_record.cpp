@@ -7,6 +7,9 @@ constexpr Field kOwnFields[] = {
     field<&CallRecord::id>("sipCallId", {"SIP_CALL_ID", pen::kNtop, 130}, "Call-ID"),
     field<&CallRecord::from>("sipFrom", {"", pen::kOwn, 263}, "URI in From"),
     field<&CallRecord::to>("sipTo", {"", pen::kOwn, 264}, "URI in To"),
+    field<&CallRecord::from_tag>("sipFromTag", {"", pen::kOwn, 352}, "tag of From in the INVITE"),
+    field<&CallRecord::to_tag>("sipToTag", {"", pen::kOwn, 353},
+                               "tag of To in the answers: another one in each branch of a forked INVITE"),
     field<&CallRecord::state>(
         "callState", {"", pen::kOwn, 296},
         "completed: answered and ended by BYE; cancelled; failed: 3xx to 6xx; timeout: no end was "

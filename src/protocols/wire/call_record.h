@@ -17,6 +17,8 @@ struct CallRecord {
   Text<256> id;
   std::optional<Text<256>> from;
   std::optional<Text<256>> to;
+  std::optional<Text<128>> from_tag;
+  std::optional<Text<128>> to_tag;
   std::string_view state;  // text of the program
   Milliseconds start;
   std::optional<Milliseconds> answer;

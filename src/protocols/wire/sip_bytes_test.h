@@ -35,6 +35,17 @@ inline std::string sip_answer(unsigned status, const std::string& call, const st
   return sip_text("SIP/2.0 " + std::to_string(status) + " Reason", call, cseq, body);
 }
 
+/// The message with other tags; an empty one: none.
+inline std::string sip_tagged(std::string text, const std::string& from, const std::string& to) {
+  const auto set = [&](const std::string& party, const std::string& tag) {
+    const size_t at = text.find(party) + party.size();
+    text.replace(at, text.find("\r\n", at) - at, tag.empty() ? "" : ";tag=" + tag);
+  };
+  set("From: <sip:ann@example.test>", from);
+  set("To: <sip:bob@example.test>", to);
+  return text;
+}
+
 struct RtpBytes {
   uint8_t payload_type = 8;
   bool marker = false;
