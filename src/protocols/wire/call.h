@@ -49,5 +49,7 @@ class Call : public std::enable_shared_from_this<Call> {
 
 /// As in callStreams.
 std::string text_of(const SdpAddress& at);
+/// As callState says it; empty: it has not ended.
+std::string_view end_state(const Call& call);
 
 }  // namespace microcloud

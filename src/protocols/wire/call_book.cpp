@@ -4,9 +4,6 @@
 #include <utility>
 
 #include "protocols/wire/call.h"
-#include "protocols/wire/rtp_counts.h"
-#include "protocols/wire/told_text.h"
-#include "protocols/wire/voice_quality.h"
 
 namespace microcloud {
 namespace {
@@ -15,82 +12,6 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kUnansweredUs = 300 * kSecond;     // an INVITE without a final answer
 constexpr int64_t kSilentMediaUs = 300 * kSecond;    // neither RTP nor SIP any more
 constexpr int64_t kWithoutMediaUs = 3600 * kSecond;  // the same where RTP was never seen
-
-/// Three digits behind the point; `value` is not negative.
-std::string thousandths(double value) {
-  const auto whole = static_cast<uint64_t>(value * 1000 + 0.5);
-  const std::string digits = std::to_string(whole % 1000);
-  return std::to_string(whole / 1000) + '.' + std::string(3 - digits.size(), '0') + digits;
-}
-
-/// What a stream's R is without delay and with what is known of it.
-struct Ratings {
-  std::optional<double> listening, conversation;
-};
-
-Ratings ratings_of(const StreamFacts& stream, const CodecTable& codecs, std::optional<double> delay_ms) {
-  Ratings ratings;
-  const auto codec = codecs.find(stream.codec);
-  if (!codec) return ratings;
-  const double loss = loss_percent(stream.expected.get(), stream.packets.get(), stream.duplicates.get());
-  ratings.listening = r_factor(*codec, loss);
-  if (delay_ms) ratings.conversation = r_factor(*codec, loss, *delay_ms);
-  return ratings;
-}
-
-/// A call is as good as its worst stream.
-void worsen(std::optional<double>& mos, std::optional<double> r) {
-  if (r) mos = std::min(mos.value_or(5), to_thousandths(mos_of(*r)));
-}
-
-/// The newest stream between the same ends the other way.
-std::optional<uint32_t> back_of(const StreamFacts& stream, const std::vector<std::shared_ptr<StreamFacts>>& all) {
-  const auto same = [](const SdpAddress& a, const SdpAddress& b) { return a.port == b.port && a.address == b.address; };
-  const auto found = std::find_if(all.rbegin(), all.rend(), [&](const auto& one) {
-    return same(one->source, stream.destination) && same(one->destination, stream.source);
-  });
-  return found == all.rend() ? std::nullopt : std::optional((*found)->ssrc);
-}
-
-std::string text_of(const StreamFacts& stream, const Ratings& ratings) {
-  std::string text =
-      "src=" + text_of(stream.source) + " dst=" + text_of(stream.destination) + " ssrc=" + std::to_string(stream.ssrc);
-  const auto add = [&](std::string_view name, std::string value) {
-    text += ' ';
-    text += name;
-    text += '=';
-    text += value;
-  };
-  if (!stream.codec.empty()) add("codec", stream.codec);
-  add("packets", std::to_string(stream.packets.get()));
-  add("expected", std::to_string(stream.expected.get()));
-  add("lost", std::to_string(static_cast<int64_t>(stream.expected.get() - stream.packets.get())));
-  add("dup", std::to_string(stream.duplicates.get()));
-  add("late", std::to_string(stream.reordered.get()));
-  add("jitterUs", std::to_string(stream.jitter_us.get()));
-  add("maxJitterUs", std::to_string(stream.max_jitter_us.get()));
-  if (ratings.listening) {
-    add("mos", thousandths(mos_of(*ratings.listening)));
-    add("r", thousandths(*ratings.listening));
-  }
-  if (ratings.conversation) add("mosCq", thousandths(mos_of(*ratings.conversation)));
-  add("match", std::string(to_text(stream.match)));
-  return text;
-}
-
-bool is_cancelled(const Call& call) {
-  constexpr uint16_t kTerminated = 487;  // which only a CANCEL does
-  return call.answer_us == 0 && (call.cancelled || call.passed_over || call.status == kTerminated);
-}
-
-std::string told_by(std::string_view probe_id) {
-  return probe_id.empty() ? std::string() : " probeId=" + std::string(probe_id);
-}
-
-/// As callState says it; empty: it has not ended.
-std::string_view end_state(const Call& call) {
-  return call.ended ? "completed" : is_cancelled(call) ? "cancelled" : call.status >= 300 ? "failed" : "";
-}
 
 /// Those that mean something else than they do anyway.
 RtpFormats special_formats(const SdpMedia& media) {
@@ -104,25 +25,6 @@ RtpFormats special_formats(const SdpMedia& media) {
 }
 
 }  // namespace
-
-std::string text_of(const SdpAddress& at) {
-  const std::string address = to_text(at.address);
-  return (at.address.version == 6 ? '[' + address + ']' : address) + ':' + std::to_string(at.port);
-}
-
-std::string_view to_text(RtpMatch match) {
-  switch (match) {
-    case RtpMatch::Exact:
-      return "exact";
-    case RtpMatch::Symmetric:
-      return "symmetric";
-    case RtpMatch::SipSource:
-      return "sipsource";
-    case RtpMatch::Learned:
-      return "learned";
-  }
-  return "";
-}
 
 size_t CallBook::EndpointHash::operator()(const SdpAddress& at) const {
   uint64_t low = 0, high = 0;
@@ -363,44 +265,6 @@ void CallBook::forget(Call& call) {
   if (leave_its_id(call)) by_age_.erase(call.place);
 }
 
-void CallBook::fill(const Call& call, CallRecord& record, Moment moment) const {
-  const auto milliseconds = [](int64_t time_us) { return to_milliseconds(time_us); };
-  record.observed = record.start = milliseconds(call.start_us);
-  record.index = call.index;
-  record.id.assign(call.id);
-  tell_text(record.from, call.from, "text cut", record.partial);
-  tell_text(record.to, call.to, "text cut", record.partial);
-  tell_text(record.from_tag, call.from_tag, "text cut", record.partial);
-  tell_text(record.to_tag, call.to_tag, "text cut", record.partial);
-  tell_text(record.reason, call.reason, "text cut", record.partial);
-  if (call.answer_us != 0) record.answer = milliseconds(call.answer_us);
-  if (call.end_us != 0) record.end = milliseconds(call.end_us);
-  if (call.status != 0) record.status = call.status;
-  const int64_t heard_us = call.ringing_us != 0 ? call.ringing_us : call.answer_us;
-  if (heard_us != 0 && !call.no_invite)
-    record.post_dial_delay_ms = static_cast<uint32_t>(std::max<int64_t>(0, heard_us - call.start_us) / 1000);
-  record.early_media = call.early_media;
-  record.reinvites = call.reinvites;
-  record.holds = call.holds;
-  record.state = end_state(call);
-  if (record.state.empty()) record.state = moment == Moment::RunEnd ? "pending" : "timeout";
-  if (call.no_invite) record.partial.add("INVITE not seen");
-  if (call.displaced) record.partial.add("too many calls");
-  if (call.endpoints_cut || call.sdp_cut) record.partial.add("media cut");
-  if (call.streams_cut) record.partial.add("streams cut");
-  for (const auto& stream : call.streams) {
-    const Ratings ratings = ratings_of(*stream, codecs_, delay_between(stream->ssrc, back_of(*stream, call.streams)));
-    if (!record.streams.push(text_of(*stream, ratings) + told_by(probe_id_))) record.partial.add("streams cut");
-    worsen(record.mos, ratings.listening);
-    worsen(record.mos_cq, ratings.conversation);
-    const std::string_view codec = stream->codec;
-    bool told = codec.empty();
-    for (size_t at = 0; at < record.codecs.size(); ++at) told |= record.codecs[at] == codec;
-    if (!told) record.codecs.push(codec);
-  }
-  if (elsewhere_ != nullptr) fill_elsewhere(call, record);
-}
-
 void CallBook::tell_orphans(int64_t now_us, Moment moment, RecordSink& sink) {
   std::vector<std::shared_ptr<Call>> due;
   {
@@ -429,152 +293,6 @@ void CallBook::on_time(int64_t now_us, RecordSink& sink) {
 }
 void CallBook::on_end(int64_t now_us, RecordSink& sink) {
   tell_orphans(now_us, Moment::RunEnd, sink);
-}
-
-// ---- what RTP asks
-
-const CallBook::Endpoint* CallBook::newest(const SdpAddress& at, Kind kind) const {
-  const auto found = endpoints_.find(at);
-  if (found == endpoints_.end()) return nullptr;
-  const auto last =
-      std::find_if(found->second.rbegin(), found->second.rend(), [&](const Endpoint& one) { return one.kind == kind; });
-  return last == found->second.rend() ? nullptr : &*last;
-}
-
-std::optional<StreamOfCall> CallBook::find(const SdpAddress& source, const SdpAddress& destination, uint32_t ssrc,
-                                           const std::shared_ptr<Call>& other) {
-  struct Try {
-    const SdpAddress& at;
-    Kind kind;
-    RtpMatch match;
-  };
-  const Try tries[] = {
-      {destination, Kind::Said, RtpMatch::Exact},          {source, Kind::Said, RtpMatch::Symmetric},
-      {destination, Kind::SipSource, RtpMatch::SipSource}, {source, Kind::SipSource, RtpMatch::SipSource},
-      {destination, Kind::Learned, RtpMatch::Learned},     {source, Kind::Learned, RtpMatch::Learned}};
-  const std::lock_guard lock(mutex_);
-  StreamOfCall found;
-  for (const Try& one : tries) {
-    // The other direction's call is as sure as what it was found by; what was learnt of others is not.
-    if (one.kind == Kind::Learned && other && !other->taken) break;
-    if (const Endpoint* endpoint = newest(one.at, one.kind)) {
-      endpoint = of_branch(endpoint, one.at, &one.at == &source ? destination : source);
-      found.call = endpoint->call->shared_from_this();
-      found.match = one.match;
-      found.formats = endpoint->formats;
-      break;
-    }
-  }
-  if (!found.call) {
-    if (!other || other->taken || other->is_far) return std::nullopt;
-    found.call = other;
-    found.match = RtpMatch::Learned;
-  }
-  add_stream(found, source, destination, ssrc);
-  return found;
-}
-
-void CallBook::add_stream(StreamOfCall& found, const SdpAddress& source, const SdpAddress& destination, uint32_t ssrc) {
-  Call& call = *found.call;
-  if (call.streams.size() < kMostStreams) {
-    found.facts = std::make_shared<StreamFacts>();
-    found.facts->source = source;
-    found.facts->destination = destination;
-    found.facts->ssrc = ssrc;
-    found.facts->match = found.match;
-    call.streams.push_back(found.facts);
-  } else {
-    call.streams_cut = true;
-  }
-  if (!call.is_far) add_endpoint(call, source, Kind::Learned, found.formats);
-}
-
-void CallBook::name_codec(StreamFacts& stream, std::string_view codec) {
-  const std::lock_guard lock(mutex_);
-  stream.codec = codec;
-}
-
-std::string CallBook::text_for_others(const StreamOfCall& stream, int64_t first_us) {
-  if (elsewhere_ == nullptr || stream.facts == nullptr) return {};
-  const std::lock_guard lock(mutex_);
-  const StreamFacts& facts = *stream.facts;
-  const Ratings ratings = ratings_of(facts, codecs_, delay_between(facts.ssrc, back_of(facts, stream.call->streams)));
-  return text_of(facts, ratings) + told_by(probe_id_) + " firstMs=" + std::to_string(first_us / 1000) +
-         " lastMs=" + std::to_string(facts.last_us.get() / 1000);
-}
-
-void CallBook::tell_news(Call& call, const SipMessage& message, bool has_sdp, int64_t now_us, CallNews& news) {
-  constexpr int64_t kTellAgainUs = 60 * kSecond;
-  if (!speaks(call)) return;
-  const bool over = is_over(call);
-  const std::string_view state = over                   ? end_state(call)
-                                 : call.answer_us != 0  ? "answered"
-                                 : call.ringing_us != 0 ? "ringing"
-                                                        : "calling";
-  if (state == call.told_state && !has_sdp && now_us - call.told_us < kTellAgainUs) return;
-  call.told_state = news.state = state;
-  call.told_us = now_us;
-  news.ended = over;
-  news.names_parties = message.from == call.from;
-  call.endpoints_cut |= !fill_news(call, news);
-}
-
-// ---- what RTCP says
-
-CallBook::Reported& CallBook::reported(uint32_t ssrc) {
-  const auto [at, is_new] = reports_.try_emplace(ssrc);
-  if (!is_new) {
-    reports_by_age_.splice(reports_by_age_.end(), reports_by_age_, at->second.place);
-    return at->second;
-  }
-  at->second.place = reports_by_age_.insert(reports_by_age_.end(), ssrc);
-  if (reports_.size() > kMostReports) {
-    reports_.erase(reports_by_age_.front());
-    reports_by_age_.pop_front();
-  }
-  return at->second;
-}
-
-void CallBook::sent_report(uint32_t ssrc, uint32_t middle, int64_t now_us) {
-  const std::lock_guard lock(mutex_);
-  Reported& one = reported(ssrc);
-  one.middle = middle;
-  one.sent_us = now_us;
-}
-
-void CallBook::received_report(uint32_t ssrc, int32_t lost, uint32_t jitter, uint32_t last, uint32_t since,
-                               int64_t now_us) {
-  const std::lock_guard lock(mutex_);
-  Reported& one = reported(ssrc);
-  one.has_report = true;
-  one.report.lost = lost;
-  one.report.jitter = jitter;
-  if (last == 0 || last != one.middle) return;
-  const int64_t round_us = now_us - one.sent_us - (static_cast<int64_t>(since) * kSecond >> 16);
-  if (round_us >= 0 && round_us < 60 * kSecond) one.report.round_trip_us = static_cast<uint32_t>(round_us);
-}
-
-std::optional<RtcpReport> CallBook::report_on(uint32_t ssrc) {
-  const std::lock_guard lock(mutex_);
-  const auto found = reports_.find(ssrc);
-  if (found == reports_.end() || !found->second.has_report) return std::nullopt;
-  return found->second.report;
-}
-
-std::optional<uint32_t> CallBook::round_trip(uint32_t ssrc) const {
-  const auto found = reports_.find(ssrc);
-  return found == reports_.end() ? std::nullopt : found->second.report.round_trip_us;
-}
-
-std::optional<double> CallBook::delay_between(uint32_t ssrc, std::optional<uint32_t> back) const {
-  const std::optional<uint32_t> receiver_us = round_trip(ssrc);
-  if (!receiver_us) return std::nullopt;
-  return one_way_delay(*receiver_us, back ? round_trip(*back) : std::nullopt);
-}
-
-std::optional<double> CallBook::delay_of(uint32_t ssrc, std::optional<uint32_t> back) {
-  const std::lock_guard lock(mutex_);
-  return delay_between(ssrc, back);
 }
 
 }  // namespace microcloud

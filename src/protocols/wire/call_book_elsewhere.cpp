@@ -63,6 +63,22 @@ bool CallBook::fill_news(const Call& call, CallNews& news) const {
   return all;
 }
 
+void CallBook::tell_news(Call& call, const SipMessage& message, bool has_sdp, int64_t now_us, CallNews& news) {
+  constexpr int64_t kTellAgainUs = 60'000'000;
+  if (!speaks(call)) return;
+  const bool over = is_over(call);
+  const std::string_view state = over                   ? end_state(call)
+                                 : call.answer_us != 0  ? "answered"
+                                 : call.ringing_us != 0 ? "ringing"
+                                                        : "calling";
+  if (state == call.told_state && !has_sdp && now_us - call.told_us < kTellAgainUs) return;
+  call.told_state = news.state = state;
+  call.told_us = now_us;
+  news.ended = over;
+  news.names_parties = message.from == call.from;
+  call.endpoints_cut |= !fill_news(call, news);
+}
+
 void CallBook::fill_elsewhere(const Call& call, CallRecord& record) const {
   if (record.state != "pending") {
     if (speaks(call)) record.news.state = record.state;
