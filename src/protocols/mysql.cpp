@@ -15,11 +15,11 @@
 #include "protocols/wire/mysql_look.h"
 #include "protocols/wire/mysql_messages.h"
 #include "protocols/wire/mysql_packets.h"
+#include "protocols/wire/mysql_record.h"
 #include "protocols/wire/mysql_response.h"
+#include "protocols/wire/mysql_session.h"
 #include "protocols/wire/sql_text.h"
 #include "protocols/wire/text_words.h"
-#include "protocols/wire/told_text.h"
-#include "record/transaction.h"
 
 namespace microcloud {
 namespace {
@@ -27,124 +27,16 @@ namespace {
 constexpr uint16_t kPort = 3306;
 constexpr uint16_t kPorts[] = {kPort};
 constexpr std::string_view kNdpiNames[] = {"MySQL"};
-constexpr size_t kMostQuery = 4096;      // octets of a query that are told, and
-constexpr size_t kMostRead = 16'384;     // that are read, with its literals
+constexpr size_t kMostRead = 16'384;     // octets of a query that are read, with its literals
 constexpr size_t kMostOfServer = 512;    // of one of its packets: a greeting, the beginning of others
 constexpr size_t kMostWaiting = 64;      // commands
 constexpr size_t kMostStatements = 128;  // prepared ones whose text is kept
 constexpr int64_t kSkewUs = 10;          // a response may be captured before its command
 constexpr unsigned kMostUnknown = 8;     // commands in a row: then this is something else
 
-// ---- the record
-
-struct MysqlTransaction {
-  Milliseconds observed;
-  uint32_t index = 0;
-  Partial partial;
-  std::optional<Text<128>> user;
-  std::optional<Text<128>> schema;
-  std::optional<Text<128>> version;
-  std::optional<Text<128>> program;
-  std::optional<uint32_t> connection_id;
-  std::optional<bool> start_tls;
-  std::optional<uint8_t> command;
-  std::optional<Text<kMostQuery>> query;
-  std::optional<uint16_t> error;
-  std::optional<uint64_t> rows;
-  std::optional<uint64_t> affected;
-  std::optional<uint32_t> latency_us;
-};
-
-constexpr Field kOwnFields[] = {
-    field<&MysqlTransaction::user>("mysqlUser", {"MYSQL_USERNAME", pen::kNtop, 196},
-                                   "who logged in, or wants to (COM_CHANGE_USER)"),
-    field<&MysqlTransaction::schema>("mysqlSchema", {"MYSQL_DB", pen::kNtop, 197},
-                                     "database in use, or asked for (COM_INIT_DB)"),
-    field<&MysqlTransaction::version>("mysqlServerVersion", {"MYSQL_SERVER_VERSION", pen::kNtop, 195},
-                                      "of the server, as it greets; in the opening"),
-    field<&MysqlTransaction::program>("mysqlProgram", {"", pen::kOwn, 205},
-                                      "what the client says it is (program_name); in the opening"),
-    field<&MysqlTransaction::connection_id>("mysqlConnectionId", {"", pen::kOwn, 204},
-                                            "the server's number of the connection; in the opening", Role::Identifier),
-    field<&MysqlTransaction::start_tls>("mysqlStartTls", {"", pen::kOwn, 206},
-                                        "what follows is encrypted; in the opening"),
-    field<&MysqlTransaction::command>("mysqlCommand", {"", pen::kOwn, 200},
-                                      "3 a query, 22 prepares a statement, 23 executes it, ...; none: the opening",
-                                      Role::Identifier),
-    field<&MysqlTransaction::query>("mysqlQuery", {"MYSQL_QUERY", pen::kNtop, 198},
-                                    "SQL of a query or statement, with ? in the place of values unless --sql-literals"),
-    field<&MysqlTransaction::error>("mysqlErrorCode", {"", pen::kOwn, 201}, "the server refused: 1045, 1146, ...",
-                                    Role::Identifier),
-    field<&MysqlTransaction::rows>("mysqlRows", {"", pen::kOwn, 202}, "rows that the server sent", Role::DeltaCounter),
-    field<&MysqlTransaction::affected>("mysqlAffectedRows", {"", pen::kOwn, 203},
-                                       "rows that were changed, as the server says", Role::DeltaCounter),
-    field<&MysqlTransaction::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                                         "from the last packet of the command to the first of its response",
-                                         Role::Quantity, Unit::Microseconds),
-};
-
-constexpr auto kFields = transaction_fields<MysqlTransaction>(kOwnFields);
-
-bool is_query(const MysqlTransaction& from) {
-  const uint8_t code = from.command.value_or(0);
-  return code == mysql_command::kQuery || code == mysql_command::kExecute || code == mysql_command::kBulkExecute;
-}
-bool has_failed(const MysqlTransaction& from) {
-  return from.error.has_value();
-}
-
-constexpr CloudRule kCloud[] = {
-    grow(Entity::Source, "mysql.queries", "queries and executed statements of the host").when<&is_query>(1),
-    grow(Entity::Source, "mysql.errors", "logins and commands of the host that a server refused").when<&has_failed>(1),
-};
-
-bool is_command(const MysqlTransaction& from) {
-  return from.command.has_value();
-}
-
-constexpr CloudRule kOfServer[] = {
-    grow(Entity::Destination, "commands", "commands that the server was given").when<&is_command>(1),
-    grow(Entity::Destination, "queries", "of them: queries and executed statements").when<&is_query>(1),
-    grow(Entity::Destination, "errors", "logins and commands that it refused").when<&has_failed>(1),
-};
-
-bool append_server(const RecordRef& record, std::string& out) {
-  out += to_text(record.common->destination);
-  return true;
-}
-
-constexpr CloudTree kTrees[] = {
-    {.prefix = "mysql.server.", .pattern = "mysql.server.<ip>", .name = append_server, .counters = kOfServer}};
-
-/// Logins are requests too.
-std::optional<ServiceCall> service(const void* body) {
-  const MysqlTransaction& mysql = *static_cast<const MysqlTransaction*>(body);
-  return ServiceCall{
-      .failed = has_failed(mysql), .latency_us = mysql.latency_us, .begins_connection = mysql.index == 1};
-}
-
-constexpr RecordType kRecordType{.name = "mysql",
-                                 .meaning = "MySQL connection's opening, and command",
-                                 .fields = kFields,
-                                 .body_size = sizeof(MysqlTransaction),
-                                 .cloud = kCloud,
-                                 .trees = kTrees,
-                                 .service = service};
-constexpr const RecordType* kRecords[] = {&kRecordType};
+constexpr const RecordType* kRecords[] = {&kMysqlRecordType};
 
 // ---- the connection
-
-/// What waits for its response: a command, or the login (which has no code).
-struct Asked {
-  MysqlAnswer answer = MysqlAnswer::Login;
-  std::optional<uint8_t> code;
-  std::optional<std::string> query;  // as it is told, or one octet longer: cut
-  std::optional<std::string> user;   // that it asks for
-  std::optional<std::string> schema;
-  int64_t first_us = 0, last_us = 0;
-  uint8_t last_sequence = 0;
-  Partial partial;
-};
 
 class MysqlParser final : public Parser {
  public:
@@ -179,7 +71,7 @@ class MysqlParser final : public Parser {
     const std::string_view reason = why == FlowOver::Evicted ? "flow table full" : "no response";
     while (!waiting_.empty()) give_up_first(reason, dialogue);
     if (opening_told_ || !(greeted_ || logged_in_)) return;
-    if (!logged_in_) opening_partial_.add("no login");
+    if (!logged_in_) session_.partial.add("no login");
     tell_opening(nullptr, dialogue);
   }
 
@@ -198,7 +90,7 @@ class MysqlParser final : public Parser {
   /// Of a flow that was seen from its beginning the initiator is the client.
   void begin(const Segment& segment, const Common& flow) {
     begun_ = true;
-    first_us_ = segment.time_us;
+    session_.first_us = segment.time_us;
     if (!segment.in_middle) return;
     const MysqlLook look = look_for_mysql(segment.bytes);
     const bool is_client = look == MysqlLook::Login || look == MysqlLook::Command;
@@ -213,7 +105,7 @@ class MysqlParser final : public Parser {
 
   void lose(Side& side, std::string_view reason, int64_t time_us, Dialogue& dialogue) {
     side.in_step = false;
-    if (!opening_told_) opening_partial_.add(reason);
+    if (!opening_told_) session_.partial.add(reason);
     settled_ = false;
     if (&side == &client_) return;
     greeted_ = true;
@@ -248,7 +140,7 @@ class MysqlParser final : public Parser {
     MysqlLogin login;
     if (!read_mysql_login(packet.bytes, login)) {
       if (packet.is_kept() && !greeted_) is_foreign_ = true;
-      opening_partial_.add("login unreadable");
+      session_.partial.add("login unreadable");
     }
     const uint32_t both = login.capabilities & server_capabilities_;
     capabilities_ = both;
@@ -256,15 +148,15 @@ class MysqlParser final : public Parser {
     terms_.flag_behind_count = (login.extended & extended_ & mysql::kMariadbCacheMetadata) != 0;
     terms_.flag_before_count = (both & mysql::kOptionalMetadata) != 0;
     if (login.asks_for_tls) {
-      start_tls_ = is_over_ = true;
+      session_.start_tls = is_over_ = true;
       tell_opening(nullptr, dialogue);
       return;
     }
-    start_tls_ = false;
-    user_ = login.user;
-    schema_ = login.schema;
-    program_ = login.program;
-    Asked asked;
+    session_.start_tls = false;
+    session_.user = login.user;
+    session_.schema = login.schema;
+    session_.program = login.program;
+    MysqlAsked asked;
     ask(std::move(asked), packet, dialogue);
   }
 
@@ -277,7 +169,7 @@ class MysqlParser final : public Parser {
       return;
     }
     unknown_ = 0;
-    Asked asked;
+    MysqlAsked asked;
     asked.answer = command->answer;
     asked.code = command->code;
     read_command(asked, packet, dialogue);
@@ -285,7 +177,7 @@ class MysqlParser final : public Parser {
     ask(std::move(asked), packet, dialogue);
   }
 
-  void read_command(Asked& asked, const Packet& packet, Dialogue& dialogue) {
+  void read_command(MysqlAsked& asked, const Packet& packet, Dialogue& dialogue) {
     const Bytes body = packet.bytes.subspan(1);
     Cursor in(body);
     switch (*asked.code) {
@@ -316,7 +208,7 @@ class MysqlParser final : public Parser {
     }
   }
 
-  void read_query(Asked& asked, const Packet& packet, Dialogue& dialogue) {
+  void read_query(MysqlAsked& asked, const Packet& packet, Dialogue& dialogue) {
     const Bytes body = packet.bytes.subspan(1);
     const bool has_attributes = asked.code == mysql_command::kQuery;
     // Where the login was not seen, attributes show themselves: no statement begins with an octet below a blank.
@@ -330,14 +222,14 @@ class MysqlParser final : public Parser {
     SqlRules rules = SqlRules::mysql();
     rules.keep_literals = dialogue.disclosure().sql_literals;
     rules.backslash_escapes = !no_escapes_;
-    asked.query = sql_to_tell(*text, rules, kMostQuery);
+    asked.query = sql_to_tell(*text, rules, kMostMysqlQuery);
     if (!packet.is_kept()) asked.partial.add("query cut");
     if (const std::string_view schema = mysql_schema_in_use(*text); !schema.empty()) asked.schema = schema;
     if (asked.code == mysql_command::kPrepare) prepared_last_ = *asked.query;
   }
 
   /// MariaDB: all ones stand for the statement that was prepared last, whose number the client does not know yet.
-  void read_statement(Asked& asked, uint32_t number) {
+  void read_statement(MysqlAsked& asked, uint32_t number) {
     constexpr uint32_t kLast = 0xffffffff;
     const auto known = statements_.find(number);
     if (known != statements_.end()) {
@@ -349,7 +241,7 @@ class MysqlParser final : public Parser {
     }
   }
 
-  void ask(Asked asked, const Packet& packet, Dialogue& dialogue) {
+  void ask(MysqlAsked asked, const Packet& packet, Dialogue& dialogue) {
     asked.first_us = packet.first_us;
     asked.last_us = packet.last_us;
     asked.last_sequence = packet.head.last_sequence;
@@ -409,14 +301,14 @@ class MysqlParser final : public Parser {
     MysqlGreeting greeting;
     if (!read_mysql_greeting(packet.bytes, greeting)) {
       if (packet.has_hole) {
-        opening_partial_.add("octets missing");
+        session_.partial.add("octets missing");
       } else {
         is_foreign_ = true;
       }
       return;
     }
-    version_ = greeting.version;
-    connection_id_ = greeting.connection_id;
+    session_.version = greeting.version;
+    session_.connection_id = greeting.connection_id;
     server_capabilities_ = greeting.capabilities;
     extended_ = greeting.extended;
   }
@@ -437,7 +329,7 @@ class MysqlParser final : public Parser {
       take_orphan(packet, dialogue);
       return false;
     }
-    Asked& first = waiting_.front();
+    MysqlAsked& first = waiting_.front();
     const bool is_its = packet.head.sequence == static_cast<uint8_t>(first.last_sequence + 1);
     if (!is_its || packet.first_us + kSkewUs < first.last_us) return false;
     is_answering_ = true;
@@ -454,7 +346,7 @@ class MysqlParser final : public Parser {
                           read_mysql_error(packet.bytes, error);
     if (!opening_told_) {
       if (!is_error && mysql_code(packet) != mysql::kOk) return;
-      opening_partial_.add("no login");
+      session_.partial.add("no login");
       if (is_error) response_.error = error.code;
       tell_opening(&response_, dialogue);
     } else if (is_error) {
@@ -462,20 +354,20 @@ class MysqlParser final : public Parser {
       told.observed = to_milliseconds(packet.first_us);
       told.error = error.code;
       told.partial.add("no command");
-      finish(told, dialogue);
+      finish(told, nullptr, dialogue);
     }
   }
 
   void end_response(const Packet& packet, Dialogue& dialogue) {
-    Asked asked = std::move(waiting_.front());
+    MysqlAsked asked = std::move(waiting_.front());
     waiting_.pop_front();
     is_answering_ = false;
     if (!waiting_.empty() && waiting_.front().first_us < packet.last_us) pipelines_ = true;
     if (response_.status) no_escapes_ = (*response_.status & mysql::kNoBackslashEscapes) != 0;
     if (response_.has_hole) asked.partial.add("octets missing");
     if (!response_.error) {
-      if (asked.user) user_ = *asked.user;
-      if (asked.schema) schema_ = *asked.schema;
+      if (asked.user) session_.user = *asked.user;
+      if (asked.schema) session_.schema = *asked.schema;
       if (response_.statement && asked.query) keep_statement(*response_.statement, *asked.query);
     }
     end_may_follow_ = asked.answer == MysqlAnswer::Prepared;
@@ -485,7 +377,7 @@ class MysqlParser final : public Parser {
       return;
     }
     if (is_compressed_ && !response_.error) {
-      opening_partial_.add("compressed from here");
+      session_.partial.add("compressed from here");
       is_over_ = true;
     }
     tell_opening(&response_, dialogue);
@@ -503,14 +395,14 @@ class MysqlParser final : public Parser {
     while (!waiting_.empty() && waiting_.front().first_us <= until_us) give_up_first(reason, dialogue);
   }
   void give_up_first(std::string_view reason, Dialogue& dialogue) {
-    Asked asked = std::move(waiting_.front());
+    MysqlAsked asked = std::move(waiting_.front());
     waiting_.pop_front();
     give_up(asked, std::exchange(is_answering_, false) ? "response cut" : reason, dialogue);
   }
   /// It has no response, or none that is known.
-  void give_up(Asked& asked, std::string_view reason, Dialogue& dialogue) {
+  void give_up(MysqlAsked& asked, std::string_view reason, Dialogue& dialogue) {
     if (!asked.code) {
-      opening_partial_.add(reason);
+      session_.partial.add(reason);
       tell_opening(nullptr, dialogue);
       return;
     }
@@ -519,63 +411,34 @@ class MysqlParser final : public Parser {
   }
 
   void tell_opening(const MysqlResponse* response, Dialogue& dialogue) {
-    MysqlTransaction told;
     opening_told_ = true;
-    told.observed = to_milliseconds(first_us_);
-    told.partial = opening_partial_;
-    tell_text(told.version, version_, "version cut", told.partial);
-    tell_text(told.program, program_, "program cut", told.partial);
-    told.connection_id = connection_id_;
-    told.start_tls = start_tls_;
-    tell_ends(told, response);
-    tell_text(told.user, user_, "user cut", told.partial);
-    tell_text(told.schema, schema_, "schema cut", told.partial);
-    finish(told, dialogue);
+    finish(session_.opening(), response, dialogue);
   }
 
-  void tell(const Asked& asked, const MysqlResponse* response, Dialogue& dialogue) {
-    MysqlTransaction told;
-    told.observed = to_milliseconds(asked.first_us);
-    told.partial = asked.partial;
-    told.command = asked.code;
-    if (asked.query) tell_text(told.query, *asked.query, "query cut", told.partial);
-    tell_text(told.user, asked.user ? *asked.user : user_, "user cut", told.partial);
-    tell_text(told.schema, asked.schema ? *asked.schema : schema_, "schema cut", told.partial);
-    tell_ends(told, response);
-    finish(told, dialogue);
+  void tell(const MysqlAsked& asked, const MysqlResponse* response, Dialogue& dialogue) {
+    finish(session_.command(asked), response, dialogue);
   }
 
-  void tell_ends(MysqlTransaction& told, const MysqlResponse* response) const {
-    if (response == nullptr) return;
-    told.error = response->error;
-    told.rows = response->rows;
-    told.affected = response->affected;
-    told.latency_us = latency_us_;
-  }
-
-  void finish(MysqlTransaction& told, Dialogue& dialogue) {
+  void finish(MysqlTransaction told, const MysqlResponse* response, Dialogue& dialogue) {
+    if (response != nullptr) add_response(told, *response, latency_us_);
     latency_us_.reset();
     told.index = dialogue.next_transaction();
-    dialogue.tell(kRecordType, &told, client_is_initiator_);
+    dialogue.tell(kMysqlRecordType, &told, client_is_initiator_);
   }
 
   Side client_{kMostRead};
   Side server_{kMostOfServer};
-  std::deque<Asked> waiting_;  // in the order of their responses
-  MysqlResponse response_;     // to the first of them, when it has begun
+  std::deque<MysqlAsked> waiting_;  // in the order of their responses
+  MysqlResponse response_;          // to the first of them, when it has begun
   MysqlResponse::Terms terms_;
   std::map<uint32_t, std::string> statements_;  // prepared ones, as they are told
   std::string prepared_last_;
-  std::string user_, schema_, version_, program_;
-  std::optional<uint32_t> connection_id_;
   std::optional<uint32_t> capabilities_;  // of both sides, when the login was seen
   uint32_t server_capabilities_ = UINT32_MAX;
-  std::optional<bool> start_tls_;
-  Partial opening_partial_;
+  MysqlSession session_;
   uint32_t extended_ = UINT32_MAX;  // MariaDB's, of the server
   unsigned unknown_ = 0;
   std::optional<uint32_t> latency_us_;
-  int64_t first_us_ = 0;
   int64_t server_us_ = INT64_MIN;        // it said something last
   int64_t last_command_us_ = INT64_MIN;  // that has a response
   uint8_t expected_ = 0;                 // sequence number of the response's next packet
