@@ -10,14 +10,25 @@ namespace {
 constexpr std::string_view kServices = "service.", kRest = "other";
 constexpr uint8_t kTcp = 6, kUdp = 17;
 
+void add_delay(KeyUpdate& update, uint32_t latency_us, uint32_t answers, const Common& common) {
+  const uint64_t round_trip_us = uint64_t{2} * common.server_network_us.value_or(0);
+  const uint32_t delay_us = latency_us > round_trip_us ? static_cast<uint32_t>(latency_us - round_trip_us) : 0;
+  update.add(delay_field(delay_us), answers);
+}
+
+void add_many(KeyUpdate& update, const ServiceCalls& calls, const Common& common) {
+  if (calls.answered() != 0) update.add("requests", calls.answered());
+  if (calls.refused() != 0) update.add("errors", calls.refused());
+  for (const ServiceCalls::Time& time : calls.times()) add_delay(update, time.latency_us, time.answers, common);
+}
+
 void add_health(KeyUpdate& update, const ServiceCall& call, const Common& common) {
-  if (call.is_request) update.add("requests", 1);
-  if (call.failed) update.add("errors", 1);
-  if (call.latency_us) {
-    const uint64_t round_trip_us = uint64_t{2} * common.server_network_us.value_or(0);
-    const uint32_t delay_us =
-        *call.latency_us > round_trip_us ? static_cast<uint32_t>(*call.latency_us - round_trip_us) : 0;
-    update.add(delay_field(delay_us), 1);
+  if (call.many != nullptr) {
+    add_many(update, *call.many, common);
+  } else {
+    if (call.is_request) update.add("requests", 1);
+    if (call.failed) update.add("errors", 1);
+    if (call.latency_us) add_delay(update, *call.latency_us, 1, common);
   }
   if (call.begins_connection && common.client_network_us && common.server_network_us) {
     const uint64_t network_us = uint64_t{*common.client_network_us} + *common.server_network_us;

@@ -64,6 +64,26 @@ TEST(AccountingTrees, AServiceCountsRequestsErrorsAndHowLongTheyTook) {
   EXPECT_FALSE(node.numbers.contains("web.page."));
 }
 
+TEST(AccountingTrees, ARecordMayTellOfManyRequests) {
+  Bed bed;
+  Common common = between(kClient, kServer, 143);
+  common.client_network_us = 300;
+  common.server_network_us = 1'000;
+  ServiceCalls calls;
+  calls.answered(false, 12'000);
+  calls.answered(true, 12'001);
+  calls.answered(false, 1'500);
+  calls.answered(true, std::nullopt);
+  put(bed, common, {.page = {}, .call = {.failed = true, .latency_us = 7, .begins_connection = true, .many = &calls}});
+  const Node& node = bed.look();
+  const std::string key = "service.tcp.10.0.0.2.143";
+  EXPECT_EQ(node.number(key, "requests"), 4);
+  EXPECT_EQ(node.number(key, "errors"), 2);
+  EXPECT_EQ(node.number(key, std::string(delay_field(10'000))), 2);
+  EXPECT_EQ(node.number(key, "delay.0"), 1);
+  EXPECT_EQ(node.number(key, std::string(network_field(1'300))), 1);
+}
+
 TEST(AccountingTrees, WhoAnswersMayBeTheSource) {
   Bed bed;
   put(bed, between(kClient, kServer, 161, 17), {.page = {}, .call = {}});

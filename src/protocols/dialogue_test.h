@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,6 +58,9 @@ class TestDialogue final : public Dialogue {
       if (value.kind != Value::Kind::Absent) told[std::string(field.name)] = text_of(value);
     }
     records.push_back(told);
+    calls.push_back(type.service == nullptr ? std::nullopt : type.service(body));
+    many.emplace_back();
+    if (calls.back() && calls.back()->many != nullptr) many.back() = *std::exchange(calls.back()->many, nullptr);
     if (type.note == nullptr) return;
     Common ends = flow_;
     if (!source_is_initiator) {
@@ -70,6 +74,8 @@ class TestDialogue final : public Dialogue {
   void announce(const IpAddress&, uint16_t port) override { announced.push_back(port); }
 
   std::vector<Told> records;
+  std::vector<std::optional<ServiceCall>> calls;  // what each tells of its service
+  std::vector<ServiceCalls> many;
   std::vector<uint16_t> announced;
   TestNotes notes;
   Disclosure allowed;

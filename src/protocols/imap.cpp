@@ -26,7 +26,7 @@ constexpr uint16_t kPorts[] = {143};
 constexpr std::string_view kNdpiNames[] = {"IMAP"};
 constexpr unsigned kMostUnknown = 16;      // lines in a row that are none of IMAP: then this is something else
 constexpr size_t kMostOfBeginning = 1024;  // octets of a first line that are waited for
-constexpr size_t kMostWaiting = 32;        // commands whose result counts
+constexpr size_t kMostWaiting = 64;        // commands whose result counts
 
 // ---- the record
 
@@ -38,7 +38,18 @@ struct ImapConnection {
   bool start_tls = false;
   TextList<2000, 240> commands;
   uint32_t logins = 0;
+  ServiceCalls calls;
 };
+
+uint32_t answered(const ImapConnection& from) {
+  return from.calls.answered();
+}
+uint32_t refused(const ImapConnection& from) {
+  return from.calls.refused();
+}
+std::optional<uint32_t> mean_latency(const ImapConnection& from) {
+  return from.calls.mean_latency_us();
+}
 
 constexpr Field kOwnFields[] = {
     field<&ImapConnection::user>("imapUser", {"IMAP_LOGIN", pen::kNtop, 260},
@@ -47,6 +58,15 @@ constexpr Field kOwnFields[] = {
                                       "the server accepted STARTTLS: what follows is encrypted"),
     field<&ImapConnection::commands>("imapCommands", {"", pen::kOwn, 171},
                                      "the client's commands, in their order; UID FETCH is FETCH", Role::List),
+    field<&answered>("imapAnswered", {"", pen::kOwn, 340},
+                     "commands that the server completed, IDLE apart; none is counted behind octets that "
+                     "are missing",
+                     Role::DeltaCounter),
+    field<&refused>("imapErrors", {"", pen::kOwn, 341}, "of them with NO or BAD", Role::DeltaCounter),
+    field<&mean_latency>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
+                         "from the last octets of a command to its tagged result, the mean of those that "
+                         "were completed, without IDLE and AUTHENTICATE",
+                         Role::Quantity, Unit::Microseconds),
 };
 
 constexpr auto kFields = transaction_fields<ImapConnection>(kOwnFields);
@@ -56,11 +76,18 @@ constexpr CloudRule kCloud[] = {
         .by<&ImapConnection::logins>(),
 };
 
+std::optional<ServiceCall> service(const void* body) {
+  const ImapConnection& connection = *static_cast<const ImapConnection*>(body);
+  if (connection.calls.answered() == 0) return std::nullopt;
+  return ServiceCall{.latency_us = {}, .begins_connection = connection.index == 1, .many = &connection.calls};
+}
+
 constexpr RecordType kRecordType{.name = "imap",
                                  .meaning = "IMAP connection",
                                  .fields = kFields,
                                  .body_size = sizeof(ImapConnection),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- the connection
@@ -74,20 +101,20 @@ class Connection {
   static bool is_command(std::string_view line) { return command_in(line) != nullptr; }
   static bool is_reply(std::string_view line) { return is_untagged(line) || is_result(line); }
 
-  void client_item(const Item& item, int64_t, TwoWayLines<Connection>& both) {
+  void client_item(const Item& item, int64_t time_us, TwoWayLines<Connection>& both) {
     TextLines& lines = both.client_lines();
     if (item.kind == Item::Kind::Octets) {
       take_literal(item.text, lines.expected() == 0);
     } else if (goes_on_) {
-      go_on(item, lines);
+      go_on(item, time_us, lines);
     } else if (const Command* const command = command_in(item.text); sasl_.active() && !(sasl_.over() && command)) {
       if (!told_.user) keep_user(sasl_.response(item.text, item.cut));
     } else {
-      take_line(item, command, lines);
+      take_line(item, command, time_us, lines);
     }
   }
 
-  void server_item(const Item& item, int64_t, TwoWayLines<Connection>& both) {
+  void server_item(const Item& item, int64_t time_us, TwoWayLines<Connection>& both) {
     if (item.kind == Item::Kind::Octets) return;
     server_seen_ = true;
     const bool result = !in_answer_ && is_result(item.text);
@@ -96,7 +123,7 @@ class Connection {
     in_answer_ = untagged && literal && !is_state(item.text);
     if (in_answer_) both.server_lines().expect(literal->octets);
     if (result) {
-      take_result(item.text, both.client_lines());
+      take_result(item.text, time_us, both.client_lines());
     } else if (!untagged && !item.text.starts_with('+') && !in_doubt_) {
       unknown();
       return;
@@ -136,12 +163,14 @@ class Connection {
   struct Waiting {
     std::string tag;
     Does does;
+    std::optional<int64_t> sent_us;  // when its last octets came; nothing: not all have, or the server waits for more
   };
 
-  void take_line(const Item& item, const Command* command, TextLines& lines) {
+  void take_line(const Item& item, const Command* command, int64_t time_us, TextLines& lines) {
     sasl_.end();
     if (std::exchange(idles_, false) && is_word(item.text, "DONE")) return;
     client_seen_ = true;
+    last_is_unique_ = false;
     std::string_view rest = item.text;
     tag_ = take_word(rest).substr(0, kMostOfTag);
     follow_literal(item, lines);
@@ -152,13 +181,24 @@ class Connection {
     known();
     if (!told_.commands.push(command->name)) told_.partial.add("commands cut");
     take_command(rest);
+    wait_for(command->does, time_us);
     take(*command, rest, item.cut);
+  }
+
+  /// Tags are unique (RFC 3501, 2.2.1): which of two commands with one tag is answered nobody knows.
+  void wait_for(Does does, int64_t time_us) {
+    const auto same =
+        std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return one.tag == tag_; });
+    const bool unique = same == waiting_.end();
+    if (!unique) waiting_.erase(same);
+    if (waiting_.size() == kMostWaiting) waiting_.erase(waiting_.begin());
+    const bool at_once = unique && !goes_on_ && does != Does::Idles && does != Does::Authenticates;
+    waiting_.push_back({tag_, does, at_once ? std::optional(time_us) : std::nullopt});
+    last_is_unique_ = unique;
   }
 
   void take(const Command& command, std::string_view arguments, bool cut) {
     if (command.does == Does::Other) return;
-    if (waiting_.size() == kMostWaiting) waiting_.erase(waiting_.begin());
-    waiting_.push_back({tag_, command.does});
     idles_ = command.does == Does::Idles;
     if (command.does == Does::Authenticates) {
       const std::string_view mechanism = take_word(arguments);
@@ -172,9 +212,11 @@ class Connection {
     }
   }
 
-  void go_on(const Item& item, TextLines& lines) {
+  void go_on(const Item& item, int64_t time_us, TextLines& lines) {
     name_follows_ = false;
     follow_literal(item, lines);
+    if (!goes_on_ && last_is_unique_ && !waiting_.empty() && waiting_.back().tag == tag_)
+      waiting_.back().sent_us = time_us;
   }
 
   void follow_literal(const Item& item, TextLines& lines) {
@@ -200,7 +242,7 @@ class Connection {
     if (name->size() > kMostOfName) told_.partial.add("user cut");
   }
 
-  void take_result(std::string_view line, TextLines& client) {
+  void take_result(std::string_view line, int64_t time_us, TextLines& client) {
     const std::string_view tag = take_word(line);
     const bool positive = is_word(take_word(line), "OK");
     if (tag == tag_) {
@@ -214,7 +256,10 @@ class Connection {
         std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return one.tag == tag; });
     if (found == waiting_.end()) return;
     const Does does = found->does;
+    const std::optional<int64_t> sent_us = found->sent_us;
     waiting_.erase(found);
+    if (!in_doubt_ && does != Does::Idles)
+      told_.calls.answered(!positive, sent_us ? latency_us(*sent_us, time_us) : std::nullopt);
     if (!positive) return;
     told_.logins += does == Does::LogsIn || does == Does::Authenticates ? 1 : 0;
     told_.start_tls = does == Does::StartsTls;
@@ -244,16 +289,17 @@ class Connection {
   ImapConnection told_;
   std::vector<Waiting> waiting_;
   SaslUser sasl_;
-  std::string tag_;            // of the client's last command
-  std::string literal_;        // user's name, as far as it has come
-  unsigned unknown_ = 0;       // lines in a row
-  bool goes_on_ = false;       // the command, behind a literal
-  bool may_refuse_ = false;    // the server, the literal that is announced
-  bool name_follows_ = false;  // in the literal
-  bool by_login_ = false;      // a LOGIN was seen: its name counts
-  bool idles_ = false;         // the client's next line is DONE
-  bool in_answer_ = false;     // which goes on behind a literal
-  bool in_doubt_ = false;      // lines may be parts of others
+  std::string tag_;              // of the client's last command
+  std::string literal_;          // user's name, as far as it has come
+  unsigned unknown_ = 0;         // lines in a row
+  bool goes_on_ = false;         // the command, behind a literal
+  bool may_refuse_ = false;      // the server, the literal that is announced
+  bool name_follows_ = false;    // in the literal
+  bool by_login_ = false;        // a LOGIN was seen: its name counts
+  bool idles_ = false;           // the client's next line is DONE
+  bool last_is_unique_ = false;  // the client's last command's tag is
+  bool in_answer_ = false;       // which goes on behind a literal
+  bool in_doubt_ = false;        // lines may be parts of others
   bool compressed_ = false;
   bool client_seen_ = false;
   bool server_seen_ = false;

@@ -37,6 +37,68 @@ TEST(Imap, AConnectionIsToldWhenLogoutIsAnswered) {
   EXPECT_EQ(flow.end().size(), 1U);
 }
 
+constexpr const char* kLatency = "serverLatencyMicroseconds";
+
+TEST(Imap, HowLongCommandsTookIsTheirMeanByTag) {
+  Imap flow;
+  flow.server("* OK ready\r\n");
+  flow.client("1 LOGIN {3}\r\n");
+  flow.pass(50'000);
+  flow.server("+ go on\r\n");
+  flow.client("ann x\r\n");
+  flow.server("1 NO\r\n");  // 1 ms: the server waited before
+  flow.client("2 AUTHENTICATE PLAIN\r\n");
+  flow.server("+ \r\n");
+  flow.client("AGFubgBzZWNyZXQ=\r\n");
+  flow.server("2 OK\r\n");
+  flow.client("3 SELECT INBOX\r\n4 FETCH 1 (FLAGS)\r\n");
+  flow.pass(2000);
+  flow.server("* 1 FETCH (FLAGS ())\r\n4 OK\r\n");  // 3 ms
+  flow.server("3 BAD\r\n");                         // 4 ms
+  flow.client("5 IDLE\r\n");
+  flow.server("+ idling\r\n");
+  flow.pass(9'000'000);
+  flow.client("DONE\r\n");
+  flow.server("5 OK\r\n");
+  flow.client("6 LOGOUT\r\n");
+  flow.pass(1000);
+  flow.server("* BYE\r\n6 OK\r\n");  // 2 ms
+  EXPECT_EQ(flow.only().at("imapAnswered"), "5");
+  EXPECT_EQ(flow.only().at("imapErrors"), "2");
+  EXPECT_EQ(flow.only().at(kLatency), "2500");
+  EXPECT_EQ(flow.dialogue.many.at(0).answered(), 5U);
+  EXPECT_EQ(flow.dialogue.many.at(0).times().size(), 4U);
+  EXPECT_TRUE(flow.dialogue.calls.at(0)->begins_connection);
+}
+
+TEST(Imap, ATagThatIsUsedTwiceAtOnceTellsNoTime) {
+  Imap flow;
+  flow.server("* OK ready\r\n");
+  flow.client("1 NOOP\r\n");
+  flow.client("1 NOOP\r\n");
+  flow.server("1 OK\r\n1 OK\r\n");
+  flow.end();
+  EXPECT_EQ(flow.only().at("imapAnswered"), "1");
+  EXPECT_FALSE(flow.only().contains(kLatency));
+}
+
+TEST(Imap, NothingIsCountedBehindAGap) {
+  Imap flow;
+  flow.server("* OK ready\r\n");
+  flow.client("1 NOOP\r\n");
+  flow.server("1 OK\r\n");
+  flow.client("2 NOOP\r\n", 9);
+  flow.server("2 NO\r\n");
+  flow.end();
+  EXPECT_EQ(flow.only().at("imapAnswered"), "1");
+  EXPECT_EQ(flow.only().at("imapErrors"), "0");
+  EXPECT_EQ(flow.only().at(kLatency), "1000");
+  Imap client;
+  client.client("1 NOOP\r\n");
+  client.end();
+  EXPECT_FALSE(client.dialogue.calls.at(0));
+}
+
 TEST(Imap, LiteralsAreNoLines) {
   Imap flow;
   flow.server("* OK ready\r\n");

@@ -23,6 +23,8 @@ class LineFlow : public TestFlow {
                  .in_middle = in_middle,
                  .time_us = kBegin + (now_us_ += 1000)});
   }
+  /// The next segment comes so much later.
+  void pass(int64_t passed_us) { now_us_ += passed_us; }
   /// The record, of which there must be one.
   const TestDialogue::Told& only() {
     EXPECT_EQ(dialogue.records.size(), 1U);

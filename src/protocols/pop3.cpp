@@ -34,7 +34,18 @@ struct Pop3Connection {
   uint32_t deleted = 0;
   TextList<1200, 240> commands;
   uint32_t logins = 0;
+  ServiceCalls calls;
 };
+
+uint32_t answered(const Pop3Connection& from) {
+  return from.calls.answered();
+}
+uint32_t refused(const Pop3Connection& from) {
+  return from.calls.refused();
+}
+std::optional<uint32_t> mean_latency(const Pop3Connection& from) {
+  return from.calls.mean_latency_us();
+}
 
 constexpr Field kOwnFields[] = {
     field<&Pop3Connection::user>("pop3User", {"POP_USER", pen::kNtop, 210}, "name in the last USER or APOP"),
@@ -46,6 +57,14 @@ constexpr Field kOwnFields[] = {
                                     Role::DeltaCounter),
     field<&Pop3Connection::commands>("pop3Commands", {"", pen::kOwn, 183}, "the client's commands, in their order",
                                      Role::List),
+    field<&answered>("pop3Answered", {"", pen::kOwn, 342},
+                     "commands that the server answered; none is counted behind octets that are missing",
+                     Role::DeltaCounter),
+    field<&refused>("pop3Errors", {"", pen::kOwn, 343}, "of them with -ERR", Role::DeltaCounter),
+    field<&mean_latency>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
+                         "from a command to the beginning of its reply, the mean of those that were "
+                         "answered, without AUTH",
+                         Role::Quantity, Unit::Microseconds),
 };
 
 constexpr auto kFields = transaction_fields<Pop3Connection>(kOwnFields);
@@ -55,11 +74,18 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "pop3.mails", "mails that the host fetched by POP3").by<&Pop3Connection::retrieved>(),
 };
 
+std::optional<ServiceCall> service(const void* body) {
+  const Pop3Connection& connection = *static_cast<const Pop3Connection*>(body);
+  if (connection.calls.answered() == 0) return std::nullopt;
+  return ServiceCall{.latency_us = {}, .begins_connection = connection.index == 1, .many = &connection.calls};
+}
+
 constexpr RecordType kRecordType{.name = "pop3",
                                  .meaning = "POP3 connection",
                                  .fields = kFields,
                                  .body_size = sizeof(Pop3Connection),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- commands
@@ -115,7 +141,8 @@ bool is_negative(std::string_view line) {
 /// What waits for its reply.
 struct Asked {
   Does does = Does::Other;
-  bool lines = false;  // follow a positive one
+  bool lines = false;   // follow a positive one
+  bool at_once = true;  // the server answers by itself: the client has no more to say before
 };
 
 // ---- the connection
@@ -165,12 +192,18 @@ class Connection {
     seen_anything_ = true;
     sasl_.end();
     if (std::exchange(greeting_, false) && !(queue_.in_doubt() && client_seen_)) return;
-    const std::optional<Asked> asked = queue_.answered(time_us);
-    if (!asked) {
+    const auto answered = queue_.answered(time_us);
+    if (!answered) {
       queue_.lose();
-    } else if (is_positive(item.text)) {
-      take_success(*asked);
-    } else if (asked->does == Does::Quits) {
+      return;
+    }
+    const Asked& asked = answered->command;
+    if (answered->sent_us)
+      told_.calls.answered(is_negative(item.text),
+                           asked.at_once ? latency_us(*answered->sent_us, time_us) : std::nullopt);
+    if (is_positive(item.text)) {
+      take_success(asked);
+    } else if (asked.does == Does::Quits) {
       over_ = true;
     }
   }
@@ -199,13 +232,13 @@ class Connection {
 
  private:
   Asked asked(const Command* command, const Item& item) {
-    if (command == nullptr) return {};
+    if (command == nullptr) return {Does::Other, false, false};
     std::string_view argument = item.text;
     take_word(argument);
     const bool lines =
         command->answer == Answer::Lines || (command->answer == Answer::LinesWithoutArgument && argument.empty());
     if (command->does == Does::LogsIn && lines) return {Does::Other, true};  // AUTH that asks for mechanisms
-    return {command->does, lines};
+    return {command->does, lines, command->verb != "AUTH"};
   }
 
   void take_user(const Command& command, const Item& item) {

@@ -60,6 +60,52 @@ TEST(Pop3, CommandsMayComeBeforeTheRepliesToThoseBefore) {
   EXPECT_FALSE(flow.only().contains("partial"));
 }
 
+TEST(Pop3, HowLongAnswersTookIsTheirMean) {
+  Pop3 flow;
+  flow.log_in();  // twice a millisecond
+  flow.client("RETR 1\r\n");
+  flow.pass(6000);
+  flow.server("+OK 10 octets\r\nSubject: x\r\n");
+  flow.pass(90'000);
+  flow.server("-ERR\r\n.\r\n");
+  flow.client("AUTH PLAIN\r\n");
+  flow.server("+ \r\n");
+  flow.client("AGFubgBzZWNyZXQ=\r\n");
+  flow.server("-ERR\r\n");
+  flow.client("NOOP\r\nQUIT\r\n");
+  flow.server("-ERR\r\n");
+  flow.server("+OK bye\r\n");
+  EXPECT_EQ(flow.only().at("pop3Answered"), "6");
+  EXPECT_EQ(flow.only().at("pop3Errors"), "2");
+  EXPECT_EQ(flow.only().at("serverLatencyMicroseconds"), std::to_string((1000 + 1000 + 7000 + 1000 + 2000) / 5));
+  const ServiceCalls& calls = flow.dialogue.many.at(0);
+  EXPECT_EQ(calls.answered(), 6U);
+  EXPECT_EQ(calls.refused(), 2U);
+  ASSERT_EQ(calls.times().size(), 3U);
+  EXPECT_EQ(calls.times()[0].answers, 3U);
+  EXPECT_EQ(calls.times()[2].latency_us, 7000U);
+  EXPECT_TRUE(flow.dialogue.calls.at(0)->begins_connection);
+}
+
+TEST(Pop3, NothingIsCountedBehindAGap) {
+  Pop3 flow;
+  flow.log_in();
+  flow.client("STAT\r\n");
+  flow.server("OK 1 2\r\n", 1);
+  flow.client("NOOP\r\n");
+  flow.server("-ERR\r\n");
+  flow.end();
+  EXPECT_EQ(flow.only().at("pop3Answered"), "2");
+  EXPECT_EQ(flow.only().at("pop3Errors"), "0");
+  EXPECT_EQ(flow.only().at("serverLatencyMicroseconds"), "1000");
+  Pop3 client;
+  client.client("USER ann\r\n");
+  client.end();
+  EXPECT_EQ(client.only().at("pop3Answered"), "0");
+  EXPECT_FALSE(client.only().contains("serverLatencyMicroseconds"));
+  EXPECT_FALSE(client.dialogue.calls.at(0));
+}
+
 TEST(Pop3, TheLastUserCountsAndPasswordsAreNowhere) {
   Pop3 flow;
   flow.server("+OK <1@a.test>\r\n");

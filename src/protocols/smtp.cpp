@@ -45,6 +45,7 @@ struct SmtpMail {
   bool authenticated = false;
   std::optional<Text<255>> user;
   std::optional<Text<255>> message_id;
+  std::optional<uint32_t> latency_us;
 };
 
 constexpr Field kOwnFields[] = {
@@ -61,6 +62,10 @@ constexpr Field kOwnFields[] = {
     field<&SmtpMail::user>("smtpAuthUser", {"", pen::kOwn, 165}, "name in the last AUTH"),
     field<&SmtpMail::message_id>("smtpMessageId", {"", pen::kOwn, 166},
                                  "of the mail's header, without its angle brackets"),
+    field<&SmtpMail::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
+                                 "from the end of the mail's content to the reply to it; of a mail without content, "
+                                 "from MAIL to its reply",
+                                 Role::Quantity, Unit::Microseconds),
 };
 
 constexpr auto kFields = transaction_fields<SmtpMail>(kOwnFields);
@@ -77,11 +82,19 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "smtp.errors", "of its mails: the server refused, for now or for good").when<&is_refused>(1),
 };
 
+/// By the mails that were answered.
+std::optional<ServiceCall> service(const void* body) {
+  const SmtpMail& mail = *static_cast<const SmtpMail*>(body);
+  if (!is_mail(mail) || !mail.code) return std::nullopt;
+  return ServiceCall{.failed = is_refused(mail), .latency_us = mail.latency_us, .begins_connection = mail.index == 1};
+}
+
 constexpr RecordType kRecordType{.name = "smtp",
                                  .meaning = "MAIL command, or connection without one",
                                  .fields = kFields,
                                  .body_size = sizeof(SmtpMail),
-                                 .cloud = kCloud};
+                                 .cloud = kCloud,
+                                 .service = service};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- the connection
@@ -99,6 +112,7 @@ class Connection {
   void client_item(const Item& item, int64_t time_us, Both& both) {
     if (item.kind == Item::Kind::Octets) {
       take_chunk(item.text);
+      if (both.client_lines().expected() == 0) chunk_goes_on(time_us);
       return;
     }
     const Command* const command = command_in(item.text);
@@ -122,16 +136,27 @@ class Connection {
     }
     unknown_ = 0;
     seen_anything_ = true;
-    if (reply->last) take_reply(reply->code, time_us);
+    if (!reply_begun_us_) reply_begun_us_ = time_us;
+    if (reply->last) {
+      take_reply(reply->code, time_us);
+      reply_begun_us_.reset();
+    }
   }
 
   void missing(bool from_client, bool within_octets) {
     add_partial("octets missing");
     finder_.give_up();
-    if (within_octets) return;
+    if (within_octets) {
+      if (from_client) chunk_goes_on(std::nullopt);
+      return;
+    }
+    reply_begun_us_.reset();
     queue_.lose();
     sasl_.end();
-    if (from_client && in_content_) content_cut_ = content_begun_ = true;
+    if (from_client && in_content_) {
+      content_cut_ = content_begun_ = true;
+      if (Mail* const mail = find(content_of_)) begin_answer_anew(*mail);
+    }
   }
   void no_beginning() {
     add_partial("beginning not seen");
@@ -159,6 +184,7 @@ class Connection {
     uint64_t number = 0;
     bool closed = false;    // no further command belongs to it
     bool answered = false;  // as a whole
+    bool has_content = false;
   };
   /// What waits for its reply.
   struct Asked {
@@ -233,11 +259,25 @@ class Connection {
     if (octets) lines.expect(*octets);
     if (!in_chunks_) begin_content();
     in_chunks_ = !last;
+    if (current() != nullptr) begin_answer_anew(*current());
     ask(last ? Does::LastChunk : Does::Chunk, time_us);
     if (last && current() != nullptr) {
       content_of_ = current()->number;
       close();
     }
+  }
+
+  /// How long MAIL took is no matter when there is content.
+  static void begin_answer_anew(Mail& mail) {
+    mail.has_content = true;
+    mail.told.latency_us.reset();
+  }
+
+  /// To its end, which the server waits for.
+  void chunk_goes_on(std::optional<int64_t> time_us) {
+    const auto& waiting = queue_.waiting();
+    const bool is_last = !waiting.empty() && waiting.back().command.does == Does::LastChunk;
+    if (is_last) queue_.goes_on(time_us);
   }
 
   void begin_content() {
@@ -256,6 +296,9 @@ class Connection {
   }
 
   void take_content(std::string_view line, int64_t time_us) {
+    if (!content_begun_) {
+      if (Mail* const mail = find(content_of_)) begin_answer_anew(*mail);
+    }
     content_begun_ = true;
     if (line != ".") {
       keep_message_id(line.starts_with("..") ? line.substr(1) : line);
@@ -292,7 +335,7 @@ class Connection {
     base_.code = code;
     if (std::exchange(greeting_, false) && !(queue_.in_doubt() && client_seen_)) return;
     if (in_content_ && (content_cut_ || (server_wants_content_ && queue_.empty()))) {
-      answer(content_of_, code);  // there is nothing else that it could answer
+      answer(content_of_, code, std::nullopt);  // there is nothing else that it could answer
       if (content_cut_) end_cut_content();
       return;
     }
@@ -301,26 +344,33 @@ class Connection {
     const Asked* const next = queue_.next(time_us);
     if (code == kSendContent && (next == nullptr || next->does != Does::Data)) {
       in_content_ = server_wants_content_ = true;  // DATA is missing, or it is not known what it followed
+      if (Mail* const mail = current()) begin_answer_anew(*mail);
       return;
     }
-    const std::optional<Asked> asked = queue_.answered(time_us);
-    if (!asked) {
+    const auto answered = queue_.answered(time_us);
+    if (!answered) {
       queue_.lose();
       return;
     }
-    take_answer(*asked, code);
+    const std::optional<uint32_t> latency =
+        answered->sent_us ? latency_us(*answered->sent_us, *reply_begun_us_) : std::nullopt;
+    take_answer(answered->command, code, latency);
   }
 
-  void take_answer(const Asked& asked, uint16_t code) {
+  void take_answer(const Asked& asked, uint16_t code, std::optional<uint32_t> latency) {
     constexpr uint16_t kReady = 220, kAuthenticated = 235, kSendContent = 354;
     switch (asked.does) {
       case Does::Data:
         server_wants_content_ = in_content_ = code == kSendContent;
+        if (Mail* const mail = find(asked.mail); mail != nullptr && code == kSendContent) begin_answer_anew(*mail);
         break;
       case Does::Content:
       case Does::LastChunk:
-        answer(asked.mail, code);
+        answer(asked.mail, code, latency);
         return;
+      case Does::Mail:
+        if (Mail* const mail = find(asked.mail); mail != nullptr && !mail->has_content) mail->told.latency_us = latency;
+        break;
       case Does::Auth:
         sasl_.end();
         base_.authenticated = base_.authenticated || code == kAuthenticated;
@@ -340,10 +390,11 @@ class Connection {
     if (code >= kRefused || !known || *known < kRefused) known = code;
   }
 
-  void answer(uint64_t number, uint16_t code) {
+  void answer(uint64_t number, uint16_t code, std::optional<uint32_t> latency) {
     Mail* const mail = find(number);
     if (mail == nullptr) return;
     mail->told.code = code;
+    mail->told.latency_us = latency;
     mail->answered = true;
   }
 
@@ -416,13 +467,14 @@ class Connection {
   TextLines chunk_lines_;  // of BDAT
   uint64_t numbers_ = 0;
   uint64_t content_of_ = 0;
-  unsigned unknown_ = 0;               // lines in a row
-  bool greeting_ = true;               // is the server's next reply
-  bool in_content_ = false;            // the client's lines are of a mail, or will be if the server wants it
-  bool content_begun_ = false;         // a line of it was seen
-  bool content_cut_ = false;           // octets of it are missing, its end perhaps
-  bool server_wants_content_ = false;  // it said 354
-  bool in_chunks_ = false;             // the mail's next BDAT goes on with it
+  std::optional<int64_t> reply_begun_us_;  // its first line was this time
+  unsigned unknown_ = 0;                   // lines in a row
+  bool greeting_ = true;                   // is the server's next reply
+  bool in_content_ = false;                // the client's lines are of a mail, or will be if the server wants it
+  bool content_begun_ = false;             // a line of it was seen
+  bool content_cut_ = false;               // octets of it are missing, its end perhaps
+  bool server_wants_content_ = false;      // it said 354
+  bool in_chunks_ = false;                 // the mail's next BDAT goes on with it
   bool client_seen_ = false;
   bool server_seen_ = false;
   bool seen_anything_ = false;

@@ -82,6 +82,92 @@ TEST(Smtp, RepliesToWhatCameAtOnceGoInOrder) {
   EXPECT_FALSE(flow.records()[1].contains("partial"));
 }
 
+constexpr const char* kLatency = "serverLatencyMicroseconds";
+
+TEST(Smtp, HowLongTheServerTookIsThatOfTheContentsEnd) {
+  Smtp flow;
+  flow.greet();
+  flow.talk("MAIL FROM:<a@x>", "250 ok");
+  flow.talk("DATA", "354 go on");
+  flow.client("Subject: x\r\n");
+  flow.client(".\r\n");
+  flow.pass(4000);
+  flow.server("250-first of two\r\n");
+  flow.server("250 queued\r\n");
+  EXPECT_EQ(flow.records().at(0).at(kLatency), "5000") << "to the first line of the reply";
+  flow.client("MAIL FROM:<b@x>\r\nRCPT TO:<c@x>\r\n");
+  flow.pass(500);
+  flow.server("250 ok\r\n");
+  flow.server("550 no\r\n");
+  flow.talk("RSET", "250 ok");
+  EXPECT_EQ(flow.records().at(1).at(kLatency), "1500") << "there is no content: MAIL's";
+  flow.talk("MAIL FROM:<d@x>", "250 ok");
+  flow.talk("DATA", "354 go on");
+  flow.client("Subject: x\r\n");
+  flow.end();
+  EXPECT_FALSE(flow.records().at(2).contains(kLatency)) << "the content was not answered";
+}
+
+TEST(Smtp, AChunkIsAnsweredWhenItsLastOctetCame) {
+  Smtp flow;
+  flow.greet();
+  flow.client("MAIL FROM:<a@x>\r\nBDAT 2\r\n12BDAT 6 LAST\r\n123");
+  flow.client("456");
+  flow.server("250 a\r\n250 first\r\n250 all\r\n");
+  EXPECT_EQ(flow.records().at(0).at(kLatency), "1000");
+  flow.client("MAIL FROM:<a@x>\r\nBDAT 6 LAST\r\n12");
+  flow.client("56", 2);
+  flow.server("250 a\r\n250 all\r\n");
+  EXPECT_EQ(flow.records().at(1).at(kLatency), "1000") << "its end is there";
+  flow.client("MAIL FROM:<a@x>\r\nBDAT 6 LAST\r\n12");
+  flow.client("NOOP\r\n", 4);
+  flow.server("250 a\r\n250 all\r\n");
+  EXPECT_FALSE(flow.records().at(2).contains(kLatency)) << "when it ended is not known";
+  flow.client("MAIL FROM:<a@x>\r\nBDAT 2\r\n12");
+  flow.server("250 a\r\n552 no\r\n");
+  flow.client("RSET\r\n");
+  flow.server("250 noop\r\n250 reset\r\n");
+  EXPECT_FALSE(flow.records().at(3).contains(kLatency));
+}
+
+TEST(Smtp, BehindAGapNoTimeIsTold) {
+  Smtp flow;
+  flow.greet();
+  flow.talk("MAIL FROM:<a@x>", "250 ok");
+  flow.client("DATA\r\n");
+  flow.server("354 go on\r\n");
+  flow.client(".\r\n", 2000);
+  flow.server("250 queued\r\n");
+  EXPECT_FALSE(flow.records().at(0).contains(kLatency)) << "where the content ended is not known";
+  flow.client("NOOP\r\nMAIL FROM:<a@x>\r\n", 10);
+  flow.server("250 ok\r\n");
+  flow.end();
+  EXPECT_FALSE(flow.records().at(1).contains(kLatency));
+}
+
+TEST(Smtp, TheServiceCountsMailsThatWereAnswered) {
+  Smtp flow;
+  flow.greet();
+  flow.talk("MAIL FROM:<a@x>", "452 full");
+  flow.talk("MAIL FROM:<a@x>", "250 ok");
+  flow.client("MAIL FROM:<c@x>\r\n");
+  flow.end();
+  ASSERT_EQ(flow.records().size(), 3U);
+  const auto& calls = flow.dialogue.calls;
+  ASSERT_EQ(calls.size(), 3U);
+  ASSERT_TRUE(calls[0] && calls[1]);
+  EXPECT_TRUE(calls[0]->failed);
+  EXPECT_TRUE(calls[0]->begins_connection);
+  EXPECT_EQ(calls[0]->latency_us, 1000U);
+  EXPECT_FALSE(calls[1]->failed);
+  EXPECT_FALSE(calls[1]->begins_connection);
+  EXPECT_FALSE(calls[2]) << "not answered";
+  Smtp none;
+  none.greet();
+  none.talk("QUIT", "221 bye");
+  EXPECT_FALSE(none.dialogue.calls.at(0));
+}
+
 TEST(Smtp, UsersAreToldAndPasswordsNot) {
   Smtp flow;
   flow.greet();

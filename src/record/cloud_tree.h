@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "record/cloud_rule.h"
+#include "record/service_calls.h"
 
 namespace microcloud {
 
@@ -23,6 +24,9 @@ struct ServiceCall {
   std::optional<uint32_t> latency_us;
   /// The first one of its connection: what the handshake told of the network counts once.
   bool begins_connection = false;
+  /// Of a record that tells of many requests: these are counted, and not is_request, failed and latency_us. Part of the
+  /// record's body.
+  const ServiceCalls* many = nullptr;
 };
 
 /// One tree: keys `<prefix><name>`, hashes that expire like a host's.

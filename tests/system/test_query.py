@@ -104,6 +104,24 @@ class InTheNode(QueryTest):
         self.assertRegex(lines[0], r"^key +sent B +received B +packets +flows +seen$")
         self.assertTrue(all(line.startswith("ip.") for line in lines[1:]))
 
+    def test_services_of_mail(self):
+        """A connection's record counts all its commands, each with its time."""
+        for name, answered, errors in (("pop3", "pop3Answered", "pop3Errors"), ("imap", "imapAnswered", "imapErrors"), ("smtp", None, None)):
+            done = run("probe", "-r", os.path.join(CAPTURES, "real", f"{name}.pcap"), "--json", "-", "--plugins", name, "--cloud", self.url,
+                       "--realm", f"health-{name}")
+            requests = failed = 0
+            for one in (json.loads(line) for line in done.stdout.splitlines()):
+                if one["record"] != name or (answered is None and "smtpMailFrom" not in one):
+                    continue
+                self.assertIn("serverLatencyMicroseconds", one)
+                requests += one[answered] if answered else 1
+                failed += one[errors] if errors else one["smtpReplyCode"] >= 400
+            told = self.told("top", "service", "-n", "100", "--realm", f"health-{name}")
+            self.assertGreater(requests, 5)
+            self.assertEqual(sum(one["fields"]["requests"] for one in told), requests)
+            self.assertEqual(sum(one["fields"].get("errors", 0) for one in told), failed)
+            self.assertTrue(all(one["fields"]["delayP99Microseconds"] >= one["fields"]["delayP50Microseconds"] > 0 for one in told))
+
     def test_services_and_urls(self):
         """Requests, errors and times, against the records of the same capture."""
         done = run("probe", "-r", os.path.join(CAPTURES, "real", "http.pcap"), "--json", "-", "--cloud", self.url, "--realm", "health")

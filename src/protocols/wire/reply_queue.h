@@ -21,6 +21,11 @@ class ReplyQueue {
   struct Waiting {
     Command command;
     int64_t time_us;
+    bool timed = true;  // nothing that would come behind it is missing
+  };
+  struct Answered {
+    Command command;
+    std::optional<int64_t> sent_us;  // nothing where octets are missing: it may be another one's reply, or came later
   };
 
   /// False when too many wait: then all are given up.
@@ -44,12 +49,18 @@ class ReplyQueue {
   }
 
   /// Whose reply this is; nothing: nobody knows, or nobody waits.
-  std::optional<Command> answered(int64_t time_us) {
-    const Command* const first = next(time_us);
-    if (first == nullptr) return std::nullopt;
-    Command command = *first;
+  std::optional<Answered> answered(int64_t time_us) {
+    if (next(time_us) == nullptr) return std::nullopt;
+    const Waiting first = waiting_.front();
     waiting_.pop_front();
-    return command;
+    return Answered{first.command, in_doubt_ || !first.timed ? std::nullopt : std::optional(first.time_us)};
+  }
+  /// The newest command has more octets than its line: these came now; nothing: some of them are missing.
+  void goes_on(std::optional<int64_t> time_us) {
+    if (waiting_.empty()) return;
+    Waiting& newest = waiting_.back();
+    newest.timed = time_us.has_value();
+    newest.time_us = time_us.value_or(newest.time_us);
   }
   /// The command whose reply this would be; nullptr as above.
   const Command* next(int64_t time_us) const {

@@ -9,7 +9,10 @@ namespace {
 constexpr int kNobody = -1;
 
 struct Queue : ReplyQueue<int> {
-  int reply(int64_t time_us) { return answered(time_us).value_or(kNobody); }
+  int reply(int64_t time_us) {
+    const auto whose = answered(time_us);
+    return whose ? whose->command : kNobody;
+  }
 };
 
 TEST(ReplyQueue, RepliesComeInTheOrderOfCommands) {
@@ -21,6 +24,28 @@ TEST(ReplyQueue, RepliesComeInTheOrderOfCommands) {
   EXPECT_EQ(queue.reply(40), 2);
   EXPECT_EQ(queue.reply(40), 3);
   EXPECT_EQ(queue.reply(50), kNobody);
+}
+
+TEST(ReplyQueue, WhenACommandWasSentIsToldWhereItIsCertain) {
+  Queue queue;
+  const auto sent_us = [&](int64_t time_us) { return queue.answered(time_us).value().sent_us; };
+  queue.sent(1, 10);
+  EXPECT_EQ(sent_us(30), 10);
+  queue.sent(1, 40);
+  queue.goes_on(std::nullopt);
+  queue.sent(2, 40);
+  queue.goes_on(std::nullopt);
+  queue.goes_on(44);
+  EXPECT_EQ(sent_us(50), std::nullopt) << "its end is missing";
+  EXPECT_EQ(sent_us(50), 44);
+  queue.goes_on(55);
+  EXPECT_TRUE(queue.empty());
+  Queue behind;
+  behind.lose();
+  behind.sent(2, 60);
+  EXPECT_EQ(behind.answered(70).value().sent_us, std::nullopt) << "likely, not certain";
+  behind.resume(3, 80);
+  EXPECT_EQ(behind.answered(90).value().sent_us, 80);
 }
 
 TEST(ReplyQueue, AClientThatWaitsIsFollowedOverAGap) {
