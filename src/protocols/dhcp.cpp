@@ -8,9 +8,9 @@
 
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
+#include "protocols/wire/dhcp_book.h"
 #include "protocols/wire/dhcp_message.h"
 #include "protocols/wire/dns_message.h"
-#include "protocols/wire/waiting_requests.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
 
@@ -81,7 +81,7 @@ constexpr Field kOwnFields[] = {
     field<&DhcpRecord::subscriber>("dhcpRelaySubscriberId", {"DHCP_SUBSCRIBER_ID", pen::kNtop, 424},
                                    "option 82.6, of IPv6 38; as text or 0x..."),
     field<&DhcpRecord::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                                   "on the response, where both are of one flow: from the request's last transmission",
+                                   "on the response: from the last transmission of its request, in whichever flow",
                                    Role::Quantity, Unit::Microseconds),
 };
 
@@ -288,13 +288,6 @@ void tell_dhcp6(DhcpRecord& told, const Dhcp6Message& message, bool cut) {
 
 // ---- requests and their responses
 
-struct RequestKey {
-  uint32_t transaction = 0;
-  bool discovers = false;  // a discover and the request behind it have the same xid
-  bool client_is_initiator = false;
-  bool operator==(const RequestKey&) const = default;
-};
-
 bool is_response(const DhcpRecord& told) {
   if (told.ipv6) return told.type == dhcp6_type::kAdvertise || told.type == dhcp6_type::kReply;
   return told.type == dhcp4_type::kOffer || told.type == dhcp4_type::kAck || told.type == dhcp4_type::kNak;
@@ -319,19 +312,13 @@ class DhcpParser final : public Parser {
  public:
   Status on_data(const Segment& segment, Dialogue& dialogue) override {
     DhcpRecord told;
-    bool from_client = false;
-    const bool good = is_ipv6(dialogue.flow()) ? read6(segment, told, from_client) : read4(segment, told, from_client);
+    Exchange exchange;
+    const bool good = is_ipv6(dialogue.flow()) ? read6(segment, told, exchange) : read4(segment, told, exchange);
     if (!good) return ++broken_ < kMaxBroken ? Status::More : Status::Malformed;
     broken_ = 0;
     told.observed = to_milliseconds(segment.time_us);
-    const bool client_is_initiator = from_client == segment.from_initiator;
-    const RequestKey key{told.transaction, discovers(told), client_is_initiator};
-    if (is_response(told)) {
-      const auto request = requests_.answered(key, segment.time_us);
-      if (request) told.latency_us = latency_us(request->sent_us, segment.time_us);
-    } else if (is_request(told, from_client)) {
-      requests_.take(key, segment.time_us);
-    }
+    const bool client_is_initiator = exchange.from_client == segment.from_initiator;
+    pair(told, exchange, client_is_initiator, segment.time_us, dialogue);
     told.index = dialogue.next_transaction();
     dialogue.tell(kRecordType, &told, client_is_initiator);
     return Status::More;
@@ -339,23 +326,63 @@ class DhcpParser final : public Parser {
   bool waits() const override { return false; }
 
  private:
-  static bool read4(const Segment& segment, DhcpRecord& told, bool& from_client) {
+  /// What pairs a message with its request.
+  struct Exchange {
+    bool from_client = false;
+    bool relayed = false;  // IPv6: within a relay's message
+    Ipv4 relay;            // IPv4: giaddr, which stands in what the relay sends to the client too
+    std::string client;    // IPv4: what kind of hardware address, and which
+  };
+
+  static bool read4(const Segment& segment, DhcpRecord& told, Exchange& exchange) {
     Dhcp4Message message;
     if (!read_dhcp4_message(segment.bytes, message)) return false;
     tell_dhcp4(told, message, segment.bytes.size() < segment.octets);
-    from_client = message.from_client;
+    exchange.from_client = message.from_client;
+    exchange.relay = message.relay_address;
+    const Bytes hardware = message.hardware_address;
+    if (!hardware.empty()) exchange.client = static_cast<char>(message.hardware_type);
+    exchange.client.append(hardware.begin(), hardware.end());
     return true;
   }
-  static bool read6(const Segment& segment, DhcpRecord& told, bool& from_client) {
+  static bool read6(const Segment& segment, DhcpRecord& told, Exchange& exchange) {
     Dhcp6Message message;
     const auto take = [&](uint16_t code, Bytes value) { take_relayed6(told, code, value); };
     if (!read_dhcp6_message(segment.bytes, message, take)) return false;
     tell_dhcp6(told, message, segment.bytes.size() < segment.octets);
-    from_client = message.from_client;
+    exchange.from_client = message.from_client;
+    exchange.relayed = message.relayed;
     return true;
   }
 
-  WaitingRequests<RequestKey> requests_;
+  /// The client is who its hardware address says; where it has none (RFC 4390), and for IPv6, its identifier; where it
+  /// tells none (RFC 8415, 18.2.6), its address. A request that a relay passed on is another one than the client's own.
+  static void pair(DhcpRecord& told, const Exchange& exchange, bool client_is_initiator, int64_t time_us,
+                   Dialogue& dialogue) {
+    const bool response = is_response(told);
+    if (!response && !is_request(told, exchange.from_client)) return;
+    const Common& flow = dialogue.flow();
+    const IpAddress& near = client_is_initiator ? flow.source : flow.destination;
+    const IpAddress& server = client_is_initiator ? flow.destination : flow.source;
+    DhcpExchange key{.transaction = told.transaction, .discovers = discovers(told)};
+    if (told.ipv6) {
+      if (exchange.relayed) key.relay = near;
+    } else if (exchange.relay != Ipv4{}) {
+      const IpAddress relay = IpAddress::v4(exchange.relay.bytes.data());
+      if (!response || near == relay) key.relay = relay;
+    }
+    const std::string address = to_text(near);
+    key.client = exchange.client;
+    if (key.client.empty() && told.client_id) key.client = told.client_id->view();
+    if (key.client.empty() && told.ipv6 && !exchange.relayed) key.client = address;
+    auto& book = dialogue.shared().of<DhcpBook>();
+    if (response) {
+      told.latency_us = book.answered(key, server, time_us);
+    } else {
+      book.asked(key, time_us);
+    }
+  }
+
   unsigned broken_ = 0;
 };
 

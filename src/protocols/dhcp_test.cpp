@@ -36,6 +36,7 @@ struct Message4 {
   Octets8 ciaddr = {0, 0, 0, 0};
   Octets8 yiaddr = {0, 0, 0, 0};
   Octets8 options = {};  // behind the message type
+  Octets8 giaddr = {0, 0, 0, 0};
   uint8_t hardware_octets = 6;
 
   Octets8 bytes() const {
@@ -46,7 +47,8 @@ struct Message4 {
                    Octets8(4),
                    ciaddr,
                    yiaddr,
-                   Octets8(8),
+                   Octets8(4),
+                   giaddr,
                    {2, 0, 0, 0, 0, 0x0a},
                    Octets8(10 + 64 + 128),
                    {0x63, 0x82, 0x53, 0x63, dhcp4_option::kMessageType, 1, type},
@@ -114,6 +116,13 @@ struct Dhcp6 {
       flow_.destination_port = 547;
     }
     const Common& flow() const override { return flow_; }
+    /// The flow in which a server answers who asked all.
+    void turn() {
+      flow_.source = IpAddress::v6(address6(77).data());
+      flow_.source_port = 547;
+      flow_.destination = IpAddress::v6(address6(1).data());
+      flow_.destination_port = 546;
+    }
     const Disclosure& disclosure() const override { return told_.disclosure(); }
     Shared& shared() override { return told_.shared(); }
     uint32_t next_transaction() override { return told_.next_transaction(); }
@@ -206,6 +215,77 @@ TEST(Dhcp, ADiscoverIsAnsweredByAnOfferAndARequestByAnAck) {
   EXPECT_FALSE(flow.say(kResponder, server(dhcp4_type::kOffer), 250).contains(kLatency)) << "of another client";
 }
 
+/// The answer to who asked all comes in another flow.
+struct Broadcast {
+  struct Ends {
+    std::array<uint8_t, 4> source, destination;
+    uint16_t source_port, destination_port;
+  };
+  const Told& say(const Ends& ends, const Octets8& bytes, int64_t at_us) {
+    flows.push_back(std::make_unique<TestFlow>(protocol::dhcp, kUdp, ends.destination_port, shared));
+    Common& flow = flows.back()->dialogue.flow();
+    flow.source = IpAddress::v4(ends.source.data());
+    flow.destination = IpAddress::v4(ends.destination.data());
+    flow.source_port = ends.source_port;
+    flows.back()->send(kInitiator, bytes, at_us);
+    return flows.back()->dialogue.records.back();
+  }
+
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();
+  std::vector<std::unique_ptr<TestFlow>> flows;
+};
+constexpr Broadcast::Ends kAll{{0, 0, 0, 0}, {255, 255, 255, 255}, 68, 67};
+constexpr Broadcast::Ends kToClient{{10, 0, 0, 1}, {10, 0, 0, 9}, 67, 68};
+constexpr Broadcast::Ends kFromOther{{10, 0, 0, 2}, {255, 255, 255, 255}, 67, 68};
+
+TEST(Dhcp, WhoAskedAllIsAnsweredInAnotherFlow) {
+  Broadcast lan;
+  lan.say(kAll, Message4{}.bytes(), 0);
+  const Octets8 offer = Message4{.operation = 2, .type = dhcp4_type::kOffer}.bytes();
+  const Told& told = lan.say(kToClient, offer, 700);
+  EXPECT_EQ(told.at(kLatency), "700");
+  EXPECT_EQ(told.at("from"), "responder");
+  EXPECT_EQ(lan.say(kFromOther, offer, 900).at(kLatency), "900") << "of another server";
+  EXPECT_FALSE(lan.say(kToClient, offer, 950).contains(kLatency)) << "said before";
+  const auto& call = lan.flows[1]->dialogue.calls.at(0);
+  ASSERT_TRUE(call);
+  EXPECT_FALSE(call->by_server) << "source is the client";
+  EXPECT_EQ(call->latency_us, 700U);
+  EXPECT_FALSE(lan.flows[0]->dialogue.calls.at(0)) << "requests to all are nobody's";
+}
+
+TEST(Dhcp, WhatARelaySendsIsAnExchangeOfItsOwn) {
+  constexpr Broadcast::Ends kToServer{{10, 0, 0, 1}, {10, 9, 9, 9}, 67, 67},
+      kToRelay{{10, 9, 9, 9}, {10, 0, 0, 1}, 67, 67};
+  const Octets8 relay{10, 0, 0, 1};
+  const Octets8 passed_on = Message4{.giaddr = relay}.bytes();
+  const Octets8 offer = Message4{.operation = 2, .type = dhcp4_type::kOffer, .giaddr = relay}.bytes();
+  Broadcast net;
+  net.say(kAll, Message4{}.bytes(), 0);
+  net.say(kToServer, passed_on, 100);
+  EXPECT_EQ(net.say(kToRelay, offer, 350).at(kLatency), "250");
+  EXPECT_EQ(net.say(kToClient, offer, 400).at(kLatency), "400") << "by the relay, to the client";
+  Broadcast behind;
+  behind.say(kAll, Message4{}.bytes(), 0);
+  EXPECT_FALSE(behind.say(kToRelay, offer, 350).contains(kLatency)) << "what the relay sent was not seen";
+}
+
+TEST(Dhcp, OverIpv6AllServersAreAskedToo) {
+  Dhcp6 all, one;
+  const Octets8 duid = option6(dhcp6_option::kClientId, {0, 3, 0, 1, 2, 0, 0, 0, 0, 9});
+  const auto told = std::make_shared<Shared>();
+  all.told = TestDialogue(kUdp, 547, told);
+  one.told = TestDialogue(kUdp, 546, told);
+  one.flow.turn();
+  all.say(kInitiator, message6(dhcp6_type::kSolicit, {duid}));
+  EXPECT_FALSE(one.say(kInitiator, message6(dhcp6_type::kAdvertise, {option6(dhcp6_option::kClientId, {0, 9})}), 60)
+                   .contains(kLatency));
+  EXPECT_EQ(one.say(kInitiator, message6(dhcp6_type::kAdvertise, {duid}), 70).at(kLatency), "70");
+  all.say(kInitiator, message6(dhcp6_type::kInformationRequest, {}), 100);
+  EXPECT_EQ(one.say(kInitiator, message6(dhcp6_type::kReply, {}), 130).at(kLatency), "30")
+      << "of no name: by the client's address";
+}
+
 TEST(Dhcp, NamesAsDomainNames) {
   Dhcp4 flow;
   const Octets8 encoded = joined({{4, 0, 0}, octets("\6laptop\7example\4test\0"s)});
@@ -280,8 +360,9 @@ TEST(Dhcp, RelaysAreOpened) {
   EXPECT_EQ(told.at("dhcpRelaySubscriberId"), "flat 3");
   EXPECT_TRUE(told.contains("dhcpClientMac"));
   EXPECT_EQ(told.at("from"), "initiator");
-  const Octets8 reply =
-      relayed6(dhcp6_type::kRelayReply, {option6(dhcp6_option::kRelayMessage, message6(dhcp6_type::kAdvertise, {}))});
+  const Octets8 reply = relayed6(
+      dhcp6_type::kRelayReply, {option6(dhcp6_option::kRelayMessage,
+                                        message6(dhcp6_type::kAdvertise, {option6(dhcp6_option::kClientId, {0, 4})}))});
   EXPECT_EQ(flow.say(kResponder, reply, 60).at(kLatency), "60");
   EXPECT_EQ(flow.told.records.back().at("from"), "initiator");
   Octets8 deep = inner;

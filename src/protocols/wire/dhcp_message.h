@@ -43,6 +43,7 @@ struct Dhcp4Message {
   uint32_t transaction = 0;
   Ipv4 client_address;    // ciaddr
   Ipv4 assigned_address;  // yiaddr
+  Ipv4 relay_address;     // giaddr
   Bytes hardware_address;
   Bytes options;
 };
@@ -59,7 +60,8 @@ inline bool read_dhcp4_message(Bytes datagram, Dhcp4Message& message) {
   message.transaction = in.u32();
   in.skip(4);  // seconds, flags
   const Bytes client = in.bytes(4), assigned = in.bytes(4);
-  in.skip(8);  // siaddr, giaddr
+  in.skip(4);  // siaddr
+  const Bytes relay = in.bytes(4);
   const Bytes hardware = in.bytes(kAddressOctets);
   in.skip(kNamesOctets);
   const uint32_t cookie = in.u32();
@@ -68,6 +70,7 @@ inline bool read_dhcp4_message(Bytes datagram, Dhcp4Message& message) {
   message.from_client = operation == 1;
   std::copy(client.begin(), client.end(), message.client_address.bytes.begin());
   std::copy(assigned.begin(), assigned.end(), message.assigned_address.bytes.begin());
+  std::copy(relay.begin(), relay.end(), message.relay_address.bytes.begin());
   message.hardware_address = hardware.first(hardware_octets);
   message.options = in.rest();
   return true;
@@ -104,6 +107,7 @@ bool for_each_dhcp6_option(Bytes options, const Take& take) {
 struct Dhcp6Message {
   bool from_client = false;
   uint8_t type = 0;  // of the innermost message, what relays put around it is opened
+  bool relayed = false;
   uint32_t transaction = 0;
   Bytes options;
 };
@@ -124,6 +128,7 @@ bool read_dhcp6_message(Bytes datagram, Dhcp6Message& message, const Take& take_
                             message.type != dhcp6_type::kReconfigure;
       message.transaction = in.u24();
       message.options = in.rest();
+      message.relayed = relays != 0;
       return in.ok();
     }
     in.skip(kRelayOctets);
