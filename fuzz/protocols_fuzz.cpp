@@ -1,7 +1,11 @@
 // A flow through one of the parsers of protocols/list.inc. Input: which protocol, a byte of options (bit 0: over TCP;
 // bit 1: at its usual port), then steps: a byte of what happens, two of a length, so many bytes. fuzz/make-seeds writes
-// inputs of this form.
+// inputs of this form. MICROCLOUD_FUZZ_PROTOCOL names the only protocol that is to be driven.
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
 
 #include "base/cursor.h"
 #include "protocols/protocols.h"
@@ -38,13 +42,38 @@ void check(const Protocol& protocol, const LineDialogue& told) {
   for (const std::string& line : told.lines) demand(JsonGrammar::accepts(line));
 }
 
+/// The first byte of all inputs; nothing: each has its own.
+std::optional<uint8_t> chosen() {
+  const char* const name = std::getenv("MICROCLOUD_FUZZ_PROTOCOL");
+  if (name == nullptr || *name == '\0') return std::nullopt;
+  const auto all = protocols();
+  for (size_t at = 0; at < all.size(); ++at) {
+    if (all[at]->name == std::string_view(name)) return static_cast<uint8_t>(at);
+  }
+  std::fprintf(stderr, "MICROCLOUD_FUZZ_PROTOCOL=%s: no such protocol\n", name);
+  std::exit(2);
+}
+
 }  // namespace
+
+/// libFuzzer's; the replay has none, and mutates nothing.
+extern "C" __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned) {
+  static const std::optional<uint8_t> only = chosen();
+  const size_t mutated = LLVMFuzzerMutate(data, size, most);
+  if (only && mutated != 0) data[0] = *only;
+  return mutated;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Cursor in(Bytes(data, size));
   const auto all = protocols();
   if (all.empty()) return 0;
-  const Protocol& protocol = *all[in.u8() % all.size()];
+  static const std::optional<uint8_t> only = chosen();
+  const size_t number = in.u8() % all.size();
+  if (only && number != *only) return -1;
+  const Protocol& protocol = *all[number];
   const unsigned options = in.u8();
   if (!in.ok()) return 0;
   const Common flow = flow_of(protocol, options);
