@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "inspect/proxy_header.h"
+
 namespace microcloud {
 
 void Inspector::Talk::tell(const RecordType& type, const void* body, bool source_is_initiator) {
@@ -55,9 +57,19 @@ void Inspector::feed(Session& session, const Segment& segment) {
   counters_.pieces.add();
   if (session.parser) {
     give(session, segment);
-  } else {
-    recognise(session, segment);
+    return;
   }
+  const bool is_first = session.early.empty() && segment.from_initiator && segment.gap == 0;
+  const size_t header =
+      is_first && session.common.protocol == ip_protocol::kTcp ? proxy_header_octets(segment.bytes) : 0;
+  if (header != 0 && header == segment.octets) {
+    counters_.read.add();
+    return;
+  }
+  Segment behind = segment;
+  behind.bytes = behind.bytes.subspan(header);
+  behind.octets -= static_cast<uint32_t>(header);
+  recognise(session, behind);
 }
 
 /// Of TCP all that this direction has said up to now, since segments divide a message anywhere. `bytes` is room for it.
