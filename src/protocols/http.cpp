@@ -22,8 +22,9 @@
 namespace microcloud {
 namespace {
 
-constexpr size_t kMaxWaiting = 64;  // requests of one connection that wait for a response
-constexpr int64_t kSkewUs = 10;     // a response may be captured before its request
+constexpr int64_t kLongestSilenceUs = 120'000'000;  // proxies give up after 60 s, and say so
+constexpr size_t kMaxWaiting = 64;                  // requests of one connection that wait for a response
+constexpr int64_t kSkewUs = 10;                     // a response may be captured before its request
 constexpr uint16_t kPorts[] = {80, 3128, 8000, 8008, 8080, 8081, 8888, 5985, 631};
 constexpr std::string_view kNdpiNames[] = {"HTTP", "HTTP_Connect", "HTTP_Proxy"};
 
@@ -270,6 +271,15 @@ class Exchange {
     waiting_.clear();
   }
 
+  /// Asked, and not a word of any answer yet.
+  bool waits() const { return !waiting_.empty() && !under_way_; }
+
+  /// Nobody has said anything for long. Answers may come all the same: they are told by themselves.
+  void give_up(Dialogue& dialogue) {
+    given_up_ += static_cast<uint32_t>(waiting_.size());
+    end(FlowOver::Ended, dialogue);
+  }
+
   bool has_switched() const { return switched_; }
   bool has_read_any() const { return heads_ != 0; }
 
@@ -406,6 +416,7 @@ class HttpParser final : public Parser {
     stream.read(segment.bytes, segment.time_us, turn);
     stream.skip(segment.octets - segment.bytes.size(), turn);  // the capture cut it
     exchange_.note_time(segment.from_initiator, segment.time_us);
+    last_us_ = std::max(last_us_, segment.time_us);
     if (exchange_.has_switched()) {
       exchange_.end(FlowOver::Ended, dialogue);
       return Status::Done;
@@ -413,7 +424,11 @@ class HttpParser final : public Parser {
     return turn.is_foreign && !exchange_.has_read_any() ? Status::Malformed : Status::More;
   }
 
-  bool waits() const override { return false; }
+  bool waits() const override { return exchange_.waits(); }
+
+  void on_time(int64_t now_us, Dialogue& dialogue) override {
+    if (exchange_.waits() && now_us - last_us_ > kLongestSilenceUs) exchange_.give_up(dialogue);
+  }
 
   void on_end(FlowOver why, int64_t, Dialogue& dialogue) override {
     for (const bool from_initiator : {true, false}) {
@@ -446,6 +461,7 @@ class HttpParser final : public Parser {
 
   Exchange exchange_;
   std::array<HttpStream, 2> streams_;
+  int64_t last_us_ = INT64_MIN / 2;  // when the last payload came
 };
 
 Verdict recognise(const Segment& segment, const Common&) {

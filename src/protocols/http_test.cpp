@@ -97,6 +97,44 @@ TEST(HttpParser, PipelinedRequestsAnsweredInOneSegmentAreThreeRecords) {
   EXPECT_EQ(flow.dialogue.records[2].at("transactionIndex"), "3");
 }
 
+TEST(HttpParser, ARequestThatIsNotAnsweredIsToldBeforeItsFlowEnds) {
+  Http flow;
+  const auto seconds = [](int64_t count) { return count * 1'000'000; };
+  flow.ask(get("/1"), 0);
+  flow.reply(answer(200), 100);
+  flow.time(seconds(500));
+  EXPECT_EQ(flow.dialogue.records.size(), 1U) << "nothing waits";
+  flow.ask(get("/2"), seconds(500));
+  flow.ask(get("/3"), seconds(510));
+  flow.time(seconds(630));
+  EXPECT_EQ(flow.dialogue.records.size(), 1U);
+  flow.time(seconds(631));
+  ASSERT_EQ(flow.dialogue.records.size(), 3U);
+  EXPECT_EQ(flow.dialogue.records[1].at("httpRequestTarget"), "/2");
+  EXPECT_EQ(flow.last().at("httpRequestTarget"), "/3");
+  EXPECT_EQ(flow.last().at("partial"), "no response");
+  flow.time(seconds(900));
+  EXPECT_EQ(flow.dialogue.records.size(), 3U) << "once";
+  flow.reply(answer(200) + answer(404), seconds(901));
+  ASSERT_EQ(flow.dialogue.records.size(), 5U);
+  EXPECT_EQ(flow.dialogue.records[3].at("partial"), "no request") << "it was told";
+  flow.ask(get("/4"), seconds(902));
+  flow.reply(answer(204), seconds(903));
+  EXPECT_EQ(flow.last().at("httpRequestTarget"), "/4");
+  EXPECT_EQ(flow.last().at("httpStatusCode"), "204");
+  EXPECT_FALSE(flow.last().contains("partial"));
+  EXPECT_EQ(flow.end().size(), 6U);
+}
+
+TEST(HttpParser, WhileAResponseComesTheNextRequestsWait) {
+  Http flow;
+  flow.ask(get("/1") + get("/2"), 0);
+  flow.reply("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", 100);
+  flow.time(500'000'000);
+  flow.reply("cd" + answer(204), 500'000'100);
+  EXPECT_EQ(flow.pairs(), (Pairs{"/1 200", "/2 204"}));
+}
+
 TEST(HttpParser, InterimResponsesAreNoAnswers) {
   Http flow;
   flow.ask("PUT /a HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", 100);
