@@ -29,6 +29,37 @@ def sip_message(start, cseq, body="", more=""):
             f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
 
 
+def behind_a_proxy(path, header):
+    """Frames of a capture, where each TCP connection over IPv4 has this header before all that its client says."""
+    clients, begun, moved = set(), set(), []
+    for time, frame in frames.read_pcap(path)[1]:
+        at = 14 + (frame[14] & 15) * 4
+        if frame[12:14] != b"\x08\x00" or frame[23] != 6:
+            moved.append((time, frame))
+            continue
+        source, destination = (".".join(map(str, frame[octet:octet + 4])) for octet in (26, 30))
+        sport, dport, sequence, acknowledged = struct.unpack_from("!HHII", frame, at)
+        ends = (source, sport, destination, dport)
+        syn, ack = frame[at + 13] & 2, frame[at + 13] & 16
+        if syn:
+            if not ack:
+                clients.add(ends)
+            moved.append((time, frame))
+            continue
+        from_client = ends in clients
+        if from_client and ends not in begun:
+            begun.add(ends)
+            moved.append((time, frames.tcp(*ends, 0x18, sequence, acknowledged, header)))
+        sequence, acknowledged = (sequence + len(header), acknowledged) if from_client else (sequence, acknowledged + len(header))
+        moved.append((time, frame[:at + 4] + struct.pack("!II", sequence & 0xFFFFFFFF, acknowledged & 0xFFFFFFFF) + frame[at + 12:]))
+    return moved, len(begun)
+
+
+def without_place(record):
+    """Times are rounded on their way through frames.pcap()."""
+    return {name: value for name, value in record.items() if name not in ("flowId", "observationTimeMilliseconds", "serverLatencyMicroseconds")}
+
+
 def shown(one):
     return json.dumps(one, sort_keys=True)
 
@@ -172,6 +203,20 @@ class Transactions(ProbeTest):
         for record in self.check("dhcp", "dhcp"):
             self.assertIn(record["destinationTransportPort"], (67, 547))
             self.assertNotIn("partial", record)
+
+    def test_behind_a_proxy(self):
+        """The same connections with the PROXY protocol's header before what the client says."""
+        first = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n"
+        second = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12)
+        for name, header in (("http", first), ("smtp", second), ("imap", first), ("pop3", second), ("mysql", second)):
+            moved, connections = behind_a_proxy(capture(name), header)
+            with self.subTest(name), harness.scratch_file(frames.pcap(moved)) as path:
+                plain, proxied = (run_probe("-r", one, "--plugins", name, "--workers", "1") for one in (capture(name), path))
+                said = [sorted((without_place(record) for record in done.records if record["record"] == name), key=shown)
+                        for done in (plain, proxied)]
+                self.assertGreater(connections, 0)
+                self.assertGreater(len(said[0]), 3)
+                self.assertEqual(said[1], said[0])
 
     def test_dhcp_through_a_relay(self):
         """Option 82 in both messages, which are one flow between relay and server."""
