@@ -3,19 +3,65 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "inspect/parser.h"
+#include "protocols/wire/call_book.h"
 #include "record/json.h"
 
 namespace microcloud {
 
+/// What records leave in the MicroCloud beside counters, as lines.
+class LineNotes final : public TreeNotes {
+ public:
+  void leave(std::string_view prefix, std::string_view name, std::span<const Text> texts) override {
+    for (const Text& one : texts) add(prefix, name, one);
+  }
+  void close(std::string_view prefix, std::string_view name, const Text& where, const Text& mark, uint32_t) override {
+    add(prefix, name, where);
+    add(prefix, name, mark);
+  }
+
+  std::vector<std::string> lines;
+
+ private:
+  void add(std::string_view prefix, std::string_view name, const Text& text) {
+    std::string line(prefix);
+    for (const std::string_view part : {name, text.field, text.value}) (line += ' ') += part;
+    lines.push_back(std::move(line));
+  }
+};
+
+/// Another probe, which knows a call at each place that is asked for.
+class OtherProbe final : public CallsElsewhere {
+ public:
+  explicit OtherProbe(CallBook& book) : book_(book) { book.know("here", this); }
+  bool ask(const SdpAddress& at) override {
+    const std::pair<std::string, std::string> said[] = {{"call", "there"}, {"formats", "96=OPUS/48000,x=/,300=A/1"}};
+    book_.learn(at, endpoint_elsewhere(said, CallBook::kMostFormats));
+    return true;
+  }
+  bool ask(std::string_view call_id) override {
+    const std::pair<std::string, std::string> said[] = {
+        {"stream.there.x", "src=x mos=2.000 probeId=there firstMs=0 lastMs=1800000000000"}, {"stream.", ""}};
+    book_.learn(call_id, HashTexts(said));
+    return true;
+  }
+  bool may_wait() const override { return true; }
+  void settle() override {}
+
+ private:
+  CallBook& book_;
+};
+
 /// Keeps every record as the JSON line that users get.
 class LineDialogue final : public Dialogue {
  public:
-  explicit LineDialogue(const Common& flow) : flow_(flow) { shared_->join(); }
+  explicit LineDialogue(const Common& flow) : flow_(flow), other_probe_(shared_->of<CallBook>()) { shared_->join(); }
 
   const Common& flow() const override { return flow_; }
   const Disclosure& disclosure() const override { return disclosure_; }
@@ -38,6 +84,7 @@ class LineDialogue final : public Dialogue {
 
   std::vector<std::string> lines;
   std::vector<const RecordType*> types;
+  LineNotes notes;
 
  private:
   class Sink final : public RecordSink {
@@ -54,10 +101,12 @@ class LineDialogue final : public Dialogue {
     writer_.append(record, line);
     lines.push_back(std::move(line));
     types.push_back(record.type);
+    if (record.type->note != nullptr) record.type->note(record, notes);
   }
 
   Common flow_;
   std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
+  OtherProbe other_probe_;
   uint32_t transactions_ = 0;
   Disclosure disclosure_{.secrets = true, .hash = KeyedHash("a key"), .sql_literals = true};
   JsonWriter writer_;
