@@ -168,14 +168,23 @@ void append_types(SetWriter& sets, const ExportSettings& settings) {
     if (!element || element->pen == pen::kIana || element->pen == pen::kReverse) return;
     if (std::find(told.begin(), told.end(), *element) != told.end()) return;
     if (told.empty()) {
-      static constexpr OptionColumn kColumns[] = {
-          {346, 4}, {303, 2}, {339, 1}, {344, 1}, {345, 2}, {341, kVariableSize}, {340, kVariableSize}};
+      // With a range, of which 0 to 0 says that there is none: libfixbuf takes no other.
+      static constexpr OptionColumn kColumns[] = {{346, 4},
+                                                  {303, 2},
+                                                  {339, 1},
+                                                  {344, 1},
+                                                  {345, 2},
+                                                  {342, 8},
+                                                  {343, 8},
+                                                  {341, kVariableSize},
+                                                  {340, kVariableSize}};
       add_template(sets, ExportProtocol::Ipfix, kTypesTemplate, 2, kColumns);
     }
     told.push_back(*element);
     RecordBytes record;
     record.add(element->pen).add(element->id).add(data_type(field.item_type));
-    record.add(semantics(field.role)).add(units(field.unit)).add_text(field.name).add_text(field.meaning);
+    record.add(semantics(field.role)).add(units(field.unit)).add(uint64_t{0}).add(uint64_t{0});
+    record.add_text(field.name).add_text(field.meaning);
     sets.add(SetKind::Data, kTypesTemplate, record.bytes());
   };
   for (const Field& field : common_fields()) tell(field);

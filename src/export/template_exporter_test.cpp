@@ -175,10 +175,15 @@ TEST_F(TemplateExporterTest, TypesOfEnterpriseElements) {
   ASSERT_FALSE(link_.messages.empty());
   const std::string& opening = link_.messages.front();
   EXPECT_NE(
-      opening.find(bytes("0104 0007 0002  015a 0004 012f 0002 0153 0001 0158 0001 0159 0002 0155 ffff 0154 ffff")),
+      opening.find(bytes(
+          "0104 0009 0002  015a 0004 012f 0002 0153 0001 0158 0001 0159 0002 0156 0008 0157 0008 0155 ffff 0154 ffff")),
       std::string::npos);
-  EXPECT_NE(opening.find(bytes("00008b30 012c 0d 00 0000 04") + "name" + bytes("06") + "a name"), std::string::npos);
-  EXPECT_NE(opening.find(bytes("00007ed9 0007 02 00 0000 04") + "list"), std::string::npos) << "of its items";
+  EXPECT_NE(opening.find(bytes("00008b30 012c 0d 00 0000 0000000000000000 0000000000000000 04") + "name" + bytes("06") +
+                         "a name"),
+            std::string::npos);
+  EXPECT_NE(opening.find(bytes("00007ed9 0007 02 00 0000 0000000000000000 0000000000000000 04") + "list"),
+            std::string::npos)
+      << "of its items";
 }
 
 TEST_F(TemplateExporterTest, TheEndHasTheStatisticsAndNoTypes) {

@@ -228,10 +228,10 @@ class Tshark(ExportTest):
 class Libfixbuf(ExportTest):
     """The reader of CERT's tools (YAF, SiLK), by its ipfixDump."""
 
-    def dump(self, name, *args):
+    def dump(self, name, *args, options=()):
         path = os.path.join(self.folder, "export.ipfix")
         self.export(capture(name), "-n", f"file:{path}", *args)
-        done = subprocess.run(["ipfixDump", "--in", path], capture_output=True, text=True, timeout=harness.TIMEOUT,
+        done = subprocess.run(["ipfixDump", "--in", path, *options], capture_output=True, text=True, timeout=harness.TIMEOUT,
                               check=True)
         self.assertEqual(done.stderr, "")
         return done.stdout
@@ -245,6 +245,13 @@ class Libfixbuf(ExportTest):
                     reverse = "reverse" + element[0].upper() + element[1:]
                     told = [int(number) for number in re.findall(rf"(?m)\b(?:{element}|{reverse}) : (\d+)", text)]
                     self.assertEqual(sum(told), sum_of_all)
+
+
+    def test_names_of_own_elements_come_with_the_export(self):
+        text = self.dump("dns", "--pen", "65001", "-T", "dns: %IPV4_SRC_ADDR %dnsState %dnsResponses", options=["--rfc5610"])
+        self.assertIn(" dnsState : (len: 8) answered", text)
+        self.assertRegex(text, r" dnsResponses : 1\n")
+        self.assertNotIn("_alienInformationElement", text)
 
 
 class Usage(ExportTest):
