@@ -22,11 +22,7 @@ void tell_json(const JsonOutput& json, MetricsPage& page) {
 
 /// A sentence at the start, and again each hour.
 void say_hourly(Service& service, const std::string& sentence) {
-  log_warning(sentence);
-  service.each_second([sentence, seconds = 0U]() mutable {
-    constexpr unsigned kHour = 3600;
-    if (++seconds % kHour == 0) log_warning(sentence);
-  });
+  service.each_second([warning = HourlyWarning(sentence)]() mutable { warning.second_passed(); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace microcloud {
 
@@ -38,5 +39,19 @@ inline void log_warning(std::string_view message) {
 inline void log_error(std::string_view message) {
   log_line(LogLevel::Error, message);
 }
+
+/// A warning that is said at once and again after each hour.
+class HourlyWarning {
+ public:
+  explicit HourlyWarning(std::string sentence) : sentence_(std::move(sentence)) { log_warning(sentence_); }
+  void second_passed() {
+    constexpr unsigned kHour = 3600;
+    if (++seconds_ % kHour == 0) log_warning(sentence_);
+  }
+
+ private:
+  std::string sentence_;
+  unsigned seconds_ = 0;
+};
 
 }  // namespace microcloud

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -48,6 +49,23 @@ TEST_F(LogTest, JsonEscapesAndStaysOneLine) {
       std::regex_match(text(file_), std::regex(R"(\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","level":"error",)"
                                                R"("message":"a \\"name\\" with \\\\ and\?a line"\}\n)")))
       << text(file_);
+}
+
+TEST_F(LogTest, AnHourlyWarningIsSaidAtOnceAndEachHour) {
+  set_up_log({.file = file_});
+  const auto lines = [&] {
+    const std::string all = text(file_);
+    return std::count(all.begin(), all.end(), '\n');
+  };
+  HourlyWarning warning("nobody is verified");
+  EXPECT_EQ(lines(), 1);
+  for (int second = 1; second < 3600; ++second) warning.second_passed();
+  EXPECT_EQ(lines(), 1);
+  warning.second_passed();
+  EXPECT_EQ(lines(), 2);
+  for (int second = 0; second < 3600; ++second) warning.second_passed();
+  EXPECT_EQ(lines(), 3);
+  EXPECT_NE(text(file_).find(" warning nobody is verified\n"), std::string::npos);
 }
 
 TEST_F(LogTest, LevelLeavesOutWhatIsBelow) {
