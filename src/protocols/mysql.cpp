@@ -487,6 +487,7 @@ const Protocol mysql{.name = "mysql",
                      .over_udp = false,
                      .over_tcp = true,
                      .ports = kPorts,
+                     .own_proxy_header = true,  // the greeting alone is told behind one: no dissector reads that login
                      .recognise = recognise,
                      .make_parser = [] { return std::unique_ptr<Parser>(std::make_unique<MysqlParser>()); },
                      .ndpi_names = kNdpiNames};
