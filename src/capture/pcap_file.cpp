@@ -13,6 +13,9 @@ namespace {
 constexpr uint32_t kMicroseconds = 0xa1b2c3d4;
 constexpr uint32_t kNanoseconds = 0xa1b23c4d;
 constexpr uint32_t kKuznetzov = 0xa1b2cd34;  // 8 bytes more in each record's header: interface, protocol, direction
+constexpr uint32_t kHeader = 16;             // of a record, and in it:
+constexpr uint32_t kCapturedAt = 8;
+constexpr size_t kAsked = 512;  // bytes for which memory is asked at once
 constexpr uint32_t kFcsPresent = 0x04000000;
 // Snapshot lengths in file headers are often too small, or nonsense: this is libpcap's own floor.
 constexpr uint32_t kUsualCaptured = 256U << 10;
@@ -55,7 +58,7 @@ PcapFile::PcapFile(std::unique_ptr<FileInput> input, const std::string& bpf_filt
   begin(static_cast<LinkType>(network & 0xffff), bpf_filter);
 
   const bool nanoseconds = magic == kNanoseconds;
-  if (!filtering() && fcs_bytes_ == 0) {
+  if (!filtering() && fcs_bytes_ == 0 && record_header_ == kHeader && captured_at_ == kCapturedAt) {
     walk_ = walk_of<true>(swapped_, nanoseconds);
   } else {
     walk_ = walk_of<false>(swapped_, nanoseconds);
@@ -71,32 +74,33 @@ template <bool kSwapped, bool kNanoseconds, bool kPlain>
 size_t PcapFile::walk_as(std::span<Frame> burst) {
   // Locals, as stores to frames might change members for all the compiler knows.
   const uint8_t* const end = end_;
-  const uint32_t header = record_header_;
-  const uint32_t captured_at = captured_at_;
+  const uint32_t header = kPlain ? kHeader : record_header_;
+  const uint32_t captured_at = kPlain ? kCapturedAt : captured_at_;
   const uint32_t length_at = 8 + 12 - captured_at;
   const uint32_t snap = snap_length();
   const size_t reach = RecordFile::reach();
   const size_t most = most_body(SIZE_MAX);
   const uint8_t* at = at_;
-  const uint8_t* asked = asked_;
-  if (reach == 0) {
-    asked = end;
-  } else if (asked < at || asked > end) {
-    asked = at;
+  // Addresses, as they may be of what is behind the file.
+  uintptr_t asked = asked_;
+  if (const auto from = reinterpret_cast<uintptr_t>(at); reach == 0) {
+    asked = UINTPTR_MAX;
+  } else if (asked < from || asked - from > 2 * reach) {
+    asked = from;
   }
   Frame* frame = burst.data();
   Frame* const last = frame + burst.size();
   while (frame != last) {
     const auto left = static_cast<size_t>(end - at);
     if (left < header) break;
-    for (const uint8_t* const to = at + std::min(reach, left); asked < to; asked += 64) {
-      __builtin_prefetch(asked, 0, 2);  // where the next record begins is not known before this one was read
+    // Where the next record begins is not known before this one was read.
+    for (const uintptr_t to = reinterpret_cast<uintptr_t>(at) + reach; asked < to; asked += kAsked) {
+      for (size_t line = 0; line < kAsked; line += 64)
+        __builtin_prefetch(reinterpret_cast<const void*>(asked + line), 0, 2);
     }
     const uint32_t captured = load32(at + captured_at, kSwapped);
-    if (captured > std::min(left - header, most)) break;
-
-    if (captured == 0) [[unlikely]] {
-      if (lost()) break;
+    if (captured - 1 >= std::min(left - header, most)) [[unlikely]] {  // too many, or none
+      if (captured != 0 || lost()) break;
     }
 
     frame->data = at + header;

@@ -22,7 +22,7 @@ class PcapFile final : public RecordFile {
 
   Extent next_record() const override;
   size_t walk(std::span<Frame> burst) override { return (this->*walk_)(burst); }
-  /// kPlain: no filter, no check sequences.
+  /// kPlain: no filter, no check sequences, the usual header.
   template <bool kSwapped, bool kNanoseconds, bool kPlain>
   size_t walk_as(std::span<Frame> burst);
   template <bool kPlain>
@@ -33,7 +33,7 @@ class PcapFile final : public RecordFile {
   uint32_t captured_at_ = 8;  // in that header; the length on the wire at 12, or the other way round before version 2.3
   uint32_t fcs_bytes_ = 0;    // frame check sequence at the end of each frame
   Walk walk_ = nullptr;
-  const uint8_t* asked_ = nullptr;  // memory was asked for all before it
+  uintptr_t asked_ = 0;  // memory was asked for all before this address
 };
 
 }  // namespace microcloud

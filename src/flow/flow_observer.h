@@ -15,6 +15,8 @@ class FlowView {
   FlowView(const FlowHot& hot, const FlowCold& cold) : hot_(hot), cold_(cold) {}
   /// Source is the initiator.
   Common common() const;
+  /// The same, into what an earlier call has given of the flow, or nothing has.
+  void tell(Common& common) const;
   const FlowKey& key() const { return hot_.key; }
   bool initiator_is_low() const { return (hot_.state & flow_state::kInitiatorHigh) == 0; }
   /// TCP: behind the last octet that this end has sent, when one was seen.

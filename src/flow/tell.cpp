@@ -74,10 +74,14 @@ void tell_around(FlowRecord& flow, const FlowHot& hot, const FlowCold& cold, con
 
 Common FlowView::common() const {
   Common common;
+  tell(common);
+  return common;
+}
+
+void FlowView::tell(Common& common) const {
   tell_common(common, hot_, cold_);
   if (cold_.client_latency_us != kUnknownLatency) common.client_network_us = cold_.client_latency_us;
   if (cold_.server_latency_us != kUnknownLatency) common.server_network_us = cold_.server_latency_us;
-  return common;
 }
 
 /// All that the table itself knows.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "inspect/session.h"
@@ -19,10 +20,12 @@ Inspector::Inspector(const InspectSettings& settings, RecordSink& sink)
     const uint64_t bit = uint64_t{1} << at;
     if (protocol.over_tcp) over_tcp_ |= bit;
     if (protocol.over_udp) over_udp_ |= bit;
+    if (protocol.own_proxy_header) own_proxy_header_ |= bit;
     for (const uint16_t port : protocol.ports) usual[port] |= bit;
     if (protocol.prepare != nullptr) protocol.prepare();
   }
   usual_.assign(usual.begin(), usual.end());
+  for (const auto& [port, protocols] : usual_) maybe_usual_.set(port % maybe_usual_.size());
   if (!settings_.applications) return;
   ndpi_ = std::make_unique<Ndpi>(Ndpi::Settings{settings_.ndpi_protocols});
   for (const Protocol* const protocol : settings_.protocols) {
@@ -47,6 +50,7 @@ uint64_t Inspector::candidates(uint8_t transport) const {
 }
 
 uint64_t Inspector::at_port(uint16_t port) const {
+  if (!maybe_usual_[port % maybe_usual_.size()]) return 0;
   const auto found = std::ranges::lower_bound(usual_, port, {}, &std::pair<uint16_t, uint64_t>::first);
   return found != usual_.end() && found->first == port ? found->second : 0;
 }
@@ -62,35 +66,22 @@ uint32_t Inspector::take_state() {
 }
 
 std::unique_ptr<Inspector::Session> Inspector::take_session(uint32_t handle) {
-  std::unique_ptr<Session> session;
-  if (spare_.empty()) {
-    session = std::make_unique<Session>();
-  } else {
-    session = std::move(spare_.back());
-    spare_.pop_back();
-  }
+  auto session = std::make_unique<Session>();
   session->handle = handle;
   return session;
 }
 
-/// Flows come and go: a few sessions are kept for the next ones.
 void Inspector::free_session(std::unique_ptr<Session>& session) {
-  constexpr size_t kMostSpare = 1024;
   if (!session) return;
   stop_listening(*session);
-  drop_early(*session);
-  if (spare_.size() < kMostSpare) {
-    std::destroy_at(session.get());
-    std::construct_at(session.get());
-    spare_.push_back(std::move(session));
-  }
+  if (!session->early.empty()) drop_early(*session);
   session.reset();
 }
 
 void Inspector::free_state(uint32_t handle) {
   State& freed = state(handle);
   if (freed.dpi != nullptr) ndpi_->close(freed.dpi);
-  free_session(freed.session);
+  if (freed.session) free_session(freed.session);
   freed = State{};
   freed.next_free = free_;
   free_ = handle;
@@ -110,6 +101,7 @@ FlowObserver::Watch Inspector::opened(const FlowView& flow) {
     opened.session = take_session(handle);
     opened.session->candidates = mask;
     if (transport == ip_protocol::kTcp) opened.looks_left = looks_after(nullptr);
+    return {handle, true};
   }
   return settle(handle);
 }
@@ -118,20 +110,24 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
   State& seen = state(handle);
   now_us_ = std::max(now_us_, packet.time_us);
   const bool from_initiator = packet.from_low == flow.initiator_is_low();
-  if (seen.dpi != nullptr && packet.ip_at != kNoIp && packet.fragment != FragmentPart::Later)
-    show(seen, packet, from_initiator);
-  if (seen.looks_left != 0 && packet.payload_octets != 0) look(handle, packet, flow);
+  if (seen.dpi != nullptr && packet.ip_at != kNoIp && packet.fragment != FragmentPart::Later) {
+    counters_.shown.add();
+    const Bytes ip(packet.frame + packet.ip_at, packet.ip_captured);
+    const Ndpi::Progress progress = ndpi_->show(*seen.dpi, ip, packet.time_us, from_initiator);
+    if (progress != Ndpi::Progress::More) [[unlikely]]
+      heed(seen, progress, packet.key.protocol);
+  }
+  if (seen.looks_left != 0 && packet.payload_octets != 0 && !(seen.session && seen.session->is_taken()))
+    look(handle, packet, flow);
+  if (seen.dpi != nullptr && !seen.session && seen.named == nullptr) return {handle, true};  // as settle() says
   if (seen.session && seen.session->reading) {
     Session& session = *seen.session;
     const bool whole = packet.fragment == FragmentPart::Whole;
-    if (!session.parser && (packet.payload_octets != 0 || !whole)) session.common = flow.common();
+    if (!session.parser && (packet.payload_octets != 0 || !whole)) flow.tell(session.common);
     if (whole) {
       read(session, packet, from_initiator);
     } else {
-      const size_t ip_end = packet.ip_at == kNoIp ? 0 : size_t{packet.ip_at} + packet.ip_captured;
-      const Bytes frame(packet.frame, std::max(size_t{packet.payload_at} + packet.payload_captured, ip_end));
-      Packet joined;
-      if (reassembly_.add(packet, frame, joined)) read(session, joined, joined.from_low == flow.initiator_is_low());
+      read_fragment(session, packet, flow);
     }
     if (session.reading) return {handle, true};
     if (seen.reader != nullptr && packet.has_tcp) seen.looks_left = looks_after(seen.reader);
@@ -140,13 +136,16 @@ FlowObserver::Watch Inspector::packet(uint32_t handle, const Packet& packet, con
   return settle(handle);
 }
 
-/// To nDPI. Whose parser it names matters only where no protocol recognises the flow, now or later.
-void Inspector::show(State& state, const Packet& packet, bool from_initiator) {
-  counters_.shown.add();
-  const Bytes ip(packet.frame + packet.ip_at, packet.ip_captured);
-  const Ndpi::Progress progress = ndpi_->show(*state.dpi, ip, packet.time_us, from_initiator);
-  if (progress == Ndpi::Progress::More) return;
-  if (state.reader == nullptr) state.named = named_by_ndpi(*state.dpi, packet.key.protocol);
+void Inspector::read_fragment(Session& session, const Packet& packet, const FlowView& flow) {
+  const size_t ip_end = packet.ip_at == kNoIp ? 0 : size_t{packet.ip_at} + packet.ip_captured;
+  const Bytes frame(packet.frame, std::max(size_t{packet.payload_at} + packet.payload_captured, ip_end));
+  Packet joined;
+  if (reassembly_.add(packet, frame, joined)) read(session, joined, joined.from_low == flow.initiator_is_low());
+}
+
+/// What nDPI says. Whose parser it names matters only where no protocol recognises the flow, now or later.
+void Inspector::heed(State& state, Ndpi::Progress progress, uint8_t transport) {
+  if (state.reader == nullptr) state.named = named_by_ndpi(*state.dpi, transport);
   if (progress == Ndpi::Progress::Decided) conclude(state);
 }
 
@@ -179,7 +178,9 @@ FlowObserver::Watch Inspector::settle(uint32_t handle) {
 /// The number of this verdict, kDecided when there are too many different ones.
 uint32_t Inspector::intern(const Application& application) {
   constexpr size_t kMostVerdicts = 65'536;
-  const Key key(application.name, application.category, application.confidence, application.risks, application.score);
+  // Texts of nDPI's, of which each is in one place. Those of another, after a reload, have numbers of their own.
+  const Key key{application.name.data(), application.category.data(), application.risks,
+                static_cast<uint32_t>(application.score) << 8 | application.confidence};
   if (const auto known = verdict_numbers_.find(key); known != verdict_numbers_.end()) return known->second;
   if (verdicts_.size() == kMostVerdicts) return kDecided;
   const auto number = static_cast<uint32_t>(verdicts_.size());
@@ -206,9 +207,9 @@ void Inspector::over(uint32_t handle, EndReason why, const FlowView& flow) {
   conclude(ended);
   if (!ended.session) return;
   Session& session = *ended.session;
-  if (!session.parser) session.common = flow.common();
   const auto rest = [&](bool from_initiator) {
-    return [this, &session, from_initiator](const TcpStream::Piece& piece) {
+    return [this, &session, &flow, from_initiator](const TcpStream::Piece& piece) {
+      if (!session.parser) flow.tell(session.common);
       feed(session, {piece.bytes, piece.octets, piece.gap, from_initiator, piece.in_middle, piece.time_us});
     };
   };

@@ -3,12 +3,14 @@
 
 #include <array>
 #include <atomic>
-#include <map>
+#include <bitset>
 #include <memory>
 #include <string>
-#include <tuple>
+#include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
+#include "base/pool.h"
 #include "flow/flow_observer.h"
 #include "inspect/announcements.h"
 #include "inspect/disclosure.h"
@@ -91,13 +93,13 @@ class Inspector final : public FlowObserver {
     const Protocol* named = nullptr;   // whose nDPI says that it is; once it is read: only if nobody else knew
     uint32_t transactions = 0;         // of the flow; the last one's index
     uint32_t told = 0;                 // of the slice
-    std::string server_name;           // empty: none was said
+    PoolString server_name;            // empty: none was said
     uint32_t next_free = 0;
     uint8_t looks_left = 0;  // segments in which another protocol may yet take over
   };
   /// So many segments with payload that no parser reads are searched for a protocol that takes over: greetings and
   /// STARTTLS are a handful, a proxy's CONNECT one or two.
-  static constexpr uint8_t kMostLooks = 32;
+  static constexpr uint8_t kMostLooks = 16;
   static constexpr uint32_t kDecided = 1U << 31;  // the handle is a place in verdicts_, no state is left
 
   State& state(uint32_t handle) { return states_[handle - 1]; }
@@ -105,7 +107,7 @@ class Inspector final : public FlowObserver {
   std::unique_ptr<Session> take_session(uint32_t handle);
   void free_session(std::unique_ptr<Session>& session);
   void free_state(uint32_t handle);
-  void show(State& state, const Packet& packet, bool from_initiator);
+  void heed(State& state, Ndpi::Progress progress, uint8_t transport);
   const Protocol* named_by_ndpi(const Ndpi::Flow& flow, uint8_t transport) const;
   void conclude(State& state);
   void adopt(std::unique_ptr<Ndpi> ndpi);
@@ -122,6 +124,7 @@ class Inspector final : public FlowObserver {
   void take_over(uint32_t handle, const Protocol& protocol, const Packet& packet, const FlowView& flow);
   void hand_over(uint32_t handle, const Packet& packet, const FlowView& flow);
   void read(Session& session, const Packet& packet, bool from_initiator);
+  [[gnu::noinline]] void read_fragment(Session& session, const Packet& packet, const FlowView& flow);
   void read_tcp(Session& session, const Packet& packet, Bytes bytes, bool from_initiator);
   void feed(Session& session, const Segment& segment);
   static Segment beginning(const Session& session, const Segment& segment, std::vector<uint8_t>& bytes);
@@ -139,8 +142,10 @@ class Inspector final : public FlowObserver {
   InspectSettings settings_;
   std::vector<const Protocol*> takers_;               // of the protocols, those that may take over
   uint64_t over_tcp_ = 0, over_udp_ = 0;              // a bit for each protocol
+  uint64_t own_proxy_header_ = 0;                     // the same
   std::vector<std::pair<uint16_t, uint64_t>> usual_;  // ports and their protocols, by port
   std::vector<const Protocol*> named_;                // by nDPI's number; nullptr: nobody's
+  std::bitset<4096> maybe_usual_;                     // of a port's lower bits: most are nobody's
   RecordSink& sink_;
   std::unique_ptr<Ndpi> ndpi_;
   std::atomic<Ndpi*> offered_{nullptr};
@@ -148,11 +153,22 @@ class Inspector final : public FlowObserver {
   IpReassembly reassembly_;
   std::vector<State> states_;
   uint32_t free_ = 0;  // the first free state's handle, 0: none
-  using Key = std::tuple<std::string_view, std::string_view, uint8_t, uint64_t, uint16_t>;
-  std::map<Key, uint32_t> verdict_numbers_;
+  struct Key {
+    const char* name;
+    const char* category;
+    uint64_t risks;
+    uint32_t score_and_confidence;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& key) const {
+      return hash_words(HashSeed{}, reinterpret_cast<uintptr_t>(key.name), reinterpret_cast<uintptr_t>(key.category),
+                        key.risks ^ uint64_t{key.score_and_confidence} << 32);
+    }
+  };
+  std::unordered_map<Key, uint32_t, KeyHash> verdict_numbers_;
   std::vector<Application> verdicts_;
-  std::vector<std::unique_ptr<Session>> spare_;  // sessions for the next flows
-  std::vector<Session*> listening_;              // whose parsers hear of the time
+  std::vector<Session*> listening_;  // whose parsers hear of the time
   size_t next_listener_ = 0;
   int64_t now_us_ = 0;
   int64_t told_time_us_ = 0;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/cursor.h"
+#include "base/pool.h"
 #include "inspect/disclosure.h"
 #include "inspect/shared.h"
 #include "record/record.h"
@@ -63,7 +64,7 @@ class Dialogue {
 };
 
 /// Reads one flow, on one thread. Bytes are hostile: never throws, and everything a peer can grow is bounded.
-class Parser {
+class Parser : public Pooled {
  public:
   virtual ~Parser() = default;
   virtual Status on_data(const Segment& segment, Dialogue& dialogue) = 0;
@@ -90,6 +91,7 @@ struct Protocol {
   bool over_udp = false;
   bool over_tcp = false;
   std::span<const uint16_t> ports;  // tried first there; never proof
+  bool own_proxy_header = false;    // at these ports it is given the header that a proxy puts before a connection, too
   /// Asked with the first payloads of a flow, of either direction, until it is not Unsure (a few times at most). Of TCP
   /// each time with all that the direction has said so far: no beginning of one's own may be NotMine.
   Verdict (*recognise)(const Segment& segment, const Common& flow);

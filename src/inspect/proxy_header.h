@@ -15,6 +15,7 @@ inline size_t proxy_header_octets(Bytes segment) {
   constexpr std::string_view kFirst = "PROXY ", kSecond("\r\n\r\n\0\r\nQUIT\n", 12);
   constexpr std::string_view kFamilies[] = {"TCP4 ", "TCP6 ", "UNKNOWN"};
   constexpr size_t kMostOfFirst = 107, kHeadOfSecond = 16;
+  if (segment.empty() || (segment[0] != kFirst[0] && segment[0] != kSecond[0])) return 0;  // nearly always
   const std::string_view text(static_cast<const char*>(static_cast<const void*>(segment.data())), segment.size());
   if (text.starts_with(kFirst)) {
     const std::string_view line = text.substr(0, kMostOfFirst);

@@ -22,7 +22,7 @@ void Inspector::Talk::tell(const RecordType& type, const void* body, bool source
 }
 
 void Inspector::Talk::name_server(std::string_view name) {
-  std::string& known = inspector_.state(session_.handle).server_name;
+  PoolString& known = inspector_.state(session_.handle).server_name;
   if (known.empty()) known = name.substr(0, kMostOfServerName);
 }
 
@@ -60,16 +60,18 @@ void Inspector::feed(Session& session, const Segment& segment) {
     return;
   }
   const bool is_first = session.early.empty() && segment.from_initiator && segment.gap == 0;
-  const size_t header =
-      is_first && session.common.protocol == ip_protocol::kTcp ? proxy_header_octets(segment.bytes) : 0;
-  if (header != 0 && header == segment.octets) {
+  size_t header = is_first && session.common.protocol == ip_protocol::kTcp ? proxy_header_octets(segment.bytes) : 0;
+  if (header != 0 && (at_port(session.common.destination_port) & own_proxy_header_) != 0) header = 0;
+  if (header == 0) {
+    recognise(session, segment);
+  } else if (header == segment.octets) {
     counters_.read.add();
-    return;
+  } else {
+    Segment behind = segment;
+    behind.bytes = behind.bytes.subspan(header);
+    behind.octets -= static_cast<uint32_t>(header);
+    recognise(session, behind);
   }
-  Segment behind = segment;
-  behind.bytes = behind.bytes.subspan(header);
-  behind.octets -= static_cast<uint32_t>(header);
-  recognise(session, behind);
 }
 
 /// Of TCP all that this direction has said up to now, since segments divide a message anywhere. `bytes` is room for it.
@@ -98,7 +100,7 @@ Segment Inspector::beginning(const Session& session, const Segment& segment, std
 namespace {
 
 /// Of a protocol that no single datagram proves: it sees those that came before, too.
-Verdict verdict_of(const Protocol& protocol, const Segment& segment, const std::vector<EarlySegment>& early,
+Verdict verdict_of(const Protocol& protocol, const Segment& segment, std::span<const EarlySegment> early,
                    const Common& flow) {
   if (protocol.recognise_more == nullptr || early.empty()) return protocol.recognise(segment, flow);
   std::vector<Segment> before;
@@ -142,7 +144,10 @@ void Inspector::recognise(Session& session, const Segment& segment) {
   std::vector<uint8_t> room;
   Segment shown = session.early.empty() ? segment : beginning(session, segment, room);
   const uint64_t announced = settings_.announcements->any() ? announced_to(flow) : 0;
-  const uint64_t usual = at_port(flow.source_port) | at_port(flow.destination_port) | announced;
+  // With one left there is no order.
+  const uint64_t usual = std::has_single_bit(session.candidates)
+                             ? session.candidates
+                             : at_port(flow.source_port) | at_port(flow.destination_port) | announced;
   for (const uint64_t asked : {session.candidates & usual, session.candidates & ~usual}) {
     for (uint64_t rest = asked; rest != 0; rest &= rest - 1) {
       const auto at = static_cast<size_t>(std::countr_zero(rest));
@@ -197,7 +202,6 @@ uint8_t Inspector::looks_after(const Protocol* reader) const {
 void Inspector::look(uint32_t handle, const Packet& packet, const FlowView& flow) {
   State& state = this->state(handle);
   if (!packet.has_tcp || packet.fragment != FragmentPart::Whole) return;
-  if (state.session && state.session->is_taken()) return;
   --state.looks_left;
   const Bytes bytes(packet.frame + packet.payload_at, packet.payload_captured);
   for (const Protocol* const taker : takers_) {
@@ -258,7 +262,7 @@ void Inspector::start(Session& session, const Protocol& protocol, bool named) {
   }
   session.parser = protocol.make_parser();
   counters_.recognised.add();
-  const std::vector<EarlySegment> early = std::move(session.early);
+  const auto early = std::move(session.early);
   session.early.clear();
   for (const EarlySegment& earlier : early) {
     Segment segment = earlier.segment;

@@ -10,10 +10,10 @@ namespace microcloud {
 /// A payload seen before anybody knew whose it is.
 struct EarlySegment {
   Segment segment;
-  std::vector<uint8_t> bytes;
+  std::vector<uint8_t, PoolAllocator<uint8_t>> bytes;
 };
 
-struct Inspector::Session {
+struct Inspector::Session : Pooled {
   static constexpr size_t kMostEarly = 32;           // segments, and
   static constexpr size_t kMostEarlyBytes = 16'384;  // bytes of them, until nobody's is the verdict
   static constexpr size_t kNotListening = SIZE_MAX;
@@ -25,7 +25,7 @@ struct Inspector::Session {
   uint32_t handle = 0;              // of its flow
   size_t listener = kNotListening;  // the parser's place in listening_
   std::optional<TcpStream> from_initiator, from_responder;
-  std::vector<EarlySegment> early;
+  std::vector<EarlySegment, PoolAllocator<EarlySegment>> early;
   size_t early_bytes = 0;
 
   /// Its next segment is a parser's, or the first one that anybody is asked about.

@@ -99,10 +99,14 @@ template <unsigned Version, bool Tcp>
 /// Reads the plain packets of those `taken`, one kind after the other, and leaves those that decode() must read.
 uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t taken, Packet* packets) {
   ByKind found;
-  for (size_t at = 0; at < frames.size(); ++at) {
+  const auto sort = [&](size_t at) {
     const Frame& frame = frames[at];
-    if ((taken >> at & 1) == 0) continue;
     found.add(frame.captured < kFewestPlain ? PlainKind::Other : plain_kind(frame.data), at);
+  };
+  if (taken == ~uint64_t{0} >> (kBurst - frames.size())) [[likely]] {
+    for (size_t at = 0; at < frames.size(); ++at) sort(at);
+  } else {
+    for (uint64_t rest = taken; rest != 0; rest &= rest - 1) sort(static_cast<size_t>(std::countr_zero(rest)));
   }
   uint64_t left = 0;
   for (auto kind = static_cast<uint8_t>(PlainKind::Other); kind < kKinds; ++kind) {

@@ -192,7 +192,8 @@ struct Early {
 };
 
 void tell_question(DnsTransaction& told, Bytes name, uint16_t type, uint16_t klass) {
-  std::string text;
+  static thread_local std::string text;  // keeps its room
+  text.clear();
   append_name_text(text, name);
   told.name.emplace().assign(text);
   told.type = type;
@@ -425,10 +426,11 @@ bool is_surely_dns(const DnsMessage& message) {
 }
 
 Verdict judge(Bytes bytes, bool at_its_port) {
+  if (at_its_port) {
+    return is_dns_message(bytes) && (bytes[2] >> 3 & 0xfU) <= dns_opcode::kStateful ? Verdict::Mine : Verdict::NotMine;
+  }
   DnsMessage message;
-  if (!read_dns_message(bytes, message)) return Verdict::NotMine;
-  if (is_surely_dns(message)) return Verdict::Mine;
-  return at_its_port && message.opcode() <= dns_opcode::kStateful ? Verdict::Mine : Verdict::NotMine;
+  return read_dns_message(bytes, message) && is_surely_dns(message) ? Verdict::Mine : Verdict::NotMine;
 }
 
 bool has_port(const Common& flow, std::span<const uint16_t> ports) {

@@ -104,7 +104,7 @@ void tell_certificate(TlsHandshake& told, Bytes certificate) {
 }
 
 /// What is known of a handshake under way.
-class Watch {
+class Watch : public Pooled {
  public:
   explicit Watch(int64_t first_us) { told_.observed = to_milliseconds(first_us); }
 
@@ -251,6 +251,7 @@ class TlsParser final : public Parser {
 };
 
 Verdict recognise(const Segment& segment, const Common&) {
+  if (!segment.bytes.empty() && segment.bytes[0] != tls_content::kHandshake) return Verdict::NotMine;  // most often
   for (const uint8_t type : {tls_handshake::kClientHello, tls_handshake::kServerHello, tls_handshake::kCertificate}) {
     if (looks_like_tls(segment.bytes, type)) {
       return segment.bytes.size() < kTlsLookBytes ? Verdict::Unsure : Verdict::Mine;

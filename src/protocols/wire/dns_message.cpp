@@ -166,11 +166,58 @@ void read_answer(Bytes message, const RecordHead& head, Cursor data, const Take&
 
 }  // namespace
 
+namespace {
+
+constexpr uint64_t every_octet(uint8_t octet) {
+  return octet * 0x0101010101010101;
+}
+
+/// Eight octets at once, capitals in lower case: the upper bit of an octet says that it is one.
+uint64_t lower_word(uint64_t word) {
+  const uint64_t seven_bits = word & every_octet(0x7f);
+  const uint64_t from_a = seven_bits + every_octet(0x80 - 'A');
+  const uint64_t behind_z = seven_bits + every_octet(0x80 - 'Z' - 1);
+  return word | (((from_a & ~behind_z & ~word) & every_octet(0x80)) >> 2);
+}
+
+/// Octets of the name that begins with these, up to its final empty label; 0 when it is not whole in them, or not
+/// plain: it has a pointer, or labels or octets too many.
+size_t plain_name(Bytes bytes) {
+  const size_t most = std::min<size_t>(bytes.size(), DnsName::kMaxOctets);
+  for (size_t at = 0; at < most;) {
+    const uint8_t length = bytes[at];
+    if (length == 0) return at + 1;
+    if (length > kLongestLabel) return 0;
+    at += size_t{1} + length;
+  }
+  return 0;
+}
+
+/// Lengths of labels, which are below any letter, stay as they are.
+void write_lower(Bytes rest, size_t count, uint8_t* to) {
+  const size_t words = (count + 7) / 8;
+  if (rest.size() < words * 8) {
+    for (size_t octet = 0; octet < count; ++octet) to[octet] = kLower[rest[octet]];
+    return;
+  }
+  for (size_t at = 0; at < words * 8; at += 8) {
+    const uint64_t word = lower_word(load_raw<uint64_t>(rest.data() + at));
+    std::memcpy(to + at, &word, 8);
+  }
+}
+
+}  // namespace
+
 bool operator==(const DnsName& a, const DnsName& b) {
   return a.length == b.length && std::memcmp(a.octets.data(), b.octets.data(), a.length) == 0;
 }
 
 bool read_dns_name(Bytes message, Cursor& in, DnsName& name) {
+  if (const size_t octets = plain_name(in.rest()); octets != 0) {
+    write_lower(in.rest(), octets, name.octets.data());
+    name.length = static_cast<uint8_t>(octets);
+    return in.skip(octets);
+  }
   size_t before = message.size() - in.left();
   Cursor elsewhere;
   Cursor* at = &in;
@@ -195,8 +242,30 @@ bool read_dns_name(Bytes message, Cursor& in, DnsName& name) {
   }
 }
 
+namespace {
+
+/// False where it is not all of a name, or something in it wants to be escaped: what was appended is of no use then.
+bool append_plain(std::string& out, Bytes name) {
+  const size_t begin = out.size();
+  const size_t last = name.size() - 1;
+  out.append(text_of(name.subspan(1, last - 1)));
+  bool plain = name[last] == 0;
+  for (size_t at = 0; at < last;) {
+    const size_t next = at + name[at] + 1U;
+    if (next > last) return false;
+    for (++at; at < next; ++at) plain &= is_plain(name[at]);
+    if (at < last) out[begin + at - 1] = '.';
+  }
+  return plain;
+}
+
+}  // namespace
+
 void append_name_text(std::string& out, Bytes name) {
-  out.reserve(out.size() + name.size());
+  // Mostly each octet stands for itself, and the length of a label becomes a dot.
+  const size_t begin = out.size();
+  if (name.size() > 1 && append_plain(out, name)) return;
+  out.resize(begin);
   Cursor in(name);
   for (bool first = true;; first = false) {
     const Bytes label = in.bytes(in.u8());
@@ -212,6 +281,19 @@ void append_name_text(std::string& out, Bytes name) {
 
 void append_string_text(std::string& out, Bytes character_string) {
   for (const uint8_t octet : character_string) append_octet(out, octet, true, true);
+}
+
+bool is_dns_message(Bytes bytes) {
+  Cursor in(bytes);
+  in.skip(4);
+  const uint16_t questions = in.u16();
+  in.skip(6);
+  if (!in.ok()) return false;
+  if (questions == 0) return true;
+  const size_t name = plain_name(in.rest());
+  if (questions == 1 && name != 0) return in.has(name + 4);
+  DnsMessage message;
+  return read_dns_message(bytes, message);
 }
 
 bool read_dns_message(Bytes bytes, DnsMessage& message) {

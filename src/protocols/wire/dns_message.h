@@ -12,9 +12,9 @@ namespace microcloud {
 
 /// A domain name without compression, ASCII letters in lower case: names that DNS holds equal are equal bytes.
 struct DnsName {
-  static constexpr size_t kMaxOctets = 255;  // RFC 1035, 2.3.4
-  uint8_t length = 0;                        // the final empty label included
-  std::array<uint8_t, kMaxOctets> octets;
+  static constexpr size_t kMaxOctets = 255;    // RFC 1035, 2.3.4
+  uint8_t length = 0;                          // the final empty label included
+  std::array<uint8_t, kMaxOctets + 8> octets;  // with room for whole words
 
   Bytes bytes() const { return {octets.data(), length}; }
   friend bool operator==(const DnsName& a, const DnsName& b);
@@ -88,6 +88,8 @@ struct DnsMessage {
 /// False when the bytes are no DNS message: shorter than its header, or a question that cannot be read. What follows
 /// the questions may be cut (`cut`): the message counts all the same. `message.whole` refers to `bytes`.
 bool read_dns_message(Bytes bytes, DnsMessage& message);
+/// Whether it would be true, for less.
+bool is_dns_message(Bytes bytes);
 
 /// Calls `take` with the text of each answer that has one: an address of class IN, a name of CNAME, NS, PTR, MX, each
 /// string of a TXT. The text is valid during the call.

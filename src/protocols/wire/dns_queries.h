@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/pool.h"
 #include "protocols/wire/dns_message.h"
 #include "protocols/wire/dns_options.h"
 #include "protocols/wire/text_words.h"
@@ -40,7 +41,7 @@ struct DnsQuery {
   int64_t last_us = 0;
   uint32_t case_mark = 0;
   std::optional<DnsEdns> edns;
-  std::vector<uint8_t> name;  // as DnsName has it
+  std::vector<uint8_t, PoolAllocator<uint8_t>> name;  // as DnsName has it
   std::string client_subnet;
 
   DnsQuery(const DnsMessage& message, bool from, int64_t now_us)
@@ -139,9 +140,9 @@ class DnsQueries {
     gone_ = 0;
   }
 
-  std::vector<DnsQuery> all_;
-  std::vector<uint32_t> marks_;  // of each
-  size_t gone_ = 0;              // at the front
+  std::vector<DnsQuery, PoolAllocator<DnsQuery>> all_;
+  std::vector<uint32_t, PoolAllocator<uint32_t>> marks_;  // of each
+  size_t gone_ = 0;                                       // at the front
 };
 
 }  // namespace microcloud

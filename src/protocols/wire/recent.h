@@ -43,11 +43,13 @@ class RecentKey {
   uint64_t hash() const {
     static constexpr HashSeed kSeed;
     uint64_t hash = count_;
-    for (size_t at = 0; at < count_; at += 4) {
-      uint64_t word = 0;
-      std::memcpy(&word, &words_[at], std::min<size_t>(4, count_ - at) * sizeof(uint16_t));
+    size_t at = 0;
+    for (; at + 4 <= count_; at += 4) {
+      uint64_t word;
+      std::memcpy(&word, &words_[at], sizeof word);
       hash = fold_multiply(hash ^ kSeed.a, word ^ kSeed.b);
     }
+    for (; at < count_; ++at) hash = fold_multiply(hash ^ kSeed.a, words_[at] ^ kSeed.b);
     return hash;
   }
   bool operator==(const RecentKey& other) const {

@@ -45,8 +45,8 @@ void write_hex(Bytes octets, char* out) {
 
 template <typename Take>
 void for_each_value(Bytes list, const Take& take) {
-  for (Cursor in(list); in.has(2);) {
-    const uint16_t value = in.u16();
+  for (size_t at = 0; at + 1 < list.size(); at += 2) {
+    const uint16_t value = load_be16(&list[at]);
     if (!is_grease(value)) take(value);
   }
 }

@@ -63,14 +63,17 @@ void for_each_alpn(Bytes alpn, Take take) {
 /// Calls `take(type, content)` for each extension; false when the last one is cut.
 template <typename Take>
 bool for_each_extension(Bytes extensions, Take take) {
-  Cursor in(extensions);
-  while (in.left() != 0) {
-    const uint16_t type = in.u16();
-    const Bytes content = in.bytes(in.u16());
-    if (!in.ok()) return false;
-    take(type, content);
+  constexpr size_t kHead = 4;  // type and length
+  size_t at = 0;
+  while (extensions.size() - at >= kHead) {
+    const uint16_t type = load_be16(&extensions[at]);
+    const uint16_t length = load_be16(&extensions[at + 2]);
+    at += kHead;
+    if (length > extensions.size() - at) return false;
+    take(type, extensions.subspan(at, length));
+    at += length;
   }
-  return true;
+  return at == extensions.size();
 }
 
 }  // namespace microcloud
