@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <bitset>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -162,7 +163,8 @@ class Inspector final : public FlowObserver {
   };
   struct KeyHash {
     size_t operator()(const Key& key) const {
-      return hash_words(HashSeed{}, reinterpret_cast<uintptr_t>(key.name), reinterpret_cast<uintptr_t>(key.category),
+      constexpr std::hash<const char*> kPlace;
+      return hash_words(HashSeed{}, kPlace(key.name), kPlace(key.category),
                         key.risks ^ uint64_t{key.score_and_confidence} << 32);
     }
   };
