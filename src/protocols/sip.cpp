@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/call_book.h"
@@ -15,6 +16,7 @@
 #include "protocols/wire/sip_stream.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/told_text.h"
+#include "protocols/wire/waiting_requests.h"
 #include "record/transaction.h"
 
 namespace microcloud {
@@ -40,6 +42,9 @@ struct SipRecord {
   std::optional<Text<256>> from;
   std::optional<Text<256>> to;
   std::optional<Text<128>> user_agent;
+  std::optional<uint32_t> latency_us;
+  bool asks = false;    // a request that wants a response, and no repetition
+  bool failed = false;  // the final response to one, with 5xx
   CallNews news;
 };
 
@@ -51,6 +56,9 @@ constexpr Field kOwnFields[] = {
     field<&SipRecord::from>("sipFrom", {"", pen::kOwn, 263}, "URI in From"),
     field<&SipRecord::to>("sipTo", {"", pen::kOwn, 264}, "URI in To"),
     field<&SipRecord::user_agent>("sipUserAgent", {"", pen::kOwn, 265}, "User-Agent, else Server"),
+    field<&SipRecord::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
+                                  "on the first response: from the request's last transmission", Role::Quantity,
+                                  Unit::Microseconds),
 };
 
 constexpr auto kFields = transaction_fields<SipRecord>(kOwnFields);
@@ -63,6 +71,14 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "sip.requests", "SIP requests that the host sent, repetitions too").when<&is_request>(1),
 };
 
+/// 4xx is mostly the caller's doing, or that nobody is there; 6xx what people want.
+std::optional<ServiceCall> service(const void* body) {
+  const SipRecord& sip = *static_cast<const SipRecord*>(body);
+  if (sip.asks) return ServiceCall{};
+  if (!sip.latency_us && !sip.failed) return std::nullopt;
+  return ServiceCall{.is_request = false, .failed = sip.failed, .by_server = true, .latency_us = sip.latency_us};
+}
+
 void note(const RecordRef& record, TreeNotes& notes) {
   const auto& told = *static_cast<const SipRecord*>(record.body);
   const auto text = [](const auto& one) { return one ? one->view() : std::string_view(); };
@@ -74,6 +90,7 @@ const RecordType kRecordType{.name = "sip",
                              .fields = kFields,
                              .body_size = sizeof(SipRecord),
                              .cloud = kCloud,
+                             .service = service,
                              .note = note,
                              .texts = call_news_texts()};
 constexpr const RecordType* kRecords[] = {&kRecordType, &kCallRecordType};
@@ -142,12 +159,46 @@ class SipParser final : public Parser {
     SipRecord told;
     std::shared_ptr<Call> begun = book(dialogue).hear(message, sdp ? &*sdp : nullptr, dialogue.flow(),
                                                       segment.from_initiator, segment.time_us, told.news);
+    pair(message, segment, told);
     tell(message, whole, told, segment, dialogue);
     if (!begun) return;
     if (calls_.size() < kMostCalls) {
       calls_.push_back(std::move(begun));
     } else {
       book(dialogue).disown(*begun, dialogue.next_transaction());
+    }
+  }
+
+  /// What a request and its responses have in common within a flow; hashes, as texts may be long.
+  struct RequestKey {
+    uint64_t call_id;
+    uint64_t method;
+    uint32_t cseq;
+    bool from_initiator;
+    bool operator==(const RequestKey&) const = default;
+  };
+  struct Asked {
+    bool has_answer = false;  // a provisional one
+  };
+
+  /// Nobody answers an ACK. A provisional response is the first one, but not the last.
+  void pair(const SipMessage& message, const Segment& segment, SipRecord& told) {
+    constexpr HashSeed kSeed;
+    constexpr uint16_t kServerError = 500, kGlobalFailure = 600;
+    if (!message.cseq || message.call_id.empty() || message.method == "ACK") return;
+    const RequestKey key{hash_text(kSeed, message.call_id), hash_text(kSeed, message.method), *message.cseq,
+                         segment.from_initiator == message.is_request()};
+    if (message.is_request()) {
+      told.asks = !requests_.take(key, segment.time_us);
+      return;
+    }
+    const auto request = requests_.answered(key, segment.time_us);
+    if (!request) return;
+    if (!request->kept.has_answer) told.latency_us = latency_us(request->sent_us, segment.time_us);
+    if (message.is_provisional()) {
+      requests_.take(key, request->sent_us, {.has_answer = true});
+    } else {
+      told.failed = message.status >= kServerError && message.status < kGlobalFailure;
     }
   }
 
@@ -176,6 +227,7 @@ class SipParser final : public Parser {
     });
   }
 
+  WaitingRequests<RequestKey, Asked> requests_;
   std::vector<std::shared_ptr<Call>> calls_;           // that began in this flow and are told here
   std::unique_ptr<std::array<SipStream, 2>> streams_;  // TCP: of the initiator, of the responder
   std::string room_;

@@ -45,6 +45,55 @@ Verdict recognised(const std::string& text, uint8_t transport = kUdp, uint16_t p
       dialogue.flow());
 }
 
+TEST(Sip, TheFirstResponseTellsHowLongItTook) {
+  Sip flow;
+  const auto latency = [&] {
+    const auto found = flow.last().find("serverLatencyMicroseconds");
+    return found == flow.last().end() ? std::string() : found->second;
+  };
+  const std::string invite = sip_text("INVITE sip:bob@example.test SIP/2.0", "c1", "1 INVITE");
+  flow.client(invite, 1000);
+  EXPECT_EQ(latency(), "");
+  flow.client(invite, 501'000);  // again, as nobody answered
+  flow.server(sip_text("SIP/2.0 100 Trying", "c1", "1 INVITE"), 501'700);
+  EXPECT_EQ(latency(), "700") << "from the last transmission";
+  flow.server(sip_text("SIP/2.0 180 Ringing", "c1", "1 INVITE"), 600'000);
+  EXPECT_EQ(latency(), "") << "it was answered before";
+  flow.server(sip_text("SIP/2.0 200 OK", "c1", "1 INVITE"), 900'000);
+  EXPECT_EQ(latency(), "");
+  flow.client(sip_text("ACK sip:bob@example.test SIP/2.0", "c1", "1 ACK"), 901'000);
+  flow.server(sip_text("SIP/2.0 200 OK", "c1", "1 INVITE"), 902'000);
+  EXPECT_EQ(latency(), "") << "nobody answers an ACK";
+  flow.server(sip_text("BYE sip:ann@example.test SIP/2.0", "c1", "1 BYE"), 1'000'000);
+  flow.server(sip_text("SIP/2.0 200 OK", "c1", "1 BYE"), 1'000'100);
+  EXPECT_EQ(latency(), "") << "not by the one who asked";
+  flow.client(sip_text("SIP/2.0 200 OK", "c1", "1 BYE"), 1'000'250);
+  EXPECT_EQ(latency(), "250");
+}
+
+TEST(Sip, RequestsAndAnswersCountInTheServicesHealth) {
+  Sip flow;
+  const std::string options = sip_text("OPTIONS sip:bob@example.test SIP/2.0", "c1", "2 OPTIONS");
+  const auto call = [&] { return flow.dialogue.calls.back(); };
+  flow.client(options);
+  ASSERT_TRUE(call());
+  EXPECT_TRUE(call()->is_request && !call()->by_server && !call()->failed);
+  flow.client(options, 500'000);
+  EXPECT_FALSE(call()) << "a repetition";
+  flow.server(sip_text("SIP/2.0 100 Trying", "c1", "2 OPTIONS"), 500'100);
+  ASSERT_TRUE(call());
+  EXPECT_TRUE(!call()->is_request && call()->by_server && !call()->failed && call()->latency_us == 100U);
+  flow.server(sip_text("SIP/2.0 503 Service Unavailable", "c1", "2 OPTIONS"), 700'000);
+  ASSERT_TRUE(call());
+  EXPECT_TRUE(!call()->is_request && call()->by_server && call()->failed && !call()->latency_us);
+  flow.server(sip_text("SIP/2.0 503 Service Unavailable", "c1", "2 OPTIONS"), 800'000);
+  EXPECT_FALSE(call()) << "a repetition";
+  flow.client(sip_text("OPTIONS sip:bob@example.test SIP/2.0", "c1", "3 OPTIONS"), kSecond);
+  flow.server(sip_text("SIP/2.0 404 Not Found", "c1", "3 OPTIONS"), kSecond + 50);
+  ASSERT_TRUE(call());
+  EXPECT_TRUE(!call()->failed && call()->latency_us == 50U);
+}
+
 TEST(Sip, EveryElementIsTold) {
   Sip flow;
   flow.client(sip_text("OPTIONS sip:bob@example.test SIP/2.0", "c1", "2 OPTIONS", "", "User-Agent: phone/1\r\n"));
