@@ -248,7 +248,7 @@ class Libfixbuf(ExportTest):
 
 
     def test_names_of_own_elements_come_with_the_export(self):
-        text = self.dump("dns", "--pen", "65001", "-T", "dns: %IPV4_SRC_ADDR %dnsState %dnsResponses", options=["--rfc5610"])
+        text = self.dump("real/dns.pcap", "--pen", "65001", "-T", "dns: %IPV4_SRC_ADDR %dnsState %dnsResponses", options=["--rfc5610"])
         self.assertIn(" dnsState : (len: 8) answered", text)
         self.assertRegex(text, r" dnsResponses : 1\n")
         self.assertNotIn("_alienInformationElement", text)
