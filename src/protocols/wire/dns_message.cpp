@@ -169,7 +169,7 @@ void read_answer(Bytes message, const RecordHead& head, Cursor data, const Take&
 namespace {
 
 constexpr uint64_t every_octet(uint8_t octet) {
-  return octet * 0x0101010101010101;
+  return uint64_t{octet} * 0x0101010101010101;
 }
 
 /// Eight octets at once, capitals in lower case: the upper bit of an octet says that it is one.
