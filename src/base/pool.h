@@ -56,7 +56,7 @@ class Pool {
 #ifdef MICROCLOUD_POOL_IS_MALLOC
     return true;
 #endif
-    return size > kLargest;
+    return size - 1 >= kLargest;  // or nothing
   }
   static size_t place(size_t size) { return (size + kStep - 1) / kStep; }
   static Block* more(size_t size) {

@@ -23,7 +23,7 @@ TEST(Pool, WhatWasGivenBackIsTakenAgainForTheSameSize) {
 #endif
 
 TEST(Pool, BlocksAreApartAndHoldWhatIsWritten) {
-  for (const size_t size : {1U, 63U, 64U, 65U, 1000U, 4095U, 4096U, 4097U, 100'000U}) {
+  for (const size_t size : {0U, 1U, 63U, 64U, 65U, 1000U, 4095U, 4096U, 4097U, 100'000U}) {
     std::vector<uint8_t*> blocks;
     for (int count = 0; count < 100; ++count) {
       blocks.push_back(static_cast<uint8_t*>(Pool::take(size)));

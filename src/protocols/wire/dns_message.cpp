@@ -164,10 +164,6 @@ void read_answer(Bytes message, const RecordHead& head, Cursor data, const Take&
   }
 }
 
-}  // namespace
-
-namespace {
-
 constexpr uint64_t every_octet(uint8_t octet) {
   return uint64_t{octet} * 0x0101010101010101;
 }
