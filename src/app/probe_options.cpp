@@ -141,7 +141,7 @@ ProbeSettings probe_settings(const ProbeOptions& options) {
   settings.flows.active_ms = options.active_s * 1000;
   settings.flows.idle_ms = options.idle_s * 1000;
   settings.flows.seed = HashSeed::random();
-  settings.flows.tell_systems = !options.cloud.url.empty();
+  settings.flows.tell_systems = !options.cloud.url.empty() || options.face.serves(options.live());
   settings.flows.community_seed = community_seed(options.cloud.realm);
   settings.sampling = options.exports.sampling;
   if (settings.live) settings.sampling_seed = HashSeed::random().a;

@@ -9,9 +9,10 @@
 
 #include "cloud/address_hash.h"
 #include "cloud/births.h"
-#include "cloud/host_names.h"
 #include "cloud/key_names.h"
 #include "cloud/merge_buffer.h"
+#include "cloud/recent_hosts.h"
+#include "cloud/system_samples.h"
 #include "record/record.h"
 
 namespace microcloud {
@@ -103,8 +104,7 @@ class Accounting final : private HostLessons, private TreeNotes {
   struct Host {
     Seen seen;
     Mac mac{};
-    HostSystem system = HostSystem::Unknown;  // told: the one with the most samples
-    std::array<uint8_t, static_cast<size_t>(HostSystem::kCount)> samples{};
+    SystemSamples systems;
     uint64_t name = 0;  // hash of the one that was told; user: too
     uint64_t user = 0;
     KnownHost known;
@@ -170,7 +170,7 @@ class Accounting final : private HostLessons, private TreeNotes {
   std::string name_;                                                             // room
   std::array<Seen, 2> others_;                                                   // IPv4, IPv6
   size_t swept_hosts_ = 0, swept_macs_ = 0, swept_users_ = 0, swept_trees_ = 0;  // buckets
-  HostNames host_names_;
+  RecentHosts<std::string> host_names_;  // a name is asked for before it is connected to
 };
 
 }  // namespace microcloud

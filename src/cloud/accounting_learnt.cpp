@@ -1,14 +1,7 @@
 // Of the accounting: users' traffic, and what hosts are learnt to be.
-#include <algorithm>
-
 #include "cloud/accounting.h"
 
 namespace microcloud {
-namespace {
-
-constexpr std::string_view kName = "name", kSystem = "os", kUser = "user";
-
-}  // namespace
 
 /// The key may be somebody else's, who put the user there with his connection: then it lives as long as he says.
 void Accounting::add_user(std::string_view user, const Side& side, const Traffic& traffic) {
@@ -36,38 +29,34 @@ void Accounting::tell_learnt(const IpAddress& address, Host& host, Verdict verdi
     if (hash != told || verdict != Verdict::Known) update.set(field, text);
     told = hash;
   };
-  tell(kUser, user, host.user);
+  tell(kUserField, user, host.user);
   if (verdict == Verdict::Known) return;  // else name() and system() have told
-  tell(kName, host_names_.find(address), host.name);
-  if (host.system != HostSystem::Unknown) update.set(kSystem, to_text(host.system));
+  if (const std::string* name = host_names_.find(address)) tell(kNameField, *name, host.name);
+  const HostSystem system = host.systems.system();
+  if (system != HostSystem::Unknown) update.set(kSystemField, to_text(system));
 }
 
 void Accounting::name(const IpAddress& address, std::string_view name) {
   if (name.empty()) return;
-  host_names_.remember(address, name);
+  host_names_.at(address) = name;
   Verdict verdict = Verdict::Refused;
   Host* host = find_host(address, false, verdict);
   const uint64_t hash = hash_text(hosts_.hash_function().seed, name);
   if (host == nullptr || (host->name == hash && verdict == Verdict::Known)) return;
   host->name = hash;
   KeyUpdate& update = buffer_.at(names_.host(address));
-  update.set(kName, name);
+  update.set(kNameField, name);
   if (verdict != Verdict::Known) update.refresh();
 }
 
-/// A single sample does not turn a host into another: behind one address may be several.
 void Accounting::system(const IpAddress& address, HostSystem system) {
   Verdict verdict = Verdict::Refused;
   Host* host = find_host(address, false, verdict);
   if (host == nullptr) return;
-  uint8_t& samples = host->samples[static_cast<size_t>(system)];
-  if (samples == UINT8_MAX) std::for_each(host->samples.begin(), host->samples.end(), [](uint8_t& one) { one /= 2; });
-  ++samples;
-  const bool is_other = system != host->system && samples > host->samples[static_cast<size_t>(host->system)];
-  if (is_other) host->system = system;
+  const bool is_other = host->systems.add(system);
   if (!is_other && verdict == Verdict::Known) return;
   KeyUpdate& update = buffer_.at(names_.host(address));
-  update.set(kSystem, to_text(host->system));
+  update.set(kSystemField, to_text(host->systems.system()));
   if (verdict != Verdict::Known) update.refresh();
 }
 

@@ -183,14 +183,14 @@ TEST(Accounting, AHostHasTheNameThatItWasLastCalledBy) {
 }
 
 TEST(Accounting, TheNamesOfHostsThatAreNeverTalkedToAreForgotten) {
-  HostNames names(2, HashSeed{});
-  names.remember(kA, "a");
-  names.remember(kB, "b");
-  names.remember(kA, "aa");
-  EXPECT_EQ(names.find(kA), "aa");
-  names.remember(kC, "c");
-  EXPECT_EQ(names.find(kA), "");
-  EXPECT_EQ(names.find(kC), "c");
+  RecentHosts<std::string> names(2, HashSeed{});
+  names.at(kA) = "a";
+  names.at(kB) = "b";
+  names.at(kA) = "aa";
+  EXPECT_EQ(*names.find(kA), "aa");
+  names.at(kC) = "c";
+  EXPECT_EQ(names.find(kA), nullptr);
+  EXPECT_EQ(*names.find(kC), "c");
   EXPECT_EQ(names.size(), 2U);
 }
 

@@ -21,6 +21,9 @@ std::string realm_prefix(std::string_view realm);
 /// A user's key that has this field belongs to who put him there; traffic alone does not decide how long it lives.
 inline constexpr std::string_view kManagedField = "source";
 
+/// What a host is learnt to be, in its key: its name, its operating system, whose it is.
+inline constexpr std::string_view kNameField = "name", kSystemField = "os", kUserField = "user";
+
 /// Writes names. Each one stands in the writer and is valid until the next call.
 class KeyNames {
  public:

@@ -43,7 +43,7 @@ std::span<const std::string> keys_of(const FaceCommand& command, const CommandWo
 }  // namespace
 
 Face::Face(FaceSettings settings, Probe& probe)
-    : settings_(std::move(settings)), probe_(probe), asker_(probe, [this](unsigned lane) {
+    : learnt_(settings.view.seed), settings_(std::move(settings)), probe_(probe), asker_(probe, [this](unsigned lane) {
         if (!woken_[lane].exchange(true)) {
           loop_.post([this, lane] {
             woken_[lane] = false;
@@ -51,6 +51,7 @@ Face::Face(FaceSettings settings, Probe& probe)
           });
         }
       }) {
+  settings_.view.learnt = &learnt_;
   settings_.server.knows = [](std::string_view name) { return find_command(name) != nullptr; };
   server_ = std::make_unique<resp::Server>(
       loop_, settings_.server,
@@ -294,6 +295,7 @@ bool Face::go_on_scanning(const CommandWords& words, resp::Reply& reply) {
 }
 
 void Face::put(const RecordRef& record) {
+  learnt_.put(record);
   if (server_->counts().subscriptions.get() == 0) return;
   Message message{record.type, {}};
   json_.append(record, message.line);

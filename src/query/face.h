@@ -95,6 +95,7 @@ class Face final : public Output {
   void refuse(Batch& batch);
   void publish();
 
+  LearntHosts learnt_;
   FaceSettings settings_;
   Probe& probe_;
   Loop loop_;

@@ -8,6 +8,7 @@
 
 #include "cloud/accounting.h"
 #include "cloud/writer.h"
+#include "query/learnt_hosts.h"
 
 namespace microcloud {
 
@@ -18,6 +19,7 @@ struct LiveView {
   std::string incarnation;  // of the writer
   /// What probe.<id> tells beside the batch.
   std::function<std::vector<std::pair<std::string, std::string>>()> heartbeat;
+  const LearntHosts* learnt = nullptr;  // nullptr: nothing is known of hosts but their traffic
   HashSeed seed;
 };
 

@@ -22,6 +22,7 @@ PointAnswer::PointAnswer(const LiveView& view, const std::vector<std::string>& k
       hosts_(0, IpAddressHash{view.seed}),
       flow_prefix_(realm_prefix(view.accounting.realm) + "flow."),
       known_(0, IpAddressHash{view.seed}),
+      systems_(0, IpAddressHash{view.seed}),
       buffer_(kNoBound, view.seed) {
   std::vector<KeyTarget> walked;
   for (const std::string& key : keys) {
@@ -110,6 +111,8 @@ void PointAnswer::account(const RecordRef& record) {
 
 void PointAnswer::add(const Common& common, const FlowRecord& flow) {
   account({&kFlowRecordType, &common, &flow});
+  if (flow.initiator_system != HostSystem::Unknown && flow.slice == 1 && hosts_.contains(common.source))
+    systems_[common.source].add(flow.initiator_system);
   if (wants_flows_) set_flow(common, flow);
 }
 
@@ -144,9 +147,33 @@ void PointAnswer::finish() {
       if (asked.target.name == view_.probe_id) asked.entry = probe_entry();
     } else if (const KeyUpdate* update = buffer_.find(key); update != nullptr) {
       asked.entry = Entry::of(*update);
+      if (asked.target.kind == Kind::Host && asked.entry.type == Entry::Type::Hash) add_learnt(asked);
     }
     if (view_.writer != nullptr) stamp(asked);
   }
+}
+
+/// What waits for the node may say less, or be older.
+void PointAnswer::add_learnt(Asked& asked) const {
+  const auto set = [&asked](std::string_view field, std::string_view text) {
+    if (text.empty()) return;
+    Entry::Fields& fields = asked.entry.fields;
+    const auto known =
+        std::find_if(fields.begin(), fields.end(), [field](const auto& one) { return one.first == field; });
+    if (known == fields.end()) {
+      fields.emplace_back(field, text);
+    } else {
+      known->second = text;
+    }
+  };
+  LearntHosts::Host learnt;
+  if (view_.learnt != nullptr) learnt = view_.learnt->look(asked.target.host);
+  HostSystem system = learnt.systems.system();
+  const auto open = systems_.find(asked.target.host);
+  if (system == HostSystem::Unknown && open != systems_.end()) system = open->second.system();
+  set(kNameField, learnt.name);
+  set(kSystemField, to_text(system));
+  set(kUserField, learnt.user);
 }
 
 void PointAnswer::stamp(Asked& asked) const {

@@ -42,6 +42,7 @@ class PointAnswer {
   };
   void look_at(const CloudWriter::Unacknowledged& now);
   void stamp(Asked& asked) const;
+  void add_learnt(Asked& asked) const;
   AccountingView accounting_view();
   void account(const RecordRef& record);
   void set_flow(const Common& common, const FlowRecord& flow);
@@ -66,6 +67,8 @@ class PointAnswer {
     std::unique_ptr<std::byte[]> body;
   };
   std::vector<Kept> kept_;
+  /// By the SYNs of open flows, of which nobody was told yet.
+  std::unordered_map<IpAddress, SystemSamples, IpAddressHash> systems_;
 
   MergeBuffer buffer_;
   std::unique_ptr<Accounting> accounting_;

@@ -140,6 +140,98 @@ TEST(PointAnswer, OfTheProbeAndTheSchema) {
     EXPECT_EQ(answer->entry(none).type, Entry::Type::None) << none;
 }
 
+/// The view of a probe that has learnt this.
+struct LearntBed {
+  LiveView view = view_without_node();
+  LearntHosts learnt;
+  explicit LearntBed(size_t most = LearntHosts::kMost) : learnt(view.seed, most) { view.learnt = &learnt; }
+  void name(unsigned host, const std::string& name) { lesson(host, {name, HostSystem::Unknown}); }
+  void system(unsigned host, HostSystem system) { lesson(host, {"", system}); }
+
+ private:
+  struct Lesson {
+    std::string name;
+    HostSystem system;
+  };
+  void lesson(unsigned host, const Lesson& lesson) {
+    static const RecordType kType{.name = "lesson",
+                                  .meaning = "lesson",
+                                  .fields = {},
+                                  .body_size = sizeof(Lesson),
+                                  .teach = [](const RecordRef& record, HostLessons& lessons) {
+                                    const Lesson& one = *static_cast<const Lesson*>(record.body);
+                                    if (one.system != HostSystem::Unknown)
+                                      lessons.system(record.common->source, one.system);
+                                    else
+                                      lessons.name(record.common->source, one.name);
+                                  }};
+    Common common;
+    common.source = host_number(host);
+    learnt.put({&kType, &common, &lesson});
+  }
+};
+
+std::string field(const Entry& entry, std::string_view name) {
+  const std::string* text = entry.field(name);
+  return text == nullptr ? "-" : *text;
+}
+
+TEST(PointAnswer, OfAHostTellsWhatItIsLearntToBe) {
+  LearntBed bed;
+  std::vector<OneFlow> flows = flows_by_chance(5, 100);
+  const std::vector<std::string> keys = {"ip.10.0.0.1", "ip.10.0.0.2", "ip.10.0.0.200", "ip.10.0.0.1.peers"};
+  const auto plain = ask(bed.view, flows, keys);
+  for (const char* none : {"name", "os", "user"}) EXPECT_EQ(field(plain->entry(keys[0]), none), "-");
+  bed.name(1, "first.example");
+  bed.name(1, "last.example");
+  bed.system(1, HostSystem::Apple);
+  bed.name(200, "silent.example");
+  Common common = flows[0].common;
+  common.source = host_number(2);
+  common.destination = host_number(1);
+  common.source_user = "ann";
+  common.destination_user = "bob";
+  bed.learnt.put({&kFlowRecordType, &common, &flows[0].flow});
+  const auto answer = ask(bed.view, flows, keys);
+  const Entry& host = answer->entry(keys[0]);
+  EXPECT_EQ(field(host, "name"), "last.example");
+  EXPECT_EQ(field(host, "os"), "Apple");
+  EXPECT_EQ(field(host, "user"), "bob");
+  EXPECT_EQ(number(host, "bytesSent"), sum_of(flows, host_number(1)).bytes_sent);
+  EXPECT_EQ(field(answer->entry(keys[1]), "user"), "ann");
+  EXPECT_EQ(field(answer->entry(keys[1]), "name"), "-");
+  EXPECT_EQ(answer->entry(keys[2]).type, Entry::Type::None) << "a name alone is no traffic";
+  EXPECT_EQ(answer->entry(keys[3]).type, Entry::Type::SortedSet);
+}
+
+TEST(PointAnswer, OfAHostTellsTheSystemThatItsOpenFlowsShow) {
+  LearntBed bed;
+  std::vector<OneFlow> flows = flows_by_chance(6, 40);
+  for (OneFlow& one : flows) {
+    one.flow.initiator_system = HostSystem::Linux;
+    one.flow.slice = one.common.source == host_number(3) ? 2 : 1;
+  }
+  for (const std::string& key : {std::string("ip.10.0.0.1"), std::string("ip.10.0.0.3")}) {
+    const auto answer = ask(bed.view, flows, {key});
+    EXPECT_EQ(field(answer->entry(key), "os"), key == "ip.10.0.0.3" ? "-" : "Linux") << "slices were told before";
+  }
+  bed.system(1, HostSystem::Windows);
+  EXPECT_EQ(field(ask(bed.view, flows, {"ip.10.0.0.1"})->entry("ip.10.0.0.1"), "os"), "Windows") << "it was told";
+}
+
+TEST(LearntHosts, AreBounded) {
+  LearntBed bed(3);
+  for (unsigned host = 1; host <= 5; ++host) {
+    bed.name(host, "n" + std::to_string(host));
+    bed.system(host, HostSystem::Linux);
+  }
+  for (unsigned host = 1; host <= 5; ++host) {
+    const LearntHosts::Host learnt = bed.learnt.look(host_number(host));
+    EXPECT_EQ(learnt.name, host <= 2 ? "" : "n" + std::to_string(host));
+    EXPECT_EQ(learnt.systems.system(), host <= 2 ? HostSystem::Unknown : HostSystem::Linux);
+  }
+}
+
 /// What is listed is what stands somewhere, each once, with the type that it is listed for.
 TEST(Listing, NamesWhatStandsThere) {
   for (const std::string realm : {"", "lab"}) {

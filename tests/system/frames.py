@@ -37,8 +37,9 @@ def udp(source, sport, destination, dport, payload=b""):
     return ethernet(ipv4(source, destination, 17, _with_checksum(source, destination, 17, segment, 6)))
 
 
-def tcp(source, sport, destination, dport, flags, seq=0, ack=0, payload=b""):
-    segment = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 65535, 0, 0) + payload
+def tcp(source, sport, destination, dport, flags, seq=0, ack=0, payload=b"", options=b""):
+    """`options`: of whole words."""
+    segment = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 0x50 + len(options) // 4 * 0x10, flags, 65535, 0, 0) + options + payload
     return ethernet(ipv4(source, destination, 6, _with_checksum(source, destination, 6, segment, 16)))
 
 

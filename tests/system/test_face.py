@@ -40,14 +40,14 @@ class Feed:
 
     connect = Client
 
-    def __init__(self, *options, probe="p", listen="127.0.0.1", prefix=()):
+    def __init__(self, *options, probe="p", listen="127.0.0.1", prefix=(), inspects=False):
         self.key = f"probe.{probe}"
         self.folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.folder.name, "feed.pcap")
         os.mkfifo(self.path)
         self.port = free_port()
         self.probe = start_probe("-r", self.path, "--listen", f"{listen}:{self.port}", "--probe-id", probe,
-                                 "-n", "none", "--no-dpi", *options, prefix=prefix)
+                                 "-n", "none", *([] if inspects else ["--no-dpi"]), *options, prefix=prefix)
         self.pipe = open(self.path, "wb", buffering=0)
         self.pipe.write(frames.pcap([]))
         self.fed = 0
@@ -119,8 +119,8 @@ def together(node, face, keys, fields):
 
 @harness.pipeline
 class FaceTest(ProbeTest):
-    def feed(self, *options):
-        feed = Feed(*options)
+    def feed(self, *options, **how):
+        feed = Feed(*options, **how)
         self.addCleanup(lambda: feed.probe.poll() is None and (feed.probe.kill(), feed.probe.communicate()))
         return feed
 
@@ -165,6 +165,35 @@ class FaceTest(ProbeTest):
         self.assertEqual(peers[::2], sorted(sent, key=lambda k: (-sent[k], [-ord(c) for c in k])))
         status, _, stderr = feed.end()
         self.assertEqual(status, 0, stderr)
+
+    def test_hosts_have_what_the_probe_has_learnt_of_them(self):
+        """With a node and without one; only the node tells whose an address is."""
+        answer = frames.dns_a(7, "www.example.test", "192.0.2.7")
+        linux = bytes.fromhex("020405b4" "0402" "080a0000000100000000" "01" "030307")
+        packets = [(0, frames.udp("10.0.0.1", 40000, "10.0.0.53", 53, answer[0])), (0.01, frames.udp("10.0.0.53", 53, "10.0.0.1", 40000, answer[1])),
+                   (0.1, frames.udp("10.0.0.1", 4000, "192.0.2.7", 4433, b"x")),
+                   (0.2, frames.tcp("10.0.0.2", 4000, "192.0.2.7", 80, 2, options=linux))]
+        node = Node()
+        self.addCleanup(node.close)
+        client = node.client()
+        client("HSET", "identity.10.0.0.1", "user", "ann")
+        client.close()
+        for options in ([], ["--cloud", f"redis://127.0.0.1:{node.port}"]):
+            with self.subTest(options=options):
+                feed = self.feed(*options, inspects=True)
+                feed.give(packets)
+                feed.settle()
+                face = feed.client
+                learnt = [dict(zip(("name", "os", "user"), face("HMGET", f"ip.{host}", "name", "os", "user")))
+                          for host in ("10.0.0.1", "10.0.0.2", "192.0.2.7", "10.0.0.53")]
+                none = {"name": None, "os": None, "user": None}
+                self.assertEqual(learnt, [{**none, "user": "ann" if options else None}, {**none, "os": "Linux"},
+                                          {**none, "name": "www.example.test"}, none])
+                self.assertEqual(as_dict(face("HGETALL", "ip.192.0.2.7"))["name"], "www.example.test")
+                self.assertEqual(face("HSCAN", "ip.192.0.2.7", 0, "MATCH", "nam?")[1], ["name", "www.example.test"])
+                self.assertIsNone(face("HGET", "ip.203.0.113.1", "name"))
+                status, _, stderr = feed.end()
+                self.assertEqual(status, 0, stderr)
 
     def test_words_of_refusals_are_those_of_redis(self):
         feed = self.feed()
