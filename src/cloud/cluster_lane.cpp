@@ -110,13 +110,7 @@ void ClusterLane::send_units(UnitCut cut) {
     unit->number = *last_number_;
     unit->fate = KeyUnit::Fate::Out;
     ++slot.out;
-    ++slot.unacknowledged;
-    ++open_;
-    ++kept_;
-    slot.kept.push_back(unit);
-    Node& node = nodes_[slot.owner];
-    ++node.kept;
-    node.kept_bytes += unit->bytes();
+    keep(unit);
     Batch& batch = batches[slot.owner];
     append_plain(batch.commands, *unit, form_);
     batch.units.push_back(unit);
@@ -229,7 +223,9 @@ void ClusterLane::on_applied(NodeId by, const UnitPointer& unit, const UnitVerdi
   counts_.refused += verdict.refused;
   if (verdict.refusal != nullptr) refusal_ = verdict.refusal->text;
   if (std::exchange(unit->rolled_back, false)) ++counts_.rolled_back;
+  if (!verdict.not_permitted.empty()) divide(by, unit, verdict);
   acknowledge(by, unit);
+  if (!verdict.not_permitted.empty() && verdict.not_permitted.front() == 0) forget(unit);
   resp::Commands commands;
   if (verdict.born && !unit->refreshes) {
     // This probe believed the key alive, and it was not: it has no time to live.
@@ -238,6 +234,30 @@ void ClusterLane::on_applied(NodeId by, const UnitPointer& unit, const UnitVerdi
   }
   if (verdict.too_many && !asking) append_trim(commands, unit->key, form_);
   if (!commands.empty()) link_.send(by, std::move(commands), [](resp::Outcome, const std::vector<resp::Value>&) {});
+}
+
+/// EXEC asks for rights once more, and runs what it may: where one was taken away just before, the rest is applied.
+/// From now on the unit is that rest, and what was refused goes again as one of its own, checked. Where the ledger is
+/// among it the rest cannot be asked again: it is not kept.
+void ClusterLane::divide(NodeId by, const UnitPointer& unit, const UnitVerdict& verdict) {
+  Node& owner = nodes_[slots_[unit->slot].owner];
+  owner.kept_bytes -= unit->bytes();
+  const auto refused = std::make_shared<KeyUnit>(take_out(*unit, verdict.not_permitted));
+  owner.kept_bytes += unit->bytes();
+  refused->number = last_number_.emplace(std::max(*last_number_ + 1, static_cast<uint64_t>(wall_us())));
+  keep(refused);
+  hold(nodes_[by], verdict.why->text);
+}
+
+void ClusterLane::keep(const UnitPointer& unit) {
+  SlotState& slot = slots_[unit->slot];
+  ++slot.unacknowledged;
+  ++open_;
+  ++kept_;
+  slot.kept.push_back(unit);
+  Node& node = nodes_[slot.owner];
+  ++node.kept;
+  node.kept_bytes += unit->bytes();
 }
 
 /// The key holds this number or a later one: so all of this key up to there is in it.

@@ -156,11 +156,13 @@ class ClusterLane {
                   const std::vector<resp::Value>& replies);
   void settle(resp::NodeId by, const UnitPointer& unit, const UnitVerdict& verdict, bool asking);
   void on_applied(resp::NodeId by, const UnitPointer& unit, const UnitVerdict& verdict, bool asking);
+  void divide(resp::NodeId by, const UnitPointer& unit, const UnitVerdict& verdict);
   void on_repeat(resp::NodeId by, const UnitPointer& unit, uint64_t ledger);
   void on_not_applied(resp::NodeId by, KeyUnit& unit, const resp::Value& error);
   void acknowledge(resp::NodeId by, const UnitPointer& unit);
   void discard(const UnitPointer& unit);
   void forget(const UnitPointer& unit);
+  void keep(const UnitPointer& unit);
   void queue_open(resp::Slot slot);
 
   LaneSettings settings_;

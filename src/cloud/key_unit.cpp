@@ -1,6 +1,7 @@
 #include "cloud/key_unit.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cloud/scripts.h"
 #include "resp/outcome.h"
@@ -17,7 +18,7 @@ constexpr size_t kMostMembers = 512;  // in one unit
 /// ledger, or 1, whether the ledger is new, and how many increments were refused, with the last reason.
 constexpr std::string_view kChecked = R"(#!lua
 local key, set = KEYS[1], ARGV[3] == 'z'
-for _, command in ipairs(set and {'ZADD', 'ZINCRBY'} or {'HSET', 'HINCRBY'}) do
+for _, command in ipairs(set and {'ZADD', 'ZINCRBY', 'EXPIRE'} or {'HSET', 'HINCRBY', 'HSETNX', 'HGET', 'HEXISTS', 'EXPIRE'}) do
   if not redis.acl_check_cmd(command, key, 1, 1) then return redis.error_reply('NOPERM no right to ' .. command) end
 end
 local last
@@ -58,7 +59,8 @@ local members = redis.call('ZCARD', KEYS[1]) - ledgers
 local most = math.max(tonumber(ARGV[1]) - ledgers, tonumber(ARGV[2]))
 if members > most then redis.call('ZREMRANGEBYRANK', KEYS[1], ledgers, ledgers + members - most - 1) end)";
 
-constexpr size_t kBefore = 1;  // replies before the first QUEUED: MULTI
+constexpr size_t kBefore = 1;    // replies before the first QUEUED: MULTI
+constexpr size_t kLedgerAt = 0;  // in the transaction
 
 using Op = KeyUpdate::Op;
 
@@ -115,8 +117,9 @@ const char* kind_of(Op op) {
   return "";
 }
 
+/// For good: what is not permitted may be later.
 void count_refusal(UnitVerdict& verdict, const resp::Value& reply) {
-  if (!reply.is_error()) return;
+  if (!reply.is_error() || is_not_permitted(reply)) return;
   ++verdict.refused;
   verdict.refusal = &reply;
 }
@@ -125,7 +128,12 @@ void count_refusal(UnitVerdict& verdict, const resp::Value& reply) {
 void judge_results(const KeyUnit& unit, const std::vector<resp::Value>& results, const UnitForm& form,
                    UnitVerdict& verdict) {
   verdict.kind = UnitVerdict::Kind::Applied;
-  verdict.born = results[0].as_integer() == 1;
+  for (size_t at = 0; at < results.size(); ++at) {
+    if (!is_not_permitted(results[at])) continue;
+    verdict.not_permitted.push_back(at);
+    verdict.why = &results[at];
+  }
+  verdict.born = results[kLedgerAt].as_integer() == 1;
   if (unit.is_set()) {
     for (size_t at = 0; at < unit.members.size(); ++at) count_refusal(verdict, results[1 + at]);
     const auto members = results[1 + unit.members.size()].as_integer();
@@ -274,6 +282,50 @@ UnitVerdict judge_checked(const KeyUnit& unit, const resp::Value* reply) {
   verdict.refused = static_cast<uint64_t>(part(2));
   if (verdict.refused > 0 && parts.size() > 3) verdict.refusal = &parts[3];
   return verdict;
+}
+
+KeyUnit take_out(KeyUnit& unit, const std::vector<size_t>& commands) {
+  const auto is_taken = [&commands](size_t at) {
+    return std::find(commands.begin(), commands.end(), at) != commands.end();
+  };
+  KeyUnit taken;
+  taken.slot = unit.slot;
+  taken.key = unit.key;
+  taken.since_ms = unit.since_ms;
+  taken.of_set = unit.of_set = unit.is_set();
+  size_t at = kLedgerAt + 1;
+  if (unit.is_set()) {
+    std::erase_if(unit.members, [&](const auto& one) {
+      if (!is_taken(at++)) return false;
+      taken.members.push_back(one);
+      return true;
+    });
+    ++at;  // ZCARD
+  } else {
+    const size_t at_once = set_at_once(unit);
+    std::vector<KeyUpdate::Number> rest, last;
+    for (const KeyUpdate::Number& one : unit.numbers) {
+      if (is_set_by_hset(one)) {
+        last.push_back(one);
+      } else {
+        (is_taken(at++) ? taken.numbers : rest).push_back(one);
+      }
+    }
+    const bool sets = at_once > 0 && is_taken(at);
+    std::vector<KeyUpdate::Number>& of_last = sets ? taken.numbers : rest;
+    of_last.insert(of_last.end(), last.begin(), last.end());
+    if (sets) taken.texts = std::exchange(unit.texts, {});
+    unit.numbers = std::move(rest);
+    if (at_once > 0) ++at;
+  }
+  if (unit.refreshes && is_taken(at++)) {
+    taken.refreshes = std::exchange(unit.refreshes, false);
+    taken.refreshes_unless = unit.refreshes_unless;
+  }
+  if (unit.ending && is_taken(at)) taken.ending = std::exchange(unit.ending, std::nullopt);
+  taken.increments = std::min(taken.increment_commands(), unit.increments);
+  unit.increments -= taken.increments;
+  return taken;
 }
 
 UnitCut cut_units(MergeBuffer& buffer, size_t most, const std::function<bool(resp::Slot)>& takes) {

@@ -34,6 +34,7 @@ struct KeyUnit {
   std::vector<KeyUpdate::Number> numbers;
   std::vector<KeyUpdate::Text> texts;
   std::vector<std::pair<std::string, int64_t>> members;  // of a sorted set: then the others are empty
+  bool of_set = false;                                   // though there may be no members
   bool refreshes = false;
   std::string_view refreshes_unless;  // KeyUpdate::refreshes_unless
   std::optional<KeyUpdate::Ending> ending;
@@ -50,7 +51,7 @@ struct KeyUnit {
   uint32_t ask = 0;              // another server, which the slot's owner named for it (ASK), once
   uint64_t serial = 0;           // among what one server acknowledged
 
-  bool is_set() const { return !members.empty(); }
+  bool is_set() const { return of_set || !members.empty(); }
   size_t bytes() const;
   uint64_t increment_commands() const;
 };
@@ -72,8 +73,12 @@ struct UnitVerdict {
   Kind kind = Kind::Unknown;
   uint64_t ledger = 0;  // of a Repeat: what the key holds
   bool checked = false;
-  bool born = false;                     // the key did not have this probe's ledger
-  bool too_many = false;                 // members
+  bool born = false;      // the key did not have this probe's ledger
+  bool too_many = false;  // members
+  /// Commands of the transaction, from that to EXEC 0 on, that the user may not run any more: it was checked again, and
+  /// the others were run. `why` says it.
+  std::vector<size_t> not_permitted;
+  const resp::Value* why = nullptr;
   uint64_t refused = 0;                  // increments
   const resp::Value* refusal = nullptr;  // of the last of them
   const resp::Value* error = nullptr;
@@ -83,6 +88,10 @@ struct UnitVerdict {
 UnitVerdict judge_plain(const KeyUnit& unit, const resp::Value* replies, size_t count, const UnitForm& form);
 /// The reply to the checked form; nullptr: none came.
 UnitVerdict judge_checked(const KeyUnit& unit, const resp::Value* reply);
+
+/// Takes what these commands of the plain form stand for (UnitVerdict::not_permitted) out of the unit, as one of its
+/// own without a number.
+KeyUnit take_out(KeyUnit& unit, const std::vector<size_t>& commands);
 
 struct UnitCut {
   std::vector<KeyUnit> units;       // of one key each, no key twice

@@ -185,6 +185,53 @@ TEST_F(KeyUnitTest, WithoutRightsOrMemoryNothingIsApplied) {
   EXPECT_EQ(client.ask("EXISTS", "ip.10.0.0.1").integer, 0);
 }
 
+/// EXEC runs what the user still may; the rest is a unit of its own from then on.
+TEST_F(KeyUnitTest, WhatIsNotPermittedAnyMoreInsideOfATransactionGoesAgain) {
+  const std::string end = "*1\r\n$4\r\nEXEC\r\n";
+  for (const char* right : {"hset", "hincrby", "eval", "expire", "zadd", "zincrby"}) {
+    for (const bool is_set : {false, true}) {
+      client.ask("DEL", is_set ? "ip.10.0.0.1.peers" : "ip.10.0.0.1");
+      KeyUnit unit = is_set ? set(1) : hash(1);
+      unit.refreshes = true;
+      unit.increments = 7;
+      resp::Commands all, queued, exec;
+      append_plain(all, unit, form);
+      queued.append(all.bytes().substr(0, all.bytes().size() - end.size()), all.count() - 1);
+      exec.add("EXEC");
+      std::vector<Value> replies = client.result(std::move(queued)).replies;
+      resp::TestClient other(loop, server);
+      ASSERT_TRUE(other.wait_ready());
+      other.ask("ACL", "SETUSER", "default", std::string("-") + right);
+      replies.push_back(client.result(std::move(exec)).replies.at(0));
+      const UnitVerdict verdict = judge_plain(unit, replies.data(), replies.size(), form);
+      ASSERT_EQ(verdict.kind, Kind::Applied);
+      EXPECT_EQ(verdict.refused, 0U);
+      KeyUnit refused = take_out(unit, verdict.not_permitted);
+      refused.number = 2;
+      EXPECT_EQ(unit.increments + refused.increments, 7U);
+      if (!verdict.not_permitted.empty()) {
+        EXPECT_TRUE(verdict.why->text.starts_with("NOPERM")) << verdict.why->text;
+        EXPECT_EQ(checked(refused).kind, Kind::NotApplied) << right;
+        other.ask("ACL", "SETUSER", "default", "+@all");
+        EXPECT_EQ(checked(refused).kind, Kind::Applied) << right;
+      }
+      other.ask("ACL", "SETUSER", "default", "+@all");
+      if (is_set) {
+        EXPECT_EQ(client.ask("ZSCORE", unit.key, "10.0.0.2").as_double(), 500) << right;
+        EXPECT_EQ(client.ask("ZSCORE", unit.key, "10.0.0.3").as_double(), 20) << right;
+      } else {
+        for (const auto& [name, value] : {std::pair("bytesSent", "5"),
+                                          {"packetsSent", "1"},
+                                          {"lastSeen", "70"},
+                                          {"firstSeen", "30"},
+                                          {"mac", "aa"}})
+          EXPECT_EQ(field(name), value) << right;
+      }
+      EXPECT_GT(client.ask("TTL", unit.key).integer, 0) << right;
+    }
+  }
+}
+
 TEST_F(KeyUnitTest, WhatWasNotAnsweredIsNotKnown) {
   EXPECT_EQ(judge_plain(hash(1), nullptr, 0, form).kind, Kind::Unknown);
   EXPECT_EQ(judge_checked(hash(1), nullptr).kind, Kind::Unknown);

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "cloud/piece_parts.h"
+#include "cloud/scripts.h"
+
 namespace microcloud {
 namespace {
 
@@ -244,8 +247,15 @@ void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) 
   trouble_.clear();
   ++counts_.applied;
   counts_.lag_ms = now_ms_ - piece.since_ms;
+  std::vector<size_t> not_permitted;  // commands of the piece
+  std::string why;
   for (size_t at = kOwnCount; at < results.size(); ++at) {
     if (!results[at].is_error()) continue;
+    if (is_not_permitted(results[at])) {
+      not_permitted.push_back(at - kOwnCount);
+      why = results[at].text;
+      continue;
+    }
     ++counts_.refused;
     refusal_ = results[at].text;
   }
@@ -256,7 +266,22 @@ void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) 
       reborn.push_back(piece.key(check));
   }
   if (!reborn.empty()) expire_reborn(std::move(reborn));
+  if (!not_permitted.empty()) divide(number, not_permitted);
   acknowledge(number);
+  if (!not_permitted.empty()) drain(std::move(why), next_pause_ms_);
+}
+
+/// EXEC asks for rights once more, and runs what it may: where one was taken away just before, the rest is applied.
+/// From now on the batch is that rest, whatever becomes of it, and what was refused goes again as one of its own.
+void Lane::divide(uint64_t number, const std::vector<size_t>& not_permitted) {
+  std::vector<const Piece*> later;
+  for (uint64_t at = number + 1; at <= last_number_; ++at) later.push_back(&kept(at).piece);
+  Piece& rest = kept(number).piece;
+  kept_bytes_ -= rest.bytes();
+  Piece refused = take_out(rest, not_permitted, later);
+  kept_bytes_ += rest.bytes() + refused.bytes();
+  source_.divided(number, rest, refused);
+  kept_.push_back({++last_number_, std::move(refused)});
 }
 
 /// Keys that this probe believed alive and that may not have been: then they have no time to live.

@@ -56,6 +56,9 @@ class PieceSource {
   virtual ~PieceSource() = default;
   virtual size_t waiting() = 0;  // keys
   virtual std::optional<Piece> cut() = 0;
+  /// Of the batch `number` the server has applied `rest` only; what it refused for now is the next batch, as if it had
+  /// been cut.
+  virtual void divided(uint64_t /*number*/, const Piece& /*rest*/, const Piece& /*refused*/) {}
 };
 
 struct LaneCounts {
@@ -129,6 +132,7 @@ class Lane {
   void send_batch(Kept& batch);
   void on_batch(uint64_t number, const std::vector<resp::Value>& replies);
   void on_applied(uint64_t number, const std::vector<resp::Value>& results);
+  void divide(uint64_t number, const std::vector<size_t>& not_permitted);
   void expire_reborn(std::vector<std::string_view> keys);
   void acknowledge(uint64_t number);
   void drain(std::string trouble, int64_t pause_ms);

@@ -1,7 +1,10 @@
-// Scripts for what one command cannot do to a key, small enough to be sent each time.
+// Scripts for what one command cannot do to a key, small enough to be sent each time. Each may run again after a call
+// of its own was refused.
 #pragma once
 
 #include <string_view>
+
+#include "resp/outcome.h"
 
 namespace microcloud {
 
@@ -18,5 +21,11 @@ inline constexpr std::string_view kRefreshUnlessScript =
 inline constexpr std::string_view kEndScript =
     "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then "
     "redis.call('HSET', KEYS[1], ARGV[3], ARGV[4]) redis.call('EXPIRE', KEYS[1], ARGV[5]) end";
+
+/// Of a command in a transaction that was run: the user may not run it any more, or not what the script calls.
+inline bool is_not_permitted(const resp::Value& reply) {
+  return resp::error_code(reply) == "NOPERM" ||
+         (reply.is_error() && reply.text.find("The user executing the script can't") != std::string::npos);
+}
 
 }  // namespace microcloud

@@ -161,6 +161,15 @@ std::optional<Piece> CloudWriter::cut() {
   return piece;
 }
 
+void CloudWriter::divided(uint64_t number, const Piece& rest, const Piece& refused) {
+  if (!settings_.readable) return;
+  const auto lock = in_turn();
+  for (std::shared_ptr<const Batch>& batch : unacknowledged_) {
+    if (batch->number == number) batch = std::make_shared<const Batch>(Batch{number, rest.commands});
+  }
+  unacknowledged_.push_back(std::make_shared<const Batch>(Batch{++unacknowledged_to_, refused.commands}));
+}
+
 std::string CloudWriter::ledger() const {
   return ledger_name(settings_);
 }

@@ -123,6 +123,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   std::unique_ptr<UpdateWay> make_way();
   size_t waiting() override;
   std::optional<Piece> cut() override;
+  void divided(uint64_t number, const Piece& rest, const Piece& refused) override;
   bool done() const;
   size_t ready() override;
   UnitCut cut(size_t most, const std::function<bool(resp::Slot)>& takes) override;

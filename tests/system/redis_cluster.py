@@ -3,7 +3,7 @@ import binascii
 import threading
 import time
 
-from redis_node import Node, Relay, free_port
+from redis_node import Node, free_port
 
 SLOTS = 16384
 OPTIONS = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
@@ -25,12 +25,9 @@ def wait_until(holds, what, patience=30):
 class ClusterNode(Node):
     """`relay`: clients are told to come by way of it."""
 
-    def __init__(self, relayed_with=None, options=()):
-        self.relay = None
-        announced = ()
-        if relayed_with is not None:
-            self.relay = Relay(None, relayed_with)
-            announced = ("--cluster-announce-port", str(self.relay.port))
+    def __init__(self, relay=None, options=()):
+        self.relay = relay
+        announced = ("--cluster-announce-port", str(relay.port)) if relay else ()
         super().__init__(*OPTIONS, "--cluster-port", str(free_port()), *announced, *options)
         if self.relay:
             self.relay.to_port = self.port
@@ -59,8 +56,8 @@ class ClusterNode(Node):
 
 
 class Cluster:
-    def __init__(self, masters, replicas=0, relayed_with=None, options=()):
-        self.nodes = [ClusterNode(None if relayed_with is None else relayed_with + number, options)
+    def __init__(self, masters, replicas=0, relayed_by=None, options=()):
+        self.nodes = [ClusterNode(relayed_by(number) if relayed_by else None, options)
                       for number in range(masters + replicas)]
         for number, node in enumerate(self.nodes):
             node("CLUSTER", "SET-CONFIG-EPOCH", number + 1)

@@ -130,6 +130,55 @@ class Node:
         return hashes, sets, lives
 
 
+class Midway:
+    """Stands between probe and node, and stops now and then inside of a transaction: before its EXEC goes on, all that came before it
+    has arrived and `between` was called."""
+    EXEC = b"*1\r\n$4\r\nEXEC\r\n"
+
+    def __init__(self, to_port, between):
+        self.to_port = to_port
+        self.between = between
+        self.stops = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.to_port))
+            for source, target, carry in ((client, server, self._there), (server, client, lambda data, to: to.sendall(data))):
+                threading.Thread(target=self._carry, args=(source, target, carry), daemon=True).start()
+
+    def _carry(self, source, target, carry):
+        try:
+            while data := source.recv(1 << 20):
+                carry(data, target)
+        except OSError:
+            pass
+        for one in (source, target):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _there(self, data, server):
+        end = data.find(self.EXEC, data.find(b"HINCRBY")) if b"HINCRBY" in data else -1
+        if end < 0 or not self.between:
+            return server.sendall(data)
+        server.sendall(data[:end])
+        time.sleep(0.02)
+        self.between()
+        self.stops += 1
+        return server.sendall(data[end:])
+
+
 class Relay:
     """Stands between probe and node. Each connection is cut after a random number of bytes in a random direction; bytes that
     the client had sent may be held back and delivered to the node after the client has connected again."""

@@ -8,6 +8,7 @@ import time
 import harness
 from harness import run
 from redis_cluster import Cluster, ConnectionKiller, slot_of, wait_until
+from redis_node import Midway, Relay
 from test_cloud import OURS, CloudTest, capture, lines, traffic
 
 REPLICAS = 3
@@ -92,7 +93,7 @@ class OnCluster(CloudTest):
         self.assertGreater(killed, 5)
 
     def test_connections_cut_at_any_byte_and_bytes_that_arrive_late(self):
-        cluster = Cluster(3, relayed_with=50)
+        cluster = Cluster(3, relayed_by=lambda number: Relay(None, 50 + number))
         self.addCleanup(cluster.close)
         process = self.start(cluster)
         self.feed(process, 12, 250)
@@ -100,6 +101,35 @@ class OnCluster(CloudTest):
         relays = [node.relay for node in cluster.nodes]
         self.assertGreater(sum(relay.cuts for relay in relays), 8)
         self.assertGreater(sum(relay.late for relay in relays), 2)
+
+    def test_each_right_taken_away_inside_of_a_transaction(self):
+        """EXEC asks for rights once more, and runs what it may: what it refuses then goes again, and nothing else does."""
+        left = ["eval", "hset", "hincrby", "expire", "zadd", "zincrby"] * 3
+        away = threading.Event()
+
+        def take_away():
+            if left and not away.is_set():
+                right = left.pop()
+                away.set()
+                for node in cluster.nodes:
+                    node("ACL", "SETUSER", "default", "-" + right)
+
+        cluster = Cluster(3, relayed_by=lambda _: Midway(None, take_away))
+        self.addCleanup(cluster.close)
+        process = self.start(cluster)
+        feed = self.feeding(process, 14, 600)
+        while (left or away.is_set()) and feed.is_alive():
+            if away.wait(1):
+                time.sleep(0.2)
+                for node in cluster.nodes:
+                    node("ACL", "SETUSER", "default", "+@all")
+                time.sleep(0.1)
+                away.clear()
+        self.assertFalse(left)
+        feed.join()
+        said = self.finish(process, cluster)
+        self.assertIn("takes no updates, they wait: NOPERM", said)
+        self.assertNotIn("lost", said)
 
     def test_master_killed_with_a_tail_that_no_replica_has(self):
         process = self.start()

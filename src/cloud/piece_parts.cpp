@@ -1,0 +1,97 @@
+#include "cloud/piece_parts.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "resp/command_decoder.h"
+#include "resp/commands.h"
+
+namespace microcloud {
+namespace {
+
+using resp::CommandView;
+using FieldsOfKeys = std::set<std::pair<std::string, std::string>>;
+
+void each_command(const std::string& commands, const std::function<void(const CommandView&)>& look) {
+  resp::CommandDecoder decoder;
+  decoder.feed(commands);
+  for (CommandView command; decoder.next(command) == resp::Progress::Done;) look(command);
+}
+
+void append(resp::Commands& commands, const CommandView& command) {
+  commands.start(command.size());
+  for (const std::string_view word : command) commands.argument(word);
+}
+
+FieldsOfKeys set_by(const std::vector<const Piece*>& pieces) {
+  FieldsOfKeys set;
+  for (const Piece* piece : pieces) {
+    each_command(piece->commands, [&set](const CommandView& command) {
+      if (command[0] != "HSET") return;
+      for (size_t at = 2; at < command.size(); at += 2) set.emplace(command[1], command[at]);
+    });
+  }
+  return set;
+}
+
+/// HSET without those fields; nothing where none is left.
+void append_set(resp::Commands& commands, const CommandView& command, const FieldsOfKeys& without) {
+  CommandView kept = {command[0], command[1]};
+  for (size_t at = 2; at + 1 < command.size(); at += 2) {
+    if (without.contains({std::string(command[1]), std::string(command[at])})) continue;
+    kept.push_back(command[at]);
+    kept.push_back(command[at + 1]);
+  }
+  if (kept.size() > 2) append(commands, kept);
+}
+
+/// A part of a piece while it is written: its checks are those whose commands it has.
+struct Part {
+  resp::Commands commands;
+  Piece piece;
+
+  void add(const Piece& from, size_t number) {
+    for (Piece::Check check : from.checks) {
+      if (check.command != number) continue;
+      const std::string_view key = from.key(check);
+      check.command = static_cast<uint32_t>(commands.count());
+      check.key_at = static_cast<uint32_t>(piece.keys.size());
+      piece.keys += key;
+      piece.checks.push_back(check);
+    }
+  }
+  Piece finish() {
+    piece.count = commands.count();
+    piece.commands = commands.take();
+    return std::move(piece);
+  }
+};
+
+}  // namespace
+
+Piece take_out(Piece& piece, const std::vector<size_t>& numbers, const std::vector<const Piece*>& later) {
+  const FieldsOfKeys newer = set_by(later);
+  Part rest, taken;
+  size_t number = 0;
+  each_command(piece.commands, [&](const CommandView& command) {
+    const bool is_taken = std::binary_search(numbers.begin(), numbers.end(), number);
+    Part& part = is_taken ? taken : rest;
+    part.add(piece, number++);
+    if (is_taken && command[0] == "HSET") return append_set(part.commands, command, newer);
+    append(part.commands, command);
+    if (is_taken && (command[0] == "HINCRBY" || command[0] == "ZINCRBY")) ++part.piece.increments;
+  });
+  taken.piece.increments = std::min(taken.piece.increments, piece.increments);
+  taken.piece.since_ms = piece.since_ms;
+  rest.piece.taken = piece.taken;
+  rest.piece.increments = piece.increments - taken.piece.increments;
+  rest.piece.since_ms = piece.since_ms;
+  rest.piece.packets_us = std::move(piece.packets_us);
+  piece = rest.finish();
+  return taken.finish();
+}
+
+}  // namespace microcloud

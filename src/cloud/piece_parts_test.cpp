@@ -1,0 +1,69 @@
+#include "cloud/piece_parts.h"
+
+#include <gtest/gtest.h>
+
+#include "resp/command_decoder.h"
+
+namespace microcloud {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Lines lines_of(const Piece& piece) {
+  resp::CommandDecoder decoder;
+  decoder.feed(piece.commands);
+  Lines lines;
+  for (resp::CommandView words; decoder.next(words) == resp::Progress::Done;) {
+    std::string line;
+    for (const std::string_view word : words) line += (line.empty() ? "" : " ") + std::string(word);
+    lines.push_back(line);
+  }
+  EXPECT_EQ(lines.size(), piece.count);
+  return lines;
+}
+
+TEST(PieceParts, WhatIsTakenOutIsAPieceOfItsOwn) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.set_time(77, 5);
+  buffer.at("a").add("n", 1);
+  buffer.at("a").add("n", 2);
+  buffer.at("b").add("n", 3);
+  buffer.at("b").latest("lastSeen", 9);
+  buffer.at("c").add_member("m", 4);
+  Piece piece = *cut_piece(buffer, {});
+  ASSERT_EQ(lines_of(piece), (Lines{"HINCRBY a n 3", "HINCRBY b n 3", "HSET b lastSeen 9", "ZINCRBY c 4 m"}));
+  const Piece taken = take_out(piece, {1, 2}, {});
+  EXPECT_EQ(lines_of(taken), (Lines{"HINCRBY b n 3", "HSET b lastSeen 9"}));
+  EXPECT_EQ(lines_of(piece), (Lines{"HINCRBY a n 3", "ZINCRBY c 4 m"}));
+  EXPECT_EQ(taken.increments, 1U);
+  EXPECT_EQ(piece.increments, 3U);
+  EXPECT_EQ(taken.since_ms, 77);
+  EXPECT_EQ(taken.taken, 0U) << "its keys do not wait any more";
+  EXPECT_EQ(piece.packets_us.size(), 3U);
+  ASSERT_EQ(taken.checks.size(), 1U);
+  EXPECT_EQ(taken.key(taken.checks[0]), "b");
+  EXPECT_EQ(taken.checks[0].command, 0U);
+  ASSERT_EQ(piece.checks.size(), 2U);
+  EXPECT_EQ(piece.key(piece.checks[1]), "c");
+  EXPECT_EQ(piece.checks[1].command, 1U);
+}
+
+TEST(PieceParts, WhatALaterPieceSetsIsNotSetAgain) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  const auto piece_with = [&buffer](const char* value) {
+    buffer.at("a").set("name", value);
+    buffer.at("a").add("n", 1);
+    buffer.at("b").set("name", value);
+    return *cut_piece(buffer, {});
+  };
+  Piece first = piece_with("old");
+  buffer.at("a").set("name", "new");
+  const Piece later = *cut_piece(buffer, {});
+  const Piece taken = take_out(first, {0, 1, 2}, {&later});
+  EXPECT_EQ(lines_of(taken), (Lines{"HINCRBY a n 1", "HSET b name old"}));
+  EXPECT_TRUE(lines_of(first).empty());
+  EXPECT_EQ(first.increments, 0U);
+}
+
+}  // namespace
+}  // namespace microcloud
