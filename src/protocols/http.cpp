@@ -15,9 +15,9 @@
 #include "protocols/protocols.h"
 #include "protocols/wire/client_system.h"
 #include "protocols/wire/http_head.h"
+#include "protocols/wire/http_record.h"
 #include "protocols/wire/http_stream.h"
-#include "protocols/wire/url_pattern.h"
-#include "record/transaction.h"
+#include "protocols/wire/told_text.h"
 
 namespace microcloud {
 namespace {
@@ -28,146 +28,7 @@ constexpr int64_t kSkewUs = 10;                     // a response may be capture
 constexpr uint16_t kPorts[] = {80, 3128, 8000, 8008, 8080, 8081, 8888, 5985, 631};
 constexpr std::string_view kNdpiNames[] = {"HTTP", "HTTP_Connect", "HTTP_Proxy"};
 
-// ---- the record
-
-struct HttpTransaction {
-  Milliseconds observed;
-  uint32_t index = 0;
-  Partial partial;
-  std::optional<Text<32>> method;
-  std::optional<Text<255>> host;
-  std::optional<Text<4096>> target;
-  std::optional<uint16_t> status;
-  std::optional<Text<512>> user_agent;
-  std::optional<Text<1024>> referer;
-  std::optional<Text<128>> content_type;
-  std::optional<uint32_t> depth;
-  std::optional<uint32_t> latency_us;
-  std::optional<uint64_t> octets;
-  std::optional<ClientSystem> system;
-  bool is_forwarded = false;  // by a proxy: the system is not its own
-  bool is_sample = false;     // of the client's system: one a connection
-};
-
-std::optional<std::string_view> system_name(const HttpTransaction& from) {
-  return from.system ? std::optional(from.system->name) : std::nullopt;
-}
-
-std::optional<std::string_view> system_confidence(const HttpTransaction& from) {
-  constexpr std::string_view kNames[] = {"low", "medium", "high"};
-  return from.system ? std::optional(kNames[static_cast<size_t>(from.system->confidence)]) : std::nullopt;
-}
-
-constexpr Field kOwnFields[] = {
-    field<&HttpTransaction::method>("httpRequestMethod", {"HTTP_METHOD", pen::kIana, 459}, "GET, POST, ..."),
-    field<&HttpTransaction::host>("httpRequestHost", {"HTTP_HOST", pen::kIana, 460}, "the field Host, as sent"),
-    field<&HttpTransaction::target>("httpRequestTarget", {"HTTP_URL", pen::kIana, 461},
-                                    "what is asked for, as sent: a path, to proxies a URL or host and port"),
-    field<&HttpTransaction::status>("httpStatusCode", {"HTTP_RET_CODE", pen::kIana, 457},
-                                    "of the final response: 200, 404, ...; 101 where another protocol goes on",
-                                    Role::Identifier),
-    field<&HttpTransaction::user_agent>("httpUserAgent", {"HTTP_UA", pen::kIana, 468}, "the client's program"),
-    field<&HttpTransaction::referer>("httpReferer", {"HTTP_REFERER", pen::kNtop, 182}, "the page that led here"),
-    field<&HttpTransaction::content_type>("httpContentType", {"HTTP_MIME", pen::kIana, 469}, "of the response"),
-    field<&HttpTransaction::depth>("httpRequestDepth", {"", pen::kOwn, 130},
-                                   "1, 2, ...: which request of its connection, as far as it was seen",
-                                   Role::Identifier),
-    field<&HttpTransaction::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                                        "from the last packet of the request to the first of its response",
-                                        Role::Quantity, Unit::Microseconds),
-    field<&HttpTransaction::octets>("responseOctets", {"", pen::kOwn, 131},
-                                    "of the final response, its header included", Role::Quantity, Unit::Octets),
-    field<&system_name>("operatingSystem", {"", pen::kOwn, 132},
-                        "what the client says it runs on: Windows, macOS, iOS, Android, Chrome OS, Linux, ..."),
-    field<&system_confidence>(
-        "operatingSystemConfidence", {"", pen::kOwn, 133},
-        "high: by Sec-CH-UA-Platform; medium: by User-Agent; low: by one that other systems have, "
-        "too (an iPad calls itself a Macintosh)"),
-};
-
-constexpr auto kFields = transaction_fields<HttpTransaction>(kOwnFields);
-
-bool request_seen(const HttpTransaction& from) {
-  return from.method.has_value();
-}
-
-bool failed(const HttpTransaction& from) {
-  return from.status.value_or(0) >= 400;
-}
-
-constexpr CloudRule kCloud[] = {
-    grow(Entity::Source, "http.requests", "HTTP requests that the host made").when<&request_seen>(1),
-    grow(Entity::Source, "http.errors", "responses to the host with status 400 or more").when<&failed>(1),
-};
-
-uint64_t octets_of(const HttpTransaction& from) {
-  return from.octets.value_or(0);
-}
-
-constexpr CloudRule kOfSite[] = {
-    grow(Entity::Destination, "requests", "requests for this host's pages").when<&request_seen>(1),
-    grow(Entity::Destination, "errors", "of their responses: status 400 or more").when<&failed>(1),
-    grow(Entity::Destination, "bytes", "of their responses, headers included").by<&octets_of>(),
-};
-
-/// The host's name as names of servers are told: lower case, without port and final dot. Empty: an address or none.
-std::string server_name_of(std::string_view host) {
-  host = host.substr(0, host.find(':'));
-  if (host.ends_with('.')) host.remove_suffix(1);
-  const bool is_name =
-      std::any_of(host.begin(), host.end(), [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }) &&
-      std::all_of(host.begin(), host.end(), [](char c) {
-        return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-      });
-  std::string name(is_name ? host : std::string_view());
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return name;
-}
-
-/// What the client called the server, else the server's address.
-bool append_site(const RecordRef& record, std::string& out) {
-  const HttpTransaction& http = *static_cast<const HttpTransaction*>(record.body);
-  if (!http.method) return false;
-  const std::string name = http.host ? server_name_of(http.host->view()) : std::string();
-  out += name.empty() ? to_text(record.common->destination) : name;
-  return true;
-}
-
-bool append_url(const RecordRef& record, std::string& out) {
-  const HttpTransaction& http = *static_cast<const HttpTransaction*>(record.body);
-  if (!http.target || !append_site(record, out)) return false;
-  const size_t site = out.size();
-  out += '.';
-  append_url_pattern(out, http.target->view());
-  return out.size() > site + 1;
-}
-
-constexpr CloudTree kTrees[] = {
-    {.prefix = "http.host.", .pattern = "http.host.<name>", .name = append_site, .counters = kOfSite},
-    {.prefix = "http.url.", .pattern = "http.url.<name>.<path>", .name = append_url, .has_health = true},
-};
-
-std::optional<ServiceCall> service(const void* body) {
-  const HttpTransaction& http = *static_cast<const HttpTransaction*>(body);
-  if (!http.method || http.method->view() == "CONNECT") return std::nullopt;
-  return ServiceCall{.failed = failed(http), .latency_us = http.latency_us, .begins_connection = http.index == 1};
-}
-
-void teach(const RecordRef& record, HostLessons& lessons) {
-  const HttpTransaction& http = *static_cast<const HttpTransaction*>(record.body);
-  if (http.is_sample) lessons.system(record.common->source, http.system->family);
-}
-
-constexpr RecordType kRecordType{.name = "http",
-                                 .meaning = "HTTP request, or response whose request was not seen",
-                                 .fields = kFields,
-                                 .body_size = sizeof(HttpTransaction),
-                                 .cloud = kCloud,
-                                 .teach = teach,
-                                 .trees = kTrees,
-                                 .service = service};
-constexpr const RecordType* kRecords[] = {&kRecordType};
+constexpr const RecordType* kRecords[] = {&kHttpRecordType};
 
 // ---- requests and their responses
 
@@ -190,21 +51,15 @@ void shorten_text(std::string& text) {
   text.shrink_to_fit();
 }
 
-template <size_t Size>
-void tell_text(std::optional<Text<Size>>& to, std::string_view text, std::string_view when_cut, Partial& partial) {
-  to.emplace().assign(text);
-  if (text.size() > Size) partial.add(when_cut);
-}
-
 void tell_request(HttpTransaction& told, const Request& request) {
   const HttpHead& head = request.head;
   told.observed = to_milliseconds(request.first_us);
   told.depth = request.depth;
-  tell_text(told.method, head.method, "method cut", told.partial);
-  tell_text(told.target, head.target, "target cut", told.partial);
-  if (head.host) tell_text(told.host, *head.host, "host cut", told.partial);
-  if (head.user_agent) tell_text(told.user_agent, *head.user_agent, "user agent cut", told.partial);
-  if (head.referer) tell_text(told.referer, *head.referer, "referer cut", told.partial);
+  keep_text(told.method, head.method, "method cut", told.partial);
+  keep_text(told.target, head.target, "target cut", told.partial);
+  if (head.host) keep_text(told.host, *head.host, "host cut", told.partial);
+  if (head.user_agent) keep_text(told.user_agent, *head.user_agent, "user agent cut", told.partial);
+  if (head.referer) keep_text(told.referer, *head.referer, "referer cut", told.partial);
   told.is_forwarded = head.is_forwarded;
   told.system = read_client_system(head.platform.value_or(""), head.user_agent.value_or(""));
   if (head.is_cut) told.partial.add("request header cut");
@@ -213,7 +68,7 @@ void tell_request(HttpTransaction& told, const Request& request) {
 
 void tell_response(HttpTransaction& told, const HttpHead& head) {
   told.status = head.status;
-  if (head.content_type) tell_text(told.content_type, *head.content_type, "content type cut", told.partial);
+  if (head.content_type) keep_text(told.content_type, *head.content_type, "content type cut", told.partial);
   if (head.is_cut) told.partial.add("response header cut");
   if (!head.is_whole) told.partial.add("octets missing");
 }
@@ -384,7 +239,7 @@ class Exchange {
     told.is_sample = !has_sampled_ && !told.is_forwarded && told.system && told.system->family != HostSystem::Unknown;
     has_sampled_ = has_sampled_ || told.is_sample;
     told.index = dialogue.next_transaction();
-    dialogue.tell(kRecordType, &told, client_is_initiator_);
+    dialogue.tell(kHttpRecordType, &told, client_is_initiator_);
   }
 
   std::vector<Request> waiting_;                // in the order of their responses

@@ -3,22 +3,20 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
+#include "protocols/wire/mysql_commands.h"
 #include "protocols/wire/mysql_look.h"
 #include "protocols/wire/mysql_messages.h"
 #include "protocols/wire/mysql_packets.h"
 #include "protocols/wire/mysql_record.h"
 #include "protocols/wire/mysql_response.h"
 #include "protocols/wire/mysql_session.h"
-#include "protocols/wire/sql_text.h"
 #include "protocols/wire/text_words.h"
 
 namespace microcloud {
@@ -27,12 +25,11 @@ namespace {
 constexpr uint16_t kPort = 3306;
 constexpr uint16_t kPorts[] = {kPort};
 constexpr std::string_view kNdpiNames[] = {"MySQL"};
-constexpr size_t kMostRead = 16'384;     // octets of a query that are read, with its literals
-constexpr size_t kMostOfServer = 512;    // of one of its packets: a greeting, the beginning of others
-constexpr size_t kMostWaiting = 64;      // commands
-constexpr size_t kMostStatements = 128;  // prepared ones whose text is kept
-constexpr int64_t kSkewUs = 10;          // a response may be captured before its command
-constexpr unsigned kMostUnknown = 8;     // commands in a row: then this is something else
+constexpr size_t kMostRead = 16'384;   // octets of a query that are read, with its literals
+constexpr size_t kMostOfServer = 512;  // of one of its packets: a greeting, the beginning of others
+constexpr size_t kMostWaiting = 64;    // commands
+constexpr int64_t kSkewUs = 10;        // a response may be captured before its command
+constexpr unsigned kMostUnknown = 8;   // commands in a row: then this is something else
 
 constexpr const RecordType* kRecords[] = {&kMysqlRecordType};
 
@@ -142,103 +139,25 @@ class MysqlParser final : public Parser {
       if (packet.is_kept() && !greeted_) is_foreign_ = true;
       session_.partial.add("login unreadable");
     }
-    const uint32_t both = login.capabilities & server_capabilities_;
-    capabilities_ = both;
-    is_compressed_ = (both & (mysql::kCompress | mysql::kZstd)) != 0;
-    terms_.flag_behind_count = (login.extended & extended_ & mysql::kMariadbCacheMetadata) != 0;
-    terms_.flag_before_count = (both & mysql::kOptionalMetadata) != 0;
+    session_.log_in(login);
     if (login.asks_for_tls) {
-      session_.start_tls = is_over_ = true;
+      is_over_ = true;
       tell_opening(nullptr, dialogue);
       return;
     }
-    session_.start_tls = false;
-    session_.user = login.user;
-    session_.schema = login.schema;
-    session_.program = login.program;
-    MysqlAsked asked;
-    ask(std::move(asked), packet, dialogue);
+    ask(MysqlAsked{}, packet, dialogue);
   }
 
   void take_command(const Packet& packet, Dialogue& dialogue) {
     logged_in_ = true;
-    const MysqlCommand* const command = packet.bytes.empty() ? nullptr : mysql_command_of(mysql_code(packet));
-    if (command == nullptr) {
+    auto asked = commands_.read(packet, session_.capabilities, dialogue.disclosure().sql_literals);
+    if (!asked) {
       is_foreign_ = ++unknown_ == kMostUnknown;
       settled_ = false;
       return;
     }
     unknown_ = 0;
-    MysqlAsked asked;
-    asked.answer = command->answer;
-    asked.code = command->code;
-    read_command(asked, packet, dialogue);
-    if (packet.has_hole) asked.partial.add("octets missing");
-    ask(std::move(asked), packet, dialogue);
-  }
-
-  void read_command(MysqlAsked& asked, const Packet& packet, Dialogue& dialogue) {
-    const Bytes body = packet.bytes.subspan(1);
-    Cursor in(body);
-    switch (*asked.code) {
-      case mysql_command::kInitDb:
-        asked.schema = text_of(body);
-        break;
-      case mysql_command::kQuery:
-      case mysql_command::kPrepare:
-        read_query(asked, packet, dialogue);
-        break;
-      case mysql_command::kExecute:
-      case mysql_command::kBulkExecute:
-      case mysql_command::kFetch:
-        read_statement(asked, read_low32(in));
-        break;
-      case mysql_command::kClose:
-        statements_.erase(read_low32(in));
-        break;
-      case mysql_command::kChangeUser: {
-        MysqlChangeUser change;
-        if (!read_mysql_change_user(body, capabilities_.value_or(mysql::kProtocol41), change)) break;
-        asked.user = change.user;
-        asked.schema = change.schema;
-        break;
-      }
-      default:
-        break;
-    }
-  }
-
-  void read_query(MysqlAsked& asked, const Packet& packet, Dialogue& dialogue) {
-    const Bytes body = packet.bytes.subspan(1);
-    const bool has_attributes = asked.code == mysql_command::kQuery;
-    // Where the login was not seen, attributes show themselves: no statement begins with an octet below a blank.
-    const bool perhaps = !capabilities_ && body.size() > 1 && body[0] < 9 && body[1] == 1;
-    const uint32_t flags = perhaps ? mysql::kQueryAttributes : capabilities_.value_or(0);
-    const auto text = mysql_query_text(body, has_attributes ? flags : 0);
-    if (!text) {
-      asked.partial.add("query unreadable");
-      return;
-    }
-    SqlRules rules = SqlRules::mysql();
-    rules.keep_literals = dialogue.disclosure().sql_literals;
-    rules.backslash_escapes = !no_escapes_;
-    asked.query = sql_to_tell(*text, rules, kMostMysqlQuery);
-    if (!packet.is_kept()) asked.partial.add("query cut");
-    if (const std::string_view schema = mysql_schema_in_use(*text); !schema.empty()) asked.schema = schema;
-    if (asked.code == mysql_command::kPrepare) prepared_last_ = *asked.query;
-  }
-
-  /// MariaDB: all ones stand for the statement that was prepared last, whose number the client does not know yet.
-  void read_statement(MysqlAsked& asked, uint32_t number) {
-    constexpr uint32_t kLast = 0xffffffff;
-    const auto known = statements_.find(number);
-    if (known != statements_.end()) {
-      asked.query = known->second;
-    } else if (number == kLast && !prepared_last_.empty()) {
-      asked.query = prepared_last_;
-    } else {
-      asked.partial.add("statement not seen");
-    }
+    ask(*std::move(asked), packet, dialogue);
   }
 
   void ask(MysqlAsked asked, const Packet& packet, Dialogue& dialogue) {
@@ -307,10 +226,7 @@ class MysqlParser final : public Parser {
       }
       return;
     }
-    session_.version = greeting.version;
-    session_.connection_id = greeting.connection_id;
-    server_capabilities_ = greeting.capabilities;
-    extended_ = greeting.extended;
+    session_.greet(greeting);
   }
 
   bool goes_on(const Packet& packet, Dialogue& dialogue) {
@@ -334,7 +250,7 @@ class MysqlParser final : public Parser {
     if (!is_its || packet.first_us + kSkewUs < first.last_us) return false;
     is_answering_ = true;
     latency_us_ = latency_us(first.last_us, packet.first_us);
-    response_.begin(first.answer, terms_);
+    response_.begin(first.answer, session_.terms);
     return true;
   }
 
@@ -363,12 +279,12 @@ class MysqlParser final : public Parser {
     waiting_.pop_front();
     is_answering_ = false;
     if (!waiting_.empty() && waiting_.front().first_us < packet.last_us) pipelines_ = true;
-    if (response_.status) no_escapes_ = (*response_.status & mysql::kNoBackslashEscapes) != 0;
+    if (response_.status) commands_.set_backslash_escapes((*response_.status & mysql::kNoBackslashEscapes) == 0);
     if (response_.has_hole) asked.partial.add("octets missing");
     if (!response_.error) {
       if (asked.user) session_.user = *asked.user;
       if (asked.schema) session_.schema = *asked.schema;
-      if (response_.statement && asked.query) keep_statement(*response_.statement, *asked.query);
+      if (response_.statement && asked.query) commands_.keep_statement(*response_.statement, *asked.query);
     }
     end_may_follow_ = asked.answer == MysqlAnswer::Prepared;
     is_over_ = asked.answer == MysqlAnswer::Stream;
@@ -376,16 +292,11 @@ class MysqlParser final : public Parser {
       tell(asked, &response_, dialogue);
       return;
     }
-    if (is_compressed_ && !response_.error) {
+    if (session_.is_compressed && !response_.error) {
       session_.partial.add("compressed from here");
       is_over_ = true;
     }
     tell_opening(&response_, dialogue);
-  }
-
-  void keep_statement(uint32_t number, std::string text) {
-    if (statements_.size() == kMostStatements) statements_.erase(statements_.begin());  // the oldest
-    statements_[number] = std::move(text);
   }
 
   // ---- what is told
@@ -430,13 +341,8 @@ class MysqlParser final : public Parser {
   Side server_{kMostOfServer};
   std::deque<MysqlAsked> waiting_;  // in the order of their responses
   MysqlResponse response_;          // to the first of them, when it has begun
-  MysqlResponse::Terms terms_;
-  std::map<uint32_t, std::string> statements_;  // prepared ones, as they are told
-  std::string prepared_last_;
-  std::optional<uint32_t> capabilities_;  // of both sides, when the login was seen
-  uint32_t server_capabilities_ = UINT32_MAX;
+  MysqlCommands commands_;
   MysqlSession session_;
-  uint32_t extended_ = UINT32_MAX;  // MariaDB's, of the server
   unsigned unknown_ = 0;
   std::optional<uint32_t> latency_us_;
   int64_t server_us_ = INT64_MIN;        // it said something last
@@ -450,10 +356,8 @@ class MysqlParser final : public Parser {
   bool server_seen_ = false;
   bool is_answering_ = false;
   bool end_may_follow_ = false;  // behind definitions, from servers that end them so
-  bool is_compressed_ = false;
-  bool no_escapes_ = false;  // the backslash is a character like others
-  bool pipelines_ = false;   // commands come before the responses to those before
-  bool settled_ = true;      // the next response is that to the first command that waits
+  bool pipelines_ = false;       // commands come before the responses to those before
+  bool settled_ = true;          // the next response is that to the first command that waits
   bool is_over_ = false;
   bool is_foreign_ = false;
 };

@@ -11,12 +11,12 @@
 
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
+#include "protocols/wire/oracle_record.h"
 #include "protocols/wire/sql_text.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/tns_messages.h"
 #include "protocols/wire/tns_packets.h"
 #include "protocols/wire/told_text.h"
-#include "record/transaction.h"
 
 namespace microcloud {
 namespace {
@@ -24,116 +24,12 @@ namespace {
 constexpr uint16_t kPort = 1521;
 constexpr uint16_t kPorts[] = {kPort, 1526, 1630, 2483};
 constexpr std::string_view kNdpiNames[] = {"Oracle"};
-constexpr size_t kMostStatement = 4096;         // octets that are told, and
 constexpr size_t kMostAsked = 16'384;           // that are read of what a client asks
 constexpr size_t kMostOfServer = 32'768;        // of one of its packets
 constexpr int64_t kSkewUs = 10;                 // a response may be captured before its call
 constexpr int64_t kLongestPauseUs = 1'000'000;  // in a response
-constexpr uint32_t kNoMoreRows = 1403;          // no error: how each query ends
 
-// ---- the record
-
-struct OracleTransaction {
-  Milliseconds observed;
-  uint32_t index = 0;
-  Partial partial;
-  std::optional<Text<128>> service;
-  std::optional<Text<128>> sid;
-  std::optional<Text<128>> user;
-  std::optional<Text<255>> program;
-  std::optional<Text<255>> host;
-  std::optional<uint8_t> packet_type;
-  std::optional<Text<kMostStatement>> query;
-  std::optional<uint32_t> error;
-  std::optional<Text<255>> redirect_host;
-  std::optional<uint16_t> redirect_port;
-  std::optional<uint32_t> latency_us;
-};
-
-constexpr Field kOwnFields[] = {
-    field<&OracleTransaction::service>("oracleServiceName", {"", pen::kOwn, 210},
-                                       "SERVICE_NAME that the client connects to"),
-    field<&OracleTransaction::sid>("oracleSid", {"", pen::kOwn, 211}, "SID that the client connects to"),
-    field<&OracleTransaction::user>("oracleUser", {"", pen::kOwn, 212},
-                                    "who runs the client's program, as it says (CID): no user of the database"),
-    field<&OracleTransaction::program>("oracleProgram", {"", pen::kOwn, 213}, "the client's program (CID)"),
-    field<&OracleTransaction::host>("oracleClientHost", {"", pen::kOwn, 214}, "what the client calls its host (CID)"),
-    field<&OracleTransaction::packet_type>(
-        "oraclePacketType", {"", pen::kOwn, 215},
-        "answer to a connect: 2 accepted, 4 refused, 5 redirected; 6: a statement, or another call that failed",
-        Role::Identifier),
-    field<&OracleTransaction::query>("oracleQuery", {"ORACLE_QUERY", pen::kNtop, 201},
-                                     "SQL of the statement, with ? in the place of values unless --sql-literals"),
-    field<&OracleTransaction::error>("oracleErrorCode", {"", pen::kOwn, 216},
-                                     "n of ORA-n: 942, 12514, ...; 1403 ends each query (no more rows)",
-                                     Role::Identifier),
-    field<&OracleTransaction::redirect_host>("oracleRedirectHost", {"", pen::kOwn, 217},
-                                             "where the server sends the client: host or address"),
-    field<&OracleTransaction::redirect_port>("oracleRedirectPort", {"", pen::kOwn, 218},
-                                             "where the server sends the client: TCP port", Role::Identifier),
-    field<&OracleTransaction::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                                          "from the last packet of the call to the first of its response",
-                                          Role::Quantity, Unit::Microseconds),
-};
-
-constexpr auto kFields = transaction_fields<OracleTransaction>(kOwnFields);
-
-bool is_connect(const OracleTransaction& from) {
-  return from.packet_type != tns::kData;
-}
-bool is_statement(const OracleTransaction& from) {
-  return from.query.has_value();
-}
-bool has_failed(const OracleTransaction& from) {
-  return from.error.value_or(kNoMoreRows) != kNoMoreRows;
-}
-
-constexpr CloudRule kCloud[] = {
-    grow(Entity::Source, "oracle.connects", "connects of the host to Oracle databases").when<&is_connect>(1),
-    grow(Entity::Source, "oracle.statements", "statements of the host, as far as they were readable")
-        .when<&is_statement>(1),
-    grow(Entity::Source, "oracle.errors", "connects and calls of the host that a server refused").when<&has_failed>(1),
-};
-
-std::optional<ServiceCall> service(const void* body) {
-  const OracleTransaction& oracle = *static_cast<const OracleTransaction*>(body);
-  return ServiceCall{
-      .failed = has_failed(oracle), .latency_us = oracle.latency_us, .begins_connection = oracle.index == 1};
-}
-
-/// Where the server sends the client: to itself, unless it tells an address.
-IpAddress redirected_to(std::string_view host, const IpAddress& server) {
-  return parse_address(host).value_or(server);
-}
-
-constexpr std::string_view kRedirectionPattern = "tns.redir.<ip>:<port>";
-constexpr TreeText kTexts[] = {{kRedirectionPattern, "server", "that has sent a client there, and its port"},
-                               {kRedirectionPattern, "service", "SERVICE_NAME that the client wants"},
-                               {kRedirectionPattern, "probe", "that saw it"}};
-
-void note(const RecordRef& record, TreeNotes& notes) {
-  const auto& told = *static_cast<const OracleTransaction*>(record.body);
-  if (!told.redirect_port) return;
-  const Common& common = *record.common;
-  const std::string_view host = told.redirect_host ? told.redirect_host->view() : std::string_view();
-  const std::string place =
-      to_text(redirected_to(host, common.destination)) + ':' + std::to_string(*told.redirect_port);
-  const std::string server = to_text(common.destination) + ':' + std::to_string(common.destination_port);
-  const TreeNotes::Text texts[] = {{"server", server},
-                                   {"service", told.service ? told.service->view() : std::string_view()},
-                                   {"probe", common.probe_id}};
-  notes.leave(kRedirectionTree, place, texts);
-}
-
-constexpr RecordType kRecordType{.name = "oracle",
-                                 .meaning = "connect to an Oracle database, and statement",
-                                 .fields = kFields,
-                                 .body_size = sizeof(OracleTransaction),
-                                 .cloud = kCloud,
-                                 .service = service,
-                                 .note = note,
-                                 .texts = kTexts};
-constexpr const RecordType* kRecords[] = {&kRecordType};
+constexpr const RecordType* kRecords[] = {&kOracleRecordType};
 
 // ---- the connection
 
@@ -365,7 +261,7 @@ class OracleParser final : public Parser {
     if (!found) return read;
     SqlRules rules = SqlRules::oracle();
     rules.keep_literals = dialogue.disclosure().sql_literals;
-    read.query = sql_to_tell(found->text, rules, kMostStatement);
+    read.query = sql_to_tell(found->text, rules, kMostOracleStatement);
     if (!found->is_whole || asked_->is_cut) read.partial.add("statement cut");
     return read;
   }
@@ -382,7 +278,7 @@ class OracleParser final : public Parser {
     const Statement statement = std::move(*statement_);
     statement_.reset();
     is_response_over_ = false;
-    if (!statement.query && statement.error.value_or(kNoMoreRows) == kNoMoreRows) return;
+    if (!statement.query && statement.error.value_or(kOracleNoMoreRows) == kOracleNoMoreRows) return;
     OracleTransaction told;
     told.observed = to_milliseconds(statement.first_us);
     told.partial = statement.partial;
@@ -430,7 +326,7 @@ class OracleParser final : public Parser {
     tell_text(told.program, tns_value(descriptor_, "PROGRAM", "CID"), "names cut", told.partial);
     tell_text(told.host, tns_value(descriptor_, "HOST", "CID"), "names cut", told.partial);
     told.index = dialogue.next_transaction();
-    dialogue.tell(kRecordType, &told, client_is_initiator_);
+    dialogue.tell(kOracleRecordType, &told, client_is_initiator_);
   }
 
   static constexpr uint32_t kUnitSlack = 16;  // octets that a full packet may be shorter than its unit

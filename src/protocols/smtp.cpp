@@ -2,7 +2,6 @@
 // command, when its mail was accepted or given up, and one per connection without any.
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,10 +13,10 @@
 #include "protocols/wire/reply_queue.h"
 #include "protocols/wire/sasl_user.h"
 #include "protocols/wire/smtp_lines.h"
+#include "protocols/wire/smtp_look.h"
+#include "protocols/wire/smtp_mails.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/two_way_lines.h"
-#include "record/text_list.h"
-#include "record/transaction.h"
 
 namespace microcloud {
 namespace {
@@ -26,76 +25,10 @@ using namespace smtp_lines;
 
 constexpr uint16_t kPorts[] = {25, 587};
 constexpr std::string_view kNdpiNames[] = {"SMTP"};
-constexpr unsigned kMostUnknown = 16;     // lines in a row that are none of SMTP: then this is something else
-constexpr size_t kMostOfBeginning = 512;  // octets of a first line that are waited for
-constexpr size_t kMostMails = 16;         // that wait for their replies
-constexpr uint16_t kRefused = 400;        // and above
+constexpr unsigned kMostUnknown = 16;  // lines in a row that are none of SMTP: then this is something else
+constexpr size_t kMostMails = 16;      // that wait for their replies
 
-// ---- the record
-
-struct SmtpMail {
-  Milliseconds observed;
-  uint32_t index = 0;
-  Partial partial;
-  std::optional<Text<255>> helo;
-  std::optional<Text<255>> from;
-  TextList<4000, 120> recipients;
-  std::optional<uint16_t> code;
-  bool start_tls = false;
-  bool authenticated = false;
-  std::optional<Text<255>> user;
-  std::optional<Text<255>> message_id;
-  std::optional<uint32_t> latency_us;
-};
-
-constexpr Field kOwnFields[] = {
-    field<&SmtpMail::helo>("smtpHelo", {"", pen::kOwn, 160}, "what the client calls itself in EHLO or HELO"),
-    field<&SmtpMail::from>("smtpMailFrom", {"SMTP_MAIL_FROM", pen::kNtop, 185}, "sender's address in MAIL"),
-    field<&SmtpMail::recipients>("smtpRecipients", {"", pen::kOwn, 161},
-                                 "addresses in RCPT, those that the server refused too", Role::List),
-    field<&SmtpMail::code>("smtpReplyCode", {"", pen::kOwn, 162},
-                           "the server's reply to the whole mail; without one, its last refusal, else its last reply",
-                           Role::Identifier),
-    field<&SmtpMail::start_tls>("smtpStartTls", {"", pen::kOwn, 163},
-                                "the server accepted STARTTLS: what follows is encrypted"),
-    field<&SmtpMail::authenticated>("smtpAuthenticated", {"", pen::kOwn, 164}, "AUTH succeeded before"),
-    field<&SmtpMail::user>("smtpAuthUser", {"", pen::kOwn, 165}, "name in the last AUTH"),
-    field<&SmtpMail::message_id>("smtpMessageId", {"", pen::kOwn, 166},
-                                 "of the mail's header, without its angle brackets"),
-    field<&SmtpMail::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                                 "from the end of the mail's content to the reply to it; of a mail without content, "
-                                 "from MAIL to its reply",
-                                 Role::Quantity, Unit::Microseconds),
-};
-
-constexpr auto kFields = transaction_fields<SmtpMail>(kOwnFields);
-
-bool is_mail(const SmtpMail& from) {
-  return from.from.has_value();
-}
-bool is_refused(const SmtpMail& from) {
-  return is_mail(from) && from.code && *from.code >= kRefused;
-}
-
-constexpr CloudRule kCloud[] = {
-    grow(Entity::Source, "smtp.mails", "mails that the host began to send (MAIL)").when<&is_mail>(1),
-    grow(Entity::Source, "smtp.errors", "of its mails: the server refused, for now or for good").when<&is_refused>(1),
-};
-
-/// By the mails that were answered.
-std::optional<ServiceCall> service(const void* body) {
-  const SmtpMail& mail = *static_cast<const SmtpMail*>(body);
-  if (!is_mail(mail) || !mail.code) return std::nullopt;
-  return ServiceCall{.failed = is_refused(mail), .latency_us = mail.latency_us, .begins_connection = mail.index == 1};
-}
-
-constexpr RecordType kRecordType{.name = "smtp",
-                                 .meaning = "MAIL command, or connection without one",
-                                 .fields = kFields,
-                                 .body_size = sizeof(SmtpMail),
-                                 .cloud = kCloud,
-                                 .service = service};
-constexpr const RecordType* kRecords[] = {&kRecordType};
+constexpr const RecordType* kRecords[] = {&kSmtpRecordType};
 
 // ---- the connection
 
@@ -104,7 +37,7 @@ class Connection {
   using Item = TextLines::Item;
   using Both = TwoWayLines<Connection>;
 
-  explicit Connection(int64_t now_us) { base_.observed = to_milliseconds(now_us); }
+  explicit Connection(int64_t now_us) { mails_.base.observed = to_milliseconds(now_us); }
 
   static bool is_command(std::string_view line) { return command_in(line) != nullptr; }
   static bool is_reply(std::string_view line) { return reply_in(line).has_value(); }
@@ -144,7 +77,7 @@ class Connection {
   }
 
   void missing(bool from_client, bool within_octets) {
-    add_partial("octets missing");
+    mails_.add_partial("octets missing");
     finder_.give_up();
     if (within_octets) {
       if (from_client) chunk_goes_on(std::nullopt);
@@ -155,37 +88,32 @@ class Connection {
     sasl_.end();
     if (from_client && in_content_) {
       content_cut_ = content_begun_ = true;
-      if (Mail* const mail = find(content_of_)) begin_answer_anew(*mail);
+      if (Mail* const mail = mails_.find(content_of_)) mail->begin_content();
     }
   }
   void no_beginning() {
-    add_partial("beginning not seen");
+    mails_.add_partial("beginning not seen");
     queue_.lose();
   }
 
   bool is_over() const { return over_ || !is_mine(); }
   bool is_mine() const { return unknown_ < kMostUnknown; }
-  bool is_covered() const { return base_.start_tls; }
+  bool is_covered() const { return mails_.base.start_tls; }
 
   void tell_done(bool client_is_initiator, Dialogue& dialogue) {
-    while (!mails_.empty() && ((mails_.front().closed && !waits(mails_.front())) || mails_.size() > kMostMails)) {
+    const auto& mails = mails_.all();
+    while (!mails.empty() && ((mails.front().closed && !waits(mails.front())) || mails.size() > kMostMails)) {
       tell_first(client_is_initiator, dialogue);
     }
     if (over_) tell_rest(client_is_initiator, dialogue);
   }
   void tell_rest(bool client_is_initiator, Dialogue& dialogue) {
-    while (!mails_.empty()) tell_first(client_is_initiator, dialogue);
-    if (!told_any_ && seen_anything_) tell(base_, client_is_initiator, dialogue);
+    while (!mails_.all().empty()) tell_first(client_is_initiator, dialogue);
+    if (!told_any_ && seen_anything_) tell(mails_.base, client_is_initiator, dialogue);
   }
 
  private:
-  struct Mail {
-    SmtpMail told;
-    uint64_t number = 0;
-    bool closed = false;    // no further command belongs to it
-    bool answered = false;  // as a whole
-    bool has_content = false;
-  };
+  using Mail = SmtpMails::Mail;
   /// What waits for its reply.
   struct Asked {
     Does does = Does::Other;
@@ -209,12 +137,13 @@ class Connection {
     switch (command->does) {
       case Does::Greets:
         close();
-        if (!arguments.empty()) keep(base_.helo, take_word(arguments), "helo cut");
+        if (!arguments.empty()) mails_.keep(mails_.base.helo, take_word(arguments), "helo cut");
         break;
       case Does::Mail:
         close();
         open(time_us);
-        if (const auto address = address_in(item.text)) keep(mails_.back().told.from, *address, "sender cut");
+        if (const auto address = address_in(item.text))
+          mails_.keep(mails_.current()->told.from, *address, "sender cut");
         break;
       case Does::Recipient:
         take_recipient(item, time_us);
@@ -244,13 +173,13 @@ class Connection {
   }
 
   void take_recipient(const Item& item, int64_t time_us) {
-    if (current() == nullptr) {
+    Mail* mail = mails_.current();
+    if (mail == nullptr) {
       if (!queue_.in_doubt()) return;  // the server refuses it
-      open(time_us);                   // its MAIL is missing
+      mail = &open(time_us);           // its MAIL is missing
     }
     const auto address = address_in(item.text);
-    if (address && (item.cut || !mails_.back().told.recipients.push(*address)))
-      mails_.back().told.partial.add("recipients cut");
+    if (address && (item.cut || !mail->told.recipients.push(*address))) mail->told.partial.add("recipients cut");
   }
 
   void take_bdat(std::string_view arguments, int64_t time_us, TextLines& lines) {
@@ -259,18 +188,13 @@ class Connection {
     if (octets) lines.expect(*octets);
     if (!in_chunks_) begin_content();
     in_chunks_ = !last;
-    if (current() != nullptr) begin_answer_anew(*current());
+    Mail* const mail = mails_.current();
+    if (mail != nullptr) mail->begin_content();
     ask(last ? Does::LastChunk : Does::Chunk, time_us);
-    if (last && current() != nullptr) {
-      content_of_ = current()->number;
+    if (last && mail != nullptr) {
+      content_of_ = mail->number;
       close();
     }
-  }
-
-  /// How long MAIL took is no matter when there is content.
-  static void begin_answer_anew(Mail& mail) {
-    mail.has_content = true;
-    mail.told.latency_us.reset();
   }
 
   /// To its end, which the server waits for.
@@ -283,7 +207,7 @@ class Connection {
   void begin_content() {
     finder_ = {};
     chunk_lines_ = {};
-    content_of_ = current() == nullptr ? 0 : current()->number;
+    content_of_ = mails_.current_number();
   }
 
   void take_chunk(std::string_view part) {
@@ -297,7 +221,7 @@ class Connection {
 
   void take_content(std::string_view line, int64_t time_us) {
     if (!content_begun_) {
-      if (Mail* const mail = find(content_of_)) begin_answer_anew(*mail);
+      if (Mail* const mail = mails_.find(content_of_)) mail->begin_content();
     }
     content_begun_ = true;
     if (line != ".") {
@@ -306,7 +230,7 @@ class Connection {
     }
     in_content_ = false;
     const Asked asked{Does::Content, content_of_};
-    Mail* const mail = find(content_of_);
+    Mail* const mail = mails_.find(content_of_);
     if (mail != nullptr) mail->closed = true;
     if (mail != nullptr && mail->answered) return;  // before its end
     if (queue_.in_doubt() && server_seen_) {  // all before has been answered: else the client would not have gone on
@@ -318,21 +242,21 @@ class Connection {
 
   void keep_message_id(std::string_view line) {
     const std::optional<std::string> id = finder_.line(line);
-    if (Mail* const mail = find(content_of_); mail != nullptr && id) {
+    if (Mail* const mail = mails_.find(content_of_); mail != nullptr && id) {
       mail->told.message_id.emplace().assign(*id);
       if (id->size() > mail->told.message_id->view().size()) mail->told.partial.add("message id cut");
     }
   }
 
   void ask(Does does, int64_t time_us) {
-    const Asked asked{does, current() == nullptr ? 0 : current()->number};
-    if (!queue_.sent(asked, time_us)) add_partial("too many commands");
+    const Asked asked{does, mails_.current_number()};
+    if (!queue_.sent(asked, time_us)) mails_.add_partial("too many commands");
   }
 
   // ---- the server
 
   void take_reply(uint16_t code, int64_t time_us) {
-    base_.code = code;
+    mails_.base.code = code;
     if (std::exchange(greeting_, false) && !(queue_.in_doubt() && client_seen_)) return;
     if (in_content_ && (content_cut_ || (server_wants_content_ && queue_.empty()))) {
       answer(content_of_, code, std::nullopt);  // there is nothing else that it could answer
@@ -344,7 +268,7 @@ class Connection {
     const Asked* const next = queue_.next(time_us);
     if (code == kSendContent && (next == nullptr || next->does != Does::Data)) {
       in_content_ = server_wants_content_ = true;  // DATA is missing, or it is not known what it followed
-      if (Mail* const mail = current()) begin_answer_anew(*mail);
+      if (Mail* const mail = mails_.current()) mail->begin_content();
       return;
     }
     const auto answered = queue_.answered(time_us);
@@ -362,21 +286,22 @@ class Connection {
     switch (asked.does) {
       case Does::Data:
         server_wants_content_ = in_content_ = code == kSendContent;
-        if (Mail* const mail = find(asked.mail); mail != nullptr && code == kSendContent) begin_answer_anew(*mail);
+        if (Mail* const mail = mails_.find(asked.mail); mail != nullptr && code == kSendContent) mail->begin_content();
         break;
       case Does::Content:
       case Does::LastChunk:
         answer(asked.mail, code, latency);
         return;
       case Does::Mail:
-        if (Mail* const mail = find(asked.mail); mail != nullptr && !mail->has_content) mail->told.latency_us = latency;
+        if (Mail* const mail = mails_.find(asked.mail); mail != nullptr && !mail->has_content)
+          mail->told.latency_us = latency;
         break;
       case Does::Auth:
         sasl_.end();
-        base_.authenticated = base_.authenticated || code == kAuthenticated;
+        mails_.base.authenticated = mails_.base.authenticated || code == kAuthenticated;
         break;
       case Does::StartTls:
-        base_.start_tls = over_ = code == kReady;
+        mails_.base.start_tls = over_ = code == kReady;
         break;
       case Does::Quits:
         over_ = true;
@@ -384,46 +309,30 @@ class Connection {
       default:
         break;
     }
-    Mail* const mail = find(asked.mail);
-    if (mail == nullptr || mail->answered || asked.does == Does::Ends || asked.does == Does::Quits) return;
-    std::optional<uint16_t>& known = mail->told.code;
-    if (code >= kRefused || !known || *known < kRefused) known = code;
+    if (asked.does == Does::Ends || asked.does == Does::Quits) return;
+    if (Mail* const mail = mails_.find(asked.mail)) mail->answer_part(code);
   }
 
   void answer(uint64_t number, uint16_t code, std::optional<uint32_t> latency) {
-    Mail* const mail = find(number);
-    if (mail == nullptr) return;
-    mail->told.code = code;
-    mail->told.latency_us = latency;
-    mail->answered = true;
+    if (Mail* const mail = mails_.find(number)) mail->answer(code, latency);
   }
 
   /// The end of the content is among what is missing.
   void end_cut_content() {
     in_content_ = content_cut_ = false;
-    if (Mail* const mail = find(content_of_)) mail->closed = true;
+    if (Mail* const mail = mails_.find(content_of_)) mail->closed = true;
     queue_.lose();
   }
 
   // ---- mails
 
-  void open(int64_t time_us) {
-    Mail& mail = mails_.emplace_back();
-    mail.told = base_;
-    mail.told.observed = to_milliseconds(time_us);
-    mail.told.code.reset();
-    mail.number = ++numbers_;
+  Mail& open(int64_t time_us) {
     in_chunks_ = false;
+    return mails_.open(to_milliseconds(time_us));
   }
   void close() {
-    if (!mails_.empty()) mails_.back().closed = true;
+    mails_.close();
     in_chunks_ = false;
-  }
-  Mail* current() { return mails_.empty() || mails_.back().closed ? nullptr : &mails_.back(); }
-  Mail* find(uint64_t number) {
-    const auto found =
-        std::find_if(mails_.begin(), mails_.end(), [&](const Mail& one) { return one.number == number; });
-    return found == mails_.end() ? nullptr : &*found;
   }
   bool waits(const Mail& mail) const {
     const auto& waiting = queue_.waiting();
@@ -432,40 +341,30 @@ class Connection {
   }
 
   void tell_first(bool client_is_initiator, Dialogue& dialogue) {
-    tell(mails_.front().told, client_is_initiator, dialogue);
-    mails_.pop_front();
+    tell(mails_.all().front().told, client_is_initiator, dialogue);
+    mails_.all().pop_front();
   }
   void tell(SmtpMail& told, bool client_is_initiator, Dialogue& dialogue) {
     if (!client_seen_) told.partial.add("no commands");
     if (!server_seen_) told.partial.add("no replies");
     told.index = dialogue.next_transaction();
-    dialogue.tell(kRecordType, &told, client_is_initiator);
+    dialogue.tell(kSmtpRecordType, &told, client_is_initiator);
     told_any_ = true;
   }
 
-  void add_partial(std::string_view reason) {
-    base_.partial.add(reason);
-    for (Mail& mail : mails_) mail.told.partial.add(reason);
-  }
-  void keep(std::optional<Text<255>>& to, std::string_view text, std::string_view reason) {
-    to.emplace().assign(text);
-    if (text.size() > to->view().size()) (mails_.empty() ? base_ : mails_.back().told).partial.add(reason);
-  }
   void keep_user(const std::optional<std::string>& name) {
-    if (name) keep(base_.user, *name, "user cut");
+    if (name) mails_.keep(mails_.base.user, *name, "user cut");
   }
   void unknown() {
     ++unknown_;
-    add_partial("unknown lines");
+    mails_.add_partial("unknown lines");
   }
 
-  SmtpMail base_;  // what each mail of the connection has; all there is of one without mails
-  std::deque<Mail> mails_;
+  SmtpMails mails_;
   ReplyQueue<Asked> queue_;
   SaslUser sasl_;
   MessageIdFinder finder_;
   TextLines chunk_lines_;  // of BDAT
-  uint64_t numbers_ = 0;
   uint64_t content_of_ = 0;
   std::optional<int64_t> reply_begun_us_;  // its first line was this time
   unsigned unknown_ = 0;                   // lines in a row
@@ -482,38 +381,9 @@ class Connection {
   bool over_ = false;
 };
 
-// ---- recognition
-
-/// Servers of FTP greet with 220 as well, and TLS may follow where a client expects it: the client tells.
-Verdict judge_reply(std::string_view line, bool whole, bool at_its_port) {
-  if (line.size() < 4 && !whole) return Verdict::Unsure;
-  const std::optional<Reply> reply = reply_in(line);
-  if (!reply || !is_plain_text(line)) return Verdict::NotMine;
-  if (at_its_port) return Verdict::Mine;
-  return reply->code == 220 ? Verdict::Unsure : Verdict::NotMine;
-}
-
 Verdict recognise(const Segment& segment, const Common& flow) {
-  const std::string_view text = text_of(segment.bytes);
   const auto has_port = [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; };
-  const bool at_its_port = std::any_of(std::begin(kPorts), std::end(kPorts), has_port);
-  // A mail's content; or a client that does not speak it: the server's greeting tells.
-  const bool may_come = at_its_port && (segment.in_middle || segment.from_initiator);
-  const Verdict no = may_come ? Verdict::Unsure : Verdict::NotMine;
-  if (begins_not_plain(text)) return no;
-  const std::string_view line = first_line(text);
-  const bool whole = line.size() < text.size();
-  if (line.starts_with('2') || line.starts_with('3') || line.starts_with('4') || line.starts_with('5'))
-    return judge_reply(line, whole, at_its_port);
-  if (!is_plain_text(line)) return no;
-  if (!whole) return line.size() < kMostOfBeginning && may_be_command(line) ? Verdict::Unsure : no;
-  const Command* const command = command_in(line);
-  if (command == nullptr) return no;
-  std::string_view rest = line;
-  take_word(rest);
-  const bool greets = command->does == Does::Greets && !rest.empty();
-  const bool of_a_mail = begins_with_word(line, "MAIL FROM:") || begins_with_word(line, "RCPT TO:");
-  return at_its_port || greets || of_a_mail ? Verdict::Mine : Verdict::Unsure;
+  return look_for_smtp(segment, std::any_of(std::begin(kPorts), std::end(kPorts), has_port));
 }
 
 }  // namespace

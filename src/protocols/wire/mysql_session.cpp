@@ -4,6 +4,26 @@
 
 namespace microcloud {
 
+void MysqlSession::greet(const MysqlGreeting& greeting) {
+  version = greeting.version;
+  connection_id = greeting.connection_id;
+  server_capabilities_ = greeting.capabilities;
+  server_extended_ = greeting.extended;
+}
+
+void MysqlSession::log_in(const MysqlLogin& login) {
+  const uint32_t both = login.capabilities & server_capabilities_;
+  capabilities = both;
+  is_compressed = (both & (mysql::kCompress | mysql::kZstd)) != 0;
+  terms.flag_behind_count = (login.extended & server_extended_ & mysql::kMariadbCacheMetadata) != 0;
+  terms.flag_before_count = (both & mysql::kOptionalMetadata) != 0;
+  start_tls = login.asks_for_tls;
+  if (login.asks_for_tls) return;  // the rest follows, encrypted
+  user = login.user;
+  schema = login.schema;
+  program = login.program;
+}
+
 MysqlTransaction MysqlSession::opening() const {
   MysqlTransaction told;
   told.observed = to_milliseconds(first_us);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "protocols/wire/mysql_messages.h"
 #include "protocols/wire/mysql_record.h"
 #include "protocols/wire/mysql_response.h"
 
@@ -23,15 +24,26 @@ struct MysqlAsked {
 };
 
 /// As the login says, and what came to succeed after it.
-struct MysqlSession {
+class MysqlSession {
+ public:
   std::string user, schema, version, program;
   std::optional<uint32_t> connection_id;
   std::optional<bool> start_tls;
   Partial partial;       // of the opening
   int64_t first_us = 0;  // of the connection's first packet
 
+  std::optional<uint32_t> capabilities;  // of both sides, when the login was seen
+  MysqlResponse::Terms terms;
+  bool is_compressed = false;  // from the end of the login
+
+  void greet(const MysqlGreeting& greeting);
+  void log_in(const MysqlLogin& login);
   MysqlTransaction opening() const;
   MysqlTransaction command(const MysqlAsked& asked) const;
+
+ private:
+  uint32_t server_capabilities_ = UINT32_MAX;
+  uint32_t server_extended_ = UINT32_MAX;  // MariaDB's
 };
 
 /// `latency_us`: of the response; nothing: its command was not seen.
