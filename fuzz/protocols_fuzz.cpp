@@ -1,11 +1,13 @@
-// A flow through one of the parsers of protocols/list.inc. Input: which protocol, a byte of options (bit 0: over TCP;
-// bit 1: at its usual port), then steps: a byte of what happens, two of a length, so many bytes. fuzz/make-seeds writes
-// inputs of this form. MICROCLOUD_FUZZ_PROTOCOL names the only protocol that is to be driven.
+// A flow through one of the parsers of protocols/list.inc. Input: the protocol's name and a newline, a byte of options
+// (bit 0: over TCP; bit 1: at its usual port), then steps: a byte of what happens, two of a length, so many bytes.
+// fuzz/make-seeds writes inputs of this form; one that is kept is named PROTOCOL-WHAT-IT-IS.
+// MICROCLOUD_FUZZ_PROTOCOL names the only protocol that is to be driven.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/cursor.h"
 #include "protocols/protocols.h"
@@ -42,16 +44,34 @@ void check(const Protocol& protocol, const LineDialogue& told) {
   for (const std::string& line : told.lines) demand(JsonGrammar::accepts(line));
 }
 
-/// The first byte of all inputs; nothing: each has its own.
-std::optional<uint8_t> chosen() {
-  const char* const name = std::getenv("MICROCLOUD_FUZZ_PROTOCOL");
-  if (name == nullptr || *name == '\0') return std::nullopt;
+const Protocol* named(std::string_view name) {
   const auto all = protocols();
-  for (size_t at = 0; at < all.size(); ++at) {
-    if (all[at]->name == std::string_view(name)) return static_cast<uint8_t>(at);
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Protocol* one) { return one->name == name; });
+  return found == all.end() ? nullptr : *found;
+}
+
+/// The only protocol; null: each input names its own.
+const Protocol* only_one() {
+  const char* const name = std::getenv("MICROCLOUD_FUZZ_PROTOCOL");
+  if (name == nullptr || *name == '\0') return nullptr;
+  const Protocol* const found = named(name);
+  if (found == nullptr) {
+    std::fprintf(stderr, "MICROCLOUD_FUZZ_PROTOCOL=%s: no such protocol\n", name);
+    std::exit(2);
   }
-  std::fprintf(stderr, "MICROCLOUD_FUZZ_PROTOCOL=%s: no such protocol\n", name);
-  std::exit(2);
+  return found;
+}
+
+struct Input {
+  const Protocol* protocol = nullptr;  // null: the name is none
+  Bytes rest;                          // behind the newline; all where the name is none
+};
+
+Input read_input(Bytes data) {
+  const auto newline = std::find(data.begin(), data.end(), uint8_t{'\n'});
+  const Protocol* const protocol = named(std::string(data.begin(), newline));
+  if (newline == data.end() || protocol == nullptr) return {nullptr, data};
+  return {protocol, Bytes(newline + 1, data.end())};
 }
 
 }  // namespace
@@ -59,21 +79,38 @@ std::optional<uint8_t> chosen() {
 /// libFuzzer's; the replay has none, and mutates nothing.
 extern "C" __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
 
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned) {
-  static const std::optional<uint8_t> only = chosen();
-  const size_t mutated = LLVMFuzzerMutate(data, size, most);
-  if (only && mutated != 0) data[0] = *only;
-  return mutated;
+/// The name stays one, and now and then becomes another.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned seed) {
+  static const Protocol* const only = only_one();
+  const auto all = protocols();
+  const Input input = read_input(Bytes(data, size));
+  const bool stays = input.protocol != nullptr && seed % 16 != 0;
+  const Protocol* const protocol = only != nullptr ? only : stays ? input.protocol : all[seed / 16 % all.size()];
+  const std::string head = std::string(protocol->name) + '\n';
+  if (most <= head.size()) return 0;
+  std::vector<uint8_t> rest(most - head.size());
+  const size_t length = std::min(input.rest.size(), rest.size());
+  std::copy_n(input.rest.begin(), length, rest.begin());
+  const size_t mutated = LLVMFuzzerMutate(rest.data(), length, rest.size());
+  std::copy(head.begin(), head.end(), data);
+  std::copy_n(rest.begin(), mutated, data + head.size());
+  return head.size() + mutated;
+}
+
+/// replay.cpp's: does an input that is kept in a file of this name reach the parser that the name begins with?
+extern "C" bool fuzz_input_is_what_it_is_named(const char* name, const uint8_t* data, size_t size) {
+  const Input input = read_input(Bytes(data, size));
+  constexpr size_t kOptionsAndStep = 1 + 3;
+  return input.protocol != nullptr && std::string_view(name).starts_with(std::string(input.protocol->name) + '-') &&
+         input.rest.size() > kOptionsAndStep;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Cursor in(Bytes(data, size));
-  const auto all = protocols();
-  if (all.empty()) return 0;
-  static const std::optional<uint8_t> only = chosen();
-  const size_t number = in.u8() % all.size();
-  if (only && number != *only) return -1;
-  const Protocol& protocol = *all[number];
+  static const Protocol* const only = only_one();
+  const Input input = read_input(Bytes(data, size));
+  if (input.protocol == nullptr || (only != nullptr && input.protocol != only)) return -1;
+  const Protocol& protocol = *input.protocol;
+  Cursor in(input.rest);
   const unsigned options = in.u8();
   if (!in.ok()) return 0;
   const Common flow = flow_of(protocol, options);

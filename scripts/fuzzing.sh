@@ -41,7 +41,7 @@ fuzz_number() { # fuzz_number NAME LOG: of libFuzzer's last statistics
 
 # fuzz_all SECONDS TARGET...: a line a target when all have run; the status is 1 when one of them failed.
 fuzz_all() {
-  local seconds=$1 target jobs=() at=0 status=0 verdict log
+  local seconds=$1 target jobs=() at=0 status=0 verdict log named
   shift
   mkdir -p build-fuzz/logs
   for target in "$@"; do
@@ -53,6 +53,7 @@ fuzz_all() {
   for target in "$@"; do
     log=build-fuzz/logs/$target
     verdict=nothing
+    case $target in protocols_fuzz*) named=PROTOCOL-WHAT-IT-IS ;; *) named=WHAT-IT-IS ;; esac
     if ! wait "${jobs[at]}"; then
       status=1
       verdict=$(grep -E 'ERROR: |SUMMARY: ' "$log" | tail -n 1) || true
@@ -60,7 +61,7 @@ fuzz_all() {
     fi
     printf '%-24s %12s %9s  %s\n' "$target" "$(fuzz_number number_of_executed_units "$log")" \
       "$(fuzz_number average_exec_per_sec "$log")" "$verdict"
-    sed -n "s|^.*Test unit written to \(.*\)$|  input: \1; once mended, keep it in fuzz/corpus/${target%%.*}/|p" "$log"
+    sed -n "s|^.*Test unit written to \(.*\)$|  input: \1; once mended, keep it in fuzz/corpus/${target%%.*}/$named|p" "$log"
     at=$((at + 1))
   done
   return $status
