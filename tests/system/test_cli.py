@@ -156,6 +156,7 @@ class Input(Files):
         data = frames.pcapng(TWO_FLOWS)
         found = self.flows("-r", self.write(data, "capture.pcapng"))
         expected = self.flows("-r", self.write(frames.pcap(TWO_FLOWS)))
+        self.assertEqual(len(expected), 2)
         self.assertEqual([without_run(flow) for flow in found], [without_run(flow) for flow in expected])
 
     def test_unknown_interface(self):

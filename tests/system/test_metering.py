@@ -252,7 +252,9 @@ class Repeatable(MeteringTest):
                       for flow in self.flows("-r", self.path, *args))
 
     def test_twice_the_same(self):
-        self.assertEqual(self.records(), self.records())
+        once = self.records()
+        self.assertEqual(len(once), 371, "a flow each port")
+        self.assertEqual(self.records(), once)
 
     def test_number_of_workers_changes_nothing(self):
         one = self.records("--workers", "1", "-d", "5", "-t", "20")

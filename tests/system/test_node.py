@@ -246,36 +246,64 @@ class Users(NodeTest):
         self.assertIn("NOAUTH", done.stdout)
         self.assertIn("WRONGPASS", self.shared.cli("ping", user="probe", secret="guessed"))
 
-    def allowed(self, user, *command):
-        said = self.shared.cli(*command, user=user)
-        self.assertNotRegex(said, "NOPERM|ERR|WRONGPASS", f"{user}: {command}")
+    def allowed(self, user, commands):
+        """`commands`: each with what redis-cli prints of its answer."""
+        for command, answer in commands:
+            self.assertRegex(self.shared.cli(*command, user=user), f"\\A(?:{answer})\\Z", f"{user}: {command}")
 
-    def refused(self, user, *command):
-        self.assertIn("NOPERM", self.shared.cli(*command, user=user), f"{user}: {command}")
+    def refused(self, user, commands):
+        """For want of the right, and nothing has changed."""
+        before = self.keys()
+        for command in commands:
+            self.assertRegex(self.shared.cli(*command, user=user), r"\A(?:\(error\) )?NOPERM ", f"{user}: {command}")
+        self.assertEqual(self.keys(), before, user)
+
+    def keys(self):
+        """What the server holds: names, values by their sums, and whether they expire."""
+        script = ("local found = {} for _, key in ipairs(redis.call('keys', '*')) do found[#found + 1] = key .. ' ' .. "
+                  "redis.sha1hex(redis.call('dump', key)) .. tostring(redis.call('pttl', key) >= 0) end table.sort(found) return found")
+        return self.shared.cli("eval", script, "0").splitlines()
 
     def test_probe(self):
-        for command in (("hincrby", "ip.192.0.2.1", "bytesSent", "1"), ("hincrby", "lab/ip.192.0.2.1", "bytesSent", "1"),
-                        ("zincrby", "ip.192.0.2.1.peers", "5", "192.0.2.2"), ("expire", "ip.192.0.2.1", "60"),
-                        ("eval", "return redis.call('set', KEYS[1], 1)", "1", "mc.led.a"), ("publish", "event.flow", "{}"),
-                        ("smembers", "list.watched"), ("get", "meta.schema"), ("role",), ("info", "server"), ("client", "id"),
-                        ("xadd", "stream.alerts", "*", "a", "1"), ("scan", "0", "match", "ip.*"), ("hgetall", "probe.a")):
-            self.allowed("probe", *command)
-        for command in (("set", "elsewhere", "1"), ("sadd", "list.watched", "x"), ("keys", "*"), ("flushall",), ("config", "get", "dir"),
-                        ("acl", "list"), ("publish", "elsewhere", "x"), ("shutdown",), ("monitor",), ("client", "list")):
-            self.refused("probe", *command)
+        number, done, ok = r"-?\d+", "1", "OK"
+        self.assertEqual(self.shared.cli("sadd", "list.probe-obeys", "192.0.2.7"), "1")
+        self.assertEqual(self.shared.cli("set", "meta.schema", "1"), "OK")
+        self.allowed("probe", (
+            (("hincrby", "ip.192.0.2.1", "bytesSent", "70"), "70"), (("hincrby", "lab/ip.192.0.2.1", "bytesSent", "71"), "71"),
+            (("hget", "ip.192.0.2.1", "bytesSent"), "70"), (("zincrby", "ip.192.0.2.1.peers", "5", "192.0.2.2"), "5"),
+            (("expire", "ip.192.0.2.1", "60"), done), (("eval", "return redis.call('set', KEYS[1], 1)", "1", "mc.led.a"), ok),
+            (("publish", "event.flow", "{}"), number), (("publish", "lab/alert.mine", "{}"), number), (("smembers", "list.probe-obeys"), r"192\.0\.2\.7"),
+            (("get", "meta.schema"), "1"), (("role",), r"(?s:master\n.*)"), (("info", "server"), r"(?s:# Server\s.*)"), (("client", "id"), number),
+            (("xadd", "stream.alerts", "*", "a", "1"), r"\d+-\d+"), (("scan", "0", "match", "ip.*", "count", "100"), r"(?s:0\n.*ip\.192\.0\.2\.1.*)"),
+            (("hset", "probe.a", "packets", "9"), done), (("hgetall", "probe.a"), "packets\n9")))
+        self.refused("probe", (
+            ("set", "elsewhere", "1"), ("sadd", "list.probe-obeys", "x"), ("srem", "lab/list.watched", "x"), ("set", "rule.x", "1"), ("set", "app.own", "1"),
+            ("get", "elsewhere"), ("eval", "return redis.call('set', KEYS[1], 1)", "1", "elsewhere"), ("keys", "*"), ("flushall",), ("flushdb",),
+            ("config", "get", "dir"), ("acl", "list"), ("publish", "elsewhere", "x"), ("shutdown",), ("monitor",), ("client", "list"),
+            ("replicaof", "no", "one"), ("script", "flush")))
 
     def test_app(self):
-        for command in (("keys", "ip.*"), ("sadd", "list.watched", "192.0.2.9"), ("set", "app.own", "1"), ("hgetall", "ip.192.0.2.1"),
-                        ("publish", "alert.mine", "x")):
-            self.allowed("app", *command)
-        for command in (("hincrby", "ip.192.0.2.1", "bytesSent", "1"), ("set", "mc.led.a", "9"), ("flushall",), ("config", "get", "dir")):
-            self.refused("app", *command)
+        self.assertEqual(self.shared.cli("hset", "ip.192.0.2.30", "bytesSent", "70"), "1")
+        self.allowed("app", (
+            (("keys", "ip.192.0.2.30"), r"ip\.192\.0\.2\.30"), (("sadd", "list.watched", "192.0.2.9"), "1"), (("sadd", "lab/list.watched", "192.0.2.9"), "1"),
+            (("set", "app.own", "1"), "OK"), (("get", "app.own"), "1"), (("hset", "rule.x", "a", "1"), "1"), (("hgetall", "ip.192.0.2.30"), "bytesSent\n70"),
+            (("publish", "alert.mine", "x"), r"\d+"), (("xadd", "stream.alerts", "*", "a", "1"), r"\d+-\d+")))
+        self.refused("app", (
+            ("hincrby", "ip.192.0.2.30", "bytesSent", "1"), ("del", "ip.192.0.2.30"), ("expire", "ip.192.0.2.30", "1"), ("set", "mc.led.a", "9"),
+            ("hset", "probe.a", "packets", "1"), ("set", "meta.schema", "9"), ("set", "elsewhere", "1"), ("eval", "return 1", "0"), ("flushall",),
+            ("config", "get", "dir"), ("acl", "list"), ("shutdown",), ("monitor",), ("client", "list")))
 
     def test_reader(self):
-        for command in (("keys", "*"), ("hgetall", "ip.192.0.2.1"), ("scan", "0"), ("zrange", "ip.192.0.2.1.peers", "0", "-1"), ("ttl", "ip.192.0.2.1")):
-            self.allowed("reader", *command)
-        for command in (("set", "app.x", "1"), ("del", "ip.192.0.2.1"), ("publish", "event.flow", "x"), ("flushall",), ("eval", "return 1", "0")):
-            self.refused("reader", *command)
+        self.assertEqual(self.shared.cli("hset", "ip.192.0.2.40", "bytesSent", "70"), "1")
+        self.assertEqual(self.shared.cli("zadd", "ip.192.0.2.40.peers", "5", "192.0.2.2"), "1")
+        self.allowed("reader", (
+            (("keys", "ip.192.0.2.40"), r"ip\.192\.0\.2\.40"), (("hgetall", "ip.192.0.2.40"), "bytesSent\n70"),
+            (("scan", "0", "count", "1000"), r"(?s:0\n.*ip\.192\.0\.2\.40.*)"), (("zrange", "ip.192.0.2.40.peers", "0", "-1"), r"192\.0\.2\.2"),
+            (("ttl", "ip.192.0.2.40"), "-1"), (("role",), r"(?s:master\n.*)")))
+        self.refused("reader", (
+            ("set", "app.x", "1"), ("hincrby", "ip.192.0.2.40", "bytesSent", "1"), ("del", "ip.192.0.2.40"), ("expire", "ip.192.0.2.40", "1"),
+            ("sadd", "list.watched", "x"), ("publish", "event.flow", "x"), ("publish", "alert.mine", "x"), ("flushall",), ("eval", "return 1", "0"),
+            ("config", "get", "dir"), ("acl", "list"), ("shutdown",), ("monitor",), ("client", "list")))
 
     def test_a_new_secret_takes_effect_at_sighup(self):
         node = self.node().ready()

@@ -276,6 +276,7 @@ class Transactions(ProbeTest):
             return (sorted(record["sipCallId"] for record in of("call")), len(of("sip")),
                     sorted((record["rtpSsrc"], record["rtpPackets"], record["rtpLostPackets"]) for record in of("rtp")))
         alone = told("--workers", "1")
+        self.assertTrue(all(alone), alone)
         for _ in range(3):
             self.assertEqual(told("--workers", "3"), alone)
 
