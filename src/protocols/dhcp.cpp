@@ -11,6 +11,7 @@
 #include "protocols/wire/dhcp_book.h"
 #include "protocols/wire/dhcp_message.h"
 #include "protocols/wire/dns_message.h"
+#include "protocols/wire/usual_ports.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
 
@@ -387,12 +388,6 @@ class DhcpParser final : public Parser {
 };
 
 // ---- recognition
-
-template <size_t Count>
-bool has_port(const Common& flow, const uint16_t (&ports)[Count]) {
-  return std::any_of(std::begin(ports), std::end(ports),
-                     [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; });
-}
 
 /// For IPv4 by its cookie and message type on any port. For IPv6 nothing in a message proves it, so only at its ports.
 Verdict recognise(const Segment& segment, const Common& flow) {

@@ -20,6 +20,7 @@
 #include "protocols/wire/dns_queries.h"
 #include "protocols/wire/dns_stream.h"
 #include "protocols/wire/text_words.h"
+#include "protocols/wire/usual_ports.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
 
@@ -431,11 +432,6 @@ Verdict judge(Bytes bytes, bool at_its_port) {
   }
   DnsMessage message;
   return read_dns_message(bytes, message) && is_surely_dns(message) ? Verdict::Mine : Verdict::NotMine;
-}
-
-bool has_port(const Common& flow, std::span<const uint16_t> ports) {
-  return std::any_of(ports.begin(), ports.end(),
-                     [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; });
 }
 
 Verdict recognise(const Segment& segment, const Common& flow) {

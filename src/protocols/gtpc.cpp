@@ -10,6 +10,7 @@
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/gtp_message.h"
+#include "protocols/wire/usual_ports.h"
 #include "protocols/wire/waiting_requests.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
@@ -334,9 +335,7 @@ bool proves_itself(Bytes rest, uint32_t octets) {
 
 /// At its ports a header is enough whose length is the datagram's; elsewhere everything has to fit.
 Verdict recognise(const Segment& segment, const Common& flow) {
-  const bool at_its_port = std::any_of(std::begin(kPorts), std::end(kPorts), [&](uint16_t port) {
-    return flow.source_port == port || flow.destination_port == port;
-  });
+  const bool at_its_port = has_port(flow, kPorts);
   if (!at_its_port) return proves_itself(segment.bytes, segment.octets) ? Verdict::Mine : Verdict::NotMine;
   GtpMessage message;
   const bool good = read_gtp_message(segment.bytes, segment.octets, message) &&

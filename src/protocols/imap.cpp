@@ -11,9 +11,11 @@
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/imap_lines.h"
+#include "protocols/wire/mail_calls.h"
 #include "protocols/wire/sasl_user.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/two_way_lines.h"
+#include "protocols/wire/usual_ports.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
 
@@ -41,16 +43,6 @@ struct ImapConnection {
   ServiceCalls calls;
 };
 
-uint32_t answered(const ImapConnection& from) {
-  return from.calls.answered();
-}
-uint32_t refused(const ImapConnection& from) {
-  return from.calls.refused();
-}
-std::optional<uint32_t> mean_latency(const ImapConnection& from) {
-  return from.calls.mean_latency_us();
-}
-
 constexpr Field kOwnFields[] = {
     field<&ImapConnection::user>("imapUser", {"IMAP_LOGIN", pen::kNtop, 260},
                                  "name in the first LOGIN; without one, in the first AUTHENTICATE"),
@@ -58,15 +50,18 @@ constexpr Field kOwnFields[] = {
                                       "the server accepted STARTTLS: what follows is encrypted"),
     field<&ImapConnection::commands>("imapCommands", {"", pen::kOwn, 171},
                                      "the client's commands, in their order; UID FETCH is FETCH", Role::List),
-    field<&answered>("imapAnswered", {"", pen::kOwn, 340},
-                     "commands that the server completed, IDLE apart; none is counted behind octets that "
-                     "are missing",
-                     Role::DeltaCounter),
-    field<&refused>("imapErrors", {"", pen::kOwn, 341}, "of them with NO or BAD", Role::DeltaCounter),
-    field<&mean_latency>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                         "from the last octets of a command to its tagged result, the mean of those that "
-                         "were completed, without IDLE and AUTHENTICATE",
-                         Role::Quantity, Unit::Microseconds),
+    field<&mail_calls::answered<ImapConnection>>(
+        "imapAnswered", {"", pen::kOwn, 340},
+        "commands that the server completed, IDLE apart; none is counted behind octets that "
+        "are missing",
+        Role::DeltaCounter),
+    field<&mail_calls::refused<ImapConnection>>("imapErrors", {"", pen::kOwn, 341}, "of them with NO or BAD",
+                                                Role::DeltaCounter),
+    field<&mail_calls::mean_latency<ImapConnection>>(
+        "serverLatencyMicroseconds", {"", pen::kOwn, 100},
+        "from the last octets of a command to its tagged result, the mean of those that "
+        "were completed, without IDLE and AUTHENTICATE",
+        Role::Quantity, Unit::Microseconds),
 };
 
 constexpr auto kFields = transaction_fields<ImapConnection>(kOwnFields);
@@ -76,18 +71,12 @@ constexpr CloudRule kCloud[] = {
         .by<&ImapConnection::logins>(),
 };
 
-std::optional<ServiceCall> service(const void* body) {
-  const ImapConnection& connection = *static_cast<const ImapConnection*>(body);
-  if (connection.calls.answered() == 0) return std::nullopt;
-  return ServiceCall{.latency_us = {}, .begins_connection = connection.index == 1, .many = &connection.calls};
-}
-
 constexpr RecordType kRecordType{.name = "imap",
                                  .meaning = "IMAP connection",
                                  .fields = kFields,
                                  .body_size = sizeof(ImapConnection),
                                  .cloud = kCloud,
-                                 .service = service};
+                                 .service = mail_calls::service<ImapConnection>};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- the connection
@@ -317,7 +306,7 @@ bool has_digit(std::string_view tag) {
 Verdict recognise(const Segment& segment, const Common& flow) {
   const std::string_view text = text_of(segment.bytes);
   if (begins_not_plain(text)) return Verdict::NotMine;
-  const bool at_its_port = flow.source_port == kPorts[0] || flow.destination_port == kPorts[0];
+  const bool at_its_port = has_port(flow, kPorts);
   const size_t end = text.find('\n');
   const std::string_view line = first_line(text);
   const bool of_a_mail = at_its_port && segment.in_middle && is_plain_text(line);

@@ -18,6 +18,7 @@
 #include "protocols/wire/mysql_response.h"
 #include "protocols/wire/mysql_session.h"
 #include "protocols/wire/text_words.h"
+#include "protocols/wire/usual_ports.h"
 
 namespace microcloud {
 namespace {
@@ -74,11 +75,7 @@ class MysqlParser final : public Parser {
 
  private:
   using Packet = MysqlPackets::Packet;
-  struct Side {
-    explicit Side(size_t most_kept) : packets(most_kept) {}
-    MysqlPackets packets;
-    bool in_step = true;  // it is known where packets begin
-  };
+  using Side = FramedSide<MysqlHead>;
 
   bool is_over() const { return is_over_ || is_foreign_; }
 
@@ -365,7 +362,7 @@ class MysqlParser final : public Parser {
 // ---- recognition
 
 Verdict recognise(const Segment& segment, const Common& flow) {
-  const auto at_its_port = [&] { return flow.source_port == kPort || flow.destination_port == kPort; };
+  const auto at_its_port = [&] { return has_port(flow, kPorts); };
   switch (look_for_mysql(segment.bytes)) {
     case MysqlLook::Greeting:
     case MysqlLook::Login:

@@ -17,6 +17,7 @@
 #include "protocols/wire/tns_messages.h"
 #include "protocols/wire/tns_packets.h"
 #include "protocols/wire/told_text.h"
+#include "protocols/wire/usual_ports.h"
 
 namespace microcloud {
 namespace {
@@ -101,11 +102,7 @@ class OracleParser final : public Parser {
 
  private:
   using Packet = TnsPackets::Packet;
-  struct Side {
-    explicit Side(size_t most_kept) : packets(most_kept) {}
-    TnsPackets packets;
-    bool in_step = true;  // it is known where packets begin
-  };
+  using Side = FramedSide<TnsHead>;
 
   static bool begins_connect(Bytes bytes) { return bytes.size() > 4 && bytes[4] == tns::kConnect; }
 
@@ -359,10 +356,7 @@ Verdict recognise(const Segment& segment, const Common& flow) {
   constexpr size_t kLowestVersionEnd = 12;
   const Bytes bytes = segment.bytes;
   const auto zero_at = [&](size_t at) { return at >= bytes.size() || bytes[at] == 0; };
-  const auto at_its_port = [&] {
-    const auto is_its = [&](uint16_t port) { return port == flow.source_port || port == flow.destination_port; };
-    return segment.at_announced_place || std::ranges::any_of(kPorts, is_its);
-  };
+  const auto at_its_port = [&] { return segment.at_announced_place || has_port(flow, kPorts); };
   const auto no = [&] { return segment.in_middle && at_its_port() ? Verdict::Unsure : Verdict::NotMine; };
   if (!zero_at(6) || !zero_at(7)) return no();
   if (bytes.size() < 5) return zero_at(2) || zero_at(0) ? Verdict::Unsure : no();

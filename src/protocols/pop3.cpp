@@ -7,10 +7,12 @@
 
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
+#include "protocols/wire/mail_calls.h"
 #include "protocols/wire/reply_queue.h"
 #include "protocols/wire/sasl_user.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/two_way_lines.h"
+#include "protocols/wire/usual_ports.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
 
@@ -37,16 +39,6 @@ struct Pop3Connection {
   ServiceCalls calls;
 };
 
-uint32_t answered(const Pop3Connection& from) {
-  return from.calls.answered();
-}
-uint32_t refused(const Pop3Connection& from) {
-  return from.calls.refused();
-}
-std::optional<uint32_t> mean_latency(const Pop3Connection& from) {
-  return from.calls.mean_latency_us();
-}
-
 constexpr Field kOwnFields[] = {
     field<&Pop3Connection::user>("pop3User", {"POP_USER", pen::kNtop, 210}, "name in the last USER or APOP"),
     field<&Pop3Connection::start_tls>("pop3StartTls", {"", pen::kOwn, 180},
@@ -57,14 +49,16 @@ constexpr Field kOwnFields[] = {
                                     Role::DeltaCounter),
     field<&Pop3Connection::commands>("pop3Commands", {"", pen::kOwn, 183}, "the client's commands, in their order",
                                      Role::List),
-    field<&answered>("pop3Answered", {"", pen::kOwn, 342},
-                     "commands that the server answered; none is counted behind octets that are missing",
-                     Role::DeltaCounter),
-    field<&refused>("pop3Errors", {"", pen::kOwn, 343}, "of them with -ERR", Role::DeltaCounter),
-    field<&mean_latency>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                         "from a command to the beginning of its reply, the mean of those that were "
-                         "answered, without AUTH",
-                         Role::Quantity, Unit::Microseconds),
+    field<&mail_calls::answered<Pop3Connection>>(
+        "pop3Answered", {"", pen::kOwn, 342},
+        "commands that the server answered; none is counted behind octets that are missing", Role::DeltaCounter),
+    field<&mail_calls::refused<Pop3Connection>>("pop3Errors", {"", pen::kOwn, 343}, "of them with -ERR",
+                                                Role::DeltaCounter),
+    field<&mail_calls::mean_latency<Pop3Connection>>(
+        "serverLatencyMicroseconds", {"", pen::kOwn, 100},
+        "from a command to the beginning of its reply, the mean of those that were "
+        "answered, without AUTH",
+        Role::Quantity, Unit::Microseconds),
 };
 
 constexpr auto kFields = transaction_fields<Pop3Connection>(kOwnFields);
@@ -74,18 +68,12 @@ constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "pop3.mails", "mails that the host fetched by POP3").by<&Pop3Connection::retrieved>(),
 };
 
-std::optional<ServiceCall> service(const void* body) {
-  const Pop3Connection& connection = *static_cast<const Pop3Connection*>(body);
-  if (connection.calls.answered() == 0) return std::nullopt;
-  return ServiceCall{.latency_us = {}, .begins_connection = connection.index == 1, .many = &connection.calls};
-}
-
 constexpr RecordType kRecordType{.name = "pop3",
                                  .meaning = "POP3 connection",
                                  .fields = kFields,
                                  .body_size = sizeof(Pop3Connection),
                                  .cloud = kCloud,
-                                 .service = service};
+                                 .service = mail_calls::service<Pop3Connection>};
 constexpr const RecordType* kRecords[] = {&kRecordType};
 
 // ---- commands
@@ -318,7 +306,7 @@ Verdict judge_reply(std::string_view text, bool from_initiator, bool at_its_port
 
 Verdict recognise(const Segment& segment, const Common& flow) {
   const std::string_view text = text_of(segment.bytes);
-  const bool at_its_port = flow.source_port == kPorts[0] || flow.destination_port == kPorts[0];
+  const bool at_its_port = has_port(flow, kPorts);
   if (text.empty()) return Verdict::Unsure;
   if (begins_not_plain(text)) return Verdict::NotMine;
   if (text.front() == '+' || text.front() == '-') return judge_reply(text, segment.from_initiator, at_its_port);

@@ -13,6 +13,7 @@
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/radius_message.h"
+#include "protocols/wire/usual_ports.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
 
@@ -291,9 +292,7 @@ class RadiusParser final : public Parser {
 /// At a port of its own a message that is right in all its parts is enough. Elsewhere it must hold what only RADIUS
 /// has.
 Verdict recognise(const Segment& segment, const Common& flow) {
-  const bool at_its_port = std::any_of(std::begin(kPorts), std::end(kPorts), [&](uint16_t port) {
-    return flow.source_port == port || flow.destination_port == port;
-  });
+  const bool at_its_port = has_port(flow, kPorts);
   RadiusMessage message;
   if (!read_radius_message(segment.bytes, segment.octets, message))
     return at_its_port ? Verdict::Unsure : Verdict::NotMine;

@@ -16,6 +16,7 @@
 #include "protocols/wire/sip_stream.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/told_text.h"
+#include "protocols/wire/usual_ports.h"
 #include "protocols/wire/waiting_requests.h"
 #include "record/transaction.h"
 
@@ -259,7 +260,7 @@ Verdict recognise_datagram(std::string_view text, uint32_t octets, bool at_its_p
 
 Verdict recognise(const Segment& segment, const Common& flow) {
   std::string_view text = text_of(segment.bytes);
-  const bool at_its_port = flow.source_port == kPorts[0] || flow.destination_port == kPorts[0];
+  const bool at_its_port = has_port(flow, kPorts);
   if (flow.protocol != 6) return recognise_datagram(text, segment.octets, at_its_port);
   while (!text.empty() && (text.front() == '\r' || text.front() == '\n')) text.remove_prefix(1);
   const bool of_a_message = at_its_port && (segment.in_middle || segment.gap != 0);

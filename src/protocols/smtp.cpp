@@ -17,6 +17,7 @@
 #include "protocols/wire/smtp_mails.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/two_way_lines.h"
+#include "protocols/wire/usual_ports.h"
 
 namespace microcloud {
 namespace {
@@ -382,8 +383,7 @@ class Connection {
 };
 
 Verdict recognise(const Segment& segment, const Common& flow) {
-  const auto has_port = [&](uint16_t port) { return flow.source_port == port || flow.destination_port == port; };
-  return look_for_smtp(segment, std::any_of(std::begin(kPorts), std::end(kPorts), has_port));
+  return look_for_smtp(segment, has_port(flow, kPorts));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "inspect/parser.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/snmp_message.h"
+#include "protocols/wire/usual_ports.h"
 #include "protocols/wire/waiting_requests.h"
 #include "record/text_list.h"
 #include "record/transaction.h"
@@ -247,9 +248,7 @@ class SnmpParser final : public Parser {
 /// At a port of its own what begins as a message of a known version is enough; elsewhere it has to fit together to its
 /// last octet, as far as it was captured.
 Verdict recognise(const Segment& segment, const Common& flow) {
-  const bool at_its_port = std::any_of(std::begin(kPorts), std::end(kPorts), [&](uint16_t port) {
-    return flow.source_port == port || flow.destination_port == port;
-  });
+  const bool at_its_port = has_port(flow, kPorts);
   SnmpMessage message;
   if (!read_snmp_message(segment.bytes, segment.octets, message))
     return at_its_port ? Verdict::Unsure : Verdict::NotMine;

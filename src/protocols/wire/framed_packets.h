@@ -120,4 +120,12 @@ class FramedPackets {
   std::vector<uint8_t> kept_;
 };
 
+/// One direction of a connection made of such packets.
+template <typename Head>
+struct FramedSide {
+  explicit FramedSide(size_t most_kept) : packets(most_kept) {}
+  FramedPackets<Head> packets;
+  bool in_step = true;  // it is known where packets begin
+};
+
 }  // namespace microcloud
