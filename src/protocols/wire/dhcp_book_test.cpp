@@ -1,11 +1,10 @@
-// Requests and answers of different flows and threads: each answer finds its own request, or none.
+// Requests and answers of different flows: each answer finds its own request, or none. Of different threads:
+// tests/workers.
 #include "protocols/wire/dhcp_book.h"
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace microcloud {
@@ -60,33 +59,6 @@ TEST(DhcpBook, IsBoundedInNumberAndTime) {
   for (size_t count = 0; count < DhcpBook::kMostServers; ++count)
     EXPECT_TRUE(book.answered(loud, server(), 2 * DhcpBook::kLongestUs + 1));
   EXPECT_EQ(book.answered(loud, server(), 2 * DhcpBook::kLongestUs + 1), none());
-}
-
-TEST(DhcpBook, WorkersShareIt) {
-  constexpr uint32_t kRequests = 2'000;
-  DhcpBook book;
-  std::atomic<uint32_t> asked = 0, wrong = 0, paired = 0;
-  const auto request = [](uint32_t number) {
-    return DhcpExchange{.transaction = number / 2, .client = number % 2 ? "a" : "b"};
-  };
-  std::thread clients([&] {
-    for (uint32_t number = 0; number < kRequests; ++number) {
-      book.asked(request(number), number);
-      asked.store(number + 1, std::memory_order_release);
-    }
-  });
-  std::thread servers([&] {
-    for (uint32_t number = 0; number < kRequests; ++number) {
-      while (asked.load(std::memory_order_acquire) <= number) std::this_thread::yield();
-      const auto latency = book.answered(request(number), kServer, int64_t{number} + 5);
-      paired += latency ? 1 : 0;
-      wrong += latency && *latency != 5 ? 1 : 0;
-    }
-  });
-  clients.join();
-  servers.join();
-  EXPECT_EQ(paired, kRequests);
-  EXPECT_EQ(wrong, 0U);
 }
 
 }  // namespace
