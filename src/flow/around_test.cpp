@@ -141,19 +141,9 @@ TEST(Around, InterfaceThatReceivedOrSentTheFirstPacket) {
 }
 
 TEST(Around, WithoutEthernetThereAreNoMacs) {
-  CollectingSink sink;
-  FlowTable table(TableOptions{}.settings(), sink);
-  const Decoded raw(inner_udp(), {.first = FirstHeader::Ip});
-  microcloud::Packet packet = raw.packet;
-  packet.time_us = kStartUs;
-  packet.tick_ms = 0;
-  packet.port = 0;
-  packet.outgoing = false;
-  table.meter({&packet, 1});
-  table.finish(0);
-  ASSERT_EQ(sink.told.size(), 1U);
-  EXPECT_EQ(sink.told[0].flow.source_mac, std::nullopt);
-  EXPECT_EQ(sink.told[0].flow.destination_mac, std::nullopt);
+  const Told told = told_alone(Decoded(inner_udp(), {.first = FirstHeader::Ip}), kStartUs);
+  EXPECT_EQ(told.flow.source_mac, std::nullopt);
+  EXPECT_EQ(told.flow.destination_mac, std::nullopt);
 }
 
 TEST(Around, TrafficClassOfTheFirstPacket) {

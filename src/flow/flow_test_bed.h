@@ -61,6 +61,21 @@ struct TableOptions {
   }
 };
 
+/// What is told of a packet that came alone, at any time.
+inline Told told_alone(const Decoded& decoded, int64_t time_us) {
+  CollectingSink sink;
+  FlowTable table(TableOptions{}.settings(), sink);
+  Packet packet = decoded.packet;
+  packet.time_us = time_us;
+  packet.tick_ms = 0;
+  packet.port = 0;
+  packet.outgoing = false;
+  table.meter({&packet, 1});
+  table.finish(0);
+  EXPECT_EQ(sink.told.size(), 1U);
+  return sink.told.at(0);
+}
+
 class FlowBed {
  public:
   explicit FlowBed(const TableOptions& options = {}) : table(options.settings(), sink_) { table.name_flows(kFirstId); }

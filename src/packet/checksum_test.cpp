@@ -13,13 +13,6 @@ namespace {
 using tools::Blob;
 using tools::Packet;
 
-Packet v4() {
-  return Packet().eth().ipv4("10.0.0.1", "10.0.0.2");
-}
-Packet v6() {
-  return Packet().eth().ipv6("2001:db8::1", "2001:db8::2");
-}
-
 uint64_t bad_transport(const Packet& frame) {
   return Decoded(frame, {.verify = true}).count(Anomaly::BadTransportChecksum);
 }

@@ -11,13 +11,6 @@ namespace {
 using tools::Blob;
 using tools::Packet;
 
-Packet v4() {
-  return Packet().eth().ipv4("10.0.0.1", "10.0.0.2");
-}
-Packet v6() {
-  return Packet().eth().ipv6("2001:db8::1", "2001:db8::2");
-}
-
 TEST(Decode, BothDirectionsHaveOneKey) {
   const Decoded forth(v4().udp(1000, 2000));
   const Decoded back(Packet().eth().ipv4("10.0.0.2", "10.0.0.1").udp(2000, 1000));

@@ -119,4 +119,11 @@ class Decoded {
   Counters<Anomaly> anomalies_;
 };
 
+inline tools::Packet v4() {
+  return tools::Packet().eth().ipv4("10.0.0.1", "10.0.0.2");
+}
+inline tools::Packet v6() {
+  return tools::Packet().eth().ipv6("2001:db8::1", "2001:db8::2");
+}
+
 }  // namespace microcloud

@@ -7,27 +7,17 @@
 #include "protocols/dialogue_test.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/dhcp_message.h"
+#include "protocols/wire/octets_test.h"
 
 namespace microcloud {
 namespace {
 
 using namespace std::string_literals;
 using Told = TestDialogue::Told;
-using Octets8 = std::vector<uint8_t>;
 
 constexpr uint8_t kUdp = 17;
 constexpr bool kInitiator = TestFlow::kInitiator, kResponder = TestFlow::kResponder;
 constexpr const char* kLatency = "serverLatencyMicroseconds";
-
-Octets8 octets(std::string_view text) {
-  return {text.begin(), text.end()};
-}
-
-Octets8 joined(const std::vector<Octets8>& parts) {
-  Octets8 all;
-  for (const Octets8& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
 
 struct Message4 {
   uint8_t operation = 1;

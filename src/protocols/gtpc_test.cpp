@@ -7,23 +7,17 @@
 #include "protocols/dialogue_test.h"
 #include "protocols/protocols.h"
 #include "protocols/wire/gtp_message.h"
+#include "protocols/wire/octets_test.h"
 
 namespace microcloud {
 namespace {
 
 using Told = TestDialogue::Told;
-using Octets8 = std::vector<uint8_t>;
 
 constexpr uint8_t kUdp = 17;
 constexpr bool kInitiator = TestFlow::kInitiator, kResponder = TestFlow::kResponder;
 constexpr const char* kLatency = "serverLatencyMicroseconds";
 constexpr uint8_t kAccepted1 = 128, kAccepted2 = 16;
-
-Octets8 joined(const std::vector<Octets8>& parts) {
-  Octets8 all;
-  for (const Octets8& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
 
 Octets8 be16(size_t number) {
   return {static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number & 0xff)};

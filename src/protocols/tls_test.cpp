@@ -42,11 +42,6 @@ Octets8 der(uint8_t tag, Bytes content) {
   append(out, with_length(content, 1));
   return out;
 }
-Octets8 joined(const std::vector<Octets8>& parts) {
-  Octets8 out;
-  for (const Octets8& part : parts) append(out, part);
-  return out;
-}
 Octets8 common_name(std::string_view text) {
   return der(0x30, der(0x31, der(0x30, joined({der(6, Octets8{0x55, 4, 3}), der(0x0c, octets(text))}))));
 }

@@ -3,12 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <vector>
+#include "protocols/wire/octets_test.h"
 
 namespace microcloud {
 namespace {
-
-using Octets8 = std::vector<uint8_t>;
 
 std::string oid(const Octets8& content) {
   std::string text;

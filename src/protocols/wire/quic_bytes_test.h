@@ -18,12 +18,6 @@ inline Octets8 varint(uint64_t number) {
           static_cast<uint8_t>(number >> 8 & 0xff), static_cast<uint8_t>(number & 0xff)};
 }
 
-inline Octets8 joined(const std::vector<Octets8>& parts) {
-  Octets8 all;
-  for (const Octets8& part : parts) append(all, part);
-  return all;
-}
-
 inline Octets8 crypto(size_t offset, Bytes data) {
   return joined({{6}, varint(offset), varint(data.size()), Octets8(data.begin(), data.end())});
 }

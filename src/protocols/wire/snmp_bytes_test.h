@@ -7,17 +7,10 @@
 #include <vector>
 
 #include "base/cursor.h"
+#include "protocols/wire/octets_test.h"
 #include "protocols/wire/snmp_message.h"
 
 namespace microcloud::snmp_bytes {
-
-using Octets8 = std::vector<uint8_t>;
-
-inline Octets8 joined(const std::vector<Octets8>& parts) {
-  Octets8 all;
-  for (const Octets8& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
 
 /// Lengths of one octet below 128, of two else.
 inline Octets8 element(uint8_t tag, const Octets8& content) {

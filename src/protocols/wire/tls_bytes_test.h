@@ -8,17 +8,10 @@
 #include <vector>
 
 #include "base/cursor.h"
+#include "protocols/wire/octets_test.h"
 
 namespace microcloud {
 
-using Octets8 = std::vector<uint8_t>;
-
-inline void append(Octets8& out, Bytes more) {
-  out.insert(out.end(), more.begin(), more.end());
-}
-inline Octets8 octets(std::string_view text) {
-  return {text.begin(), text.end()};
-}
 inline Octets8 words(const std::vector<uint16_t>& values) {
   Octets8 out;
   for (const uint16_t value : values)

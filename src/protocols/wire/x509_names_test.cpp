@@ -44,12 +44,6 @@ Octets8 element(uint8_t tag, Bytes content) {
   return out;
 }
 
-Octets8 joined(const std::vector<Octets8>& parts) {
-  Octets8 out;
-  for (const Octets8& part : parts) append(out, part);
-  return out;
-}
-
 /// A name of common names, each a value of its own kind.
 Octets8 name_of(const std::vector<Octets8>& values) {
   Octets8 parts;
