@@ -162,7 +162,7 @@ std::optional<int> parse_command_line(CLI::App& app, int count, char** arguments
   try {
     app.parse(count, arguments);
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    std::cout << app.help("microcloud");
     return kExitDone;
   } catch (const CLI::ParseError& error) {
     throw UsageError(std::string(error.what()) + " (see microcloud " + app.get_name() + " --help)");

@@ -24,23 +24,25 @@ std::string roff(const std::string& text) {
   return out;
 }
 
-/// What an option takes: `SECONDS`. A list of words or a range behind it belongs to the text.
-std::string placeholder(const CLI::Option& option) {
+/// What an option takes, `SECONDS` or `ADDR:PORT`, and what of it is accepted: words or a range, empty: anything.
+struct Takes {
+  std::string what;
+  std::string accepted;
+};
+
+/// CLI11 writes both into one text: `LEVEL:{debug,info}`, `SECONDS:UINT in [1 - 60]`.
+Takes takes_of(const CLI::Option& option) {
   if (option.get_expected_max() == 0) return {};
   const std::string type = option.get_type_name();
-  return type.substr(0, type.find_first_of(": "));
+  if (const size_t list = type.find(":{"); list != std::string::npos)
+    return {type.substr(0, list), type.substr(list + 1)};
+  const size_t range = type.find(" in [");
+  if (range == std::string::npos) return {type, {}};
+  return {type.substr(0, type.rfind(':', range)), type.substr(range + 4)};
 }
 
 bool is_positional(const CLI::Option& option) {
   return option.get_snames().empty() && option.get_lnames().empty();
-}
-
-std::string accepted(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
-  const size_t list = type.find(":{");
-  if (list != std::string::npos) return type.substr(list + 1);
-  const size_t range = type.find(":INT in ");
-  return range != std::string::npos ? type.substr(range + 8) : "";
 }
 
 std::string option_entry(const CLI::Option& option) {
@@ -49,13 +51,13 @@ std::string option_entry(const CLI::Option& option) {
     names += (names.empty() ? "" : ", ") + ("\\fB\\-" + name + "\\fR");
   for (const std::string& name : option.get_lnames())
     names += (names.empty() ? "" : ", ") + ("\\fB\\-\\-" + roff(name) + "\\fR");
-  const std::string takes = placeholder(option);
+  const auto [takes, accepted] = takes_of(option);
   if (is_positional(option)) names = "\\fI" + roff(takes) + "\\fR";
   if (!takes.empty() && !is_positional(option)) names += " \\fI" + roff(takes) + "\\fR";
   std::string text = option.get_description();
   if (!text.empty() && text.back() != '.') text += '.';
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-  if (const std::string words = accepted(option); !words.empty()) text += " Accepted: " + words + ".";
+  if (!accepted.empty()) text += " Accepted: " + accepted + ".";
   if (!option.get_default_str().empty()) text += " Default: " + option.get_default_str() + ".";
   return ".TP\n" + names + "\n" + roff(text) + "\n";
 }
@@ -112,7 +114,7 @@ std::string manual_page(const CLI::App& app) {
   std::string synopsis = ".B microcloud " + app.get_name() + "\n[\\fIOPTION\\fR...]";
   for (const CLI::Option* option : all_options(app)) {
     if (!is_positional(*option)) continue;
-    const std::string takes = "\\fI" + roff(placeholder(*option)) + "\\fR";
+    const std::string takes = "\\fI" + roff(takes_of(*option).what) + "\\fR";
     synopsis += option->get_required() ? " " + takes : " [" + takes + "]";
   }
   page += section("SYNOPSIS", synopsis);

@@ -21,11 +21,12 @@ bool tells_health(const std::string& tree) {
 
 void declare(CLI::App& app, QueryOptions& options) {
   options.cloud.url = "redis://127.0.0.1:6379";
-  app.add_option("question", options.question,
-                 "keys PATTERN: names that match. get KEY: what stands there. top TREE: the keys with the most bytes, "
-                 "of services and URLs with the most requests. "
-                 "watch PATTERN: messages of the channels that match, as they come. loss: what each probe lost, stage "
-                 "by stage")
+  app.add_option(
+         "question", options.question,
+         "one of: keys PATTERN, names that match; get KEY, what stands there; top TREE, the keys with the most bytes, "
+         "of services and URLs with the most requests; "
+         "watch PATTERN, messages of the channels that match, as they come; loss, what each probe lost, stage "
+         "by stage")
       ->check(CLI::IsMember({"keys", "get", "top", "watch", "loss"}))
       ->required()
       ->type_name("QUESTION");

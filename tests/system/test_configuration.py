@@ -128,7 +128,7 @@ class OwnWords(Files):
         return [line.split("\t") for line in run(command, "--help-words").stdout.splitlines()]
 
     def test_words_and_help_and_manual_name_the_same_options(self):
-        for command in ("probe", "fields"):
+        for command in ("probe", "node", "query", "fields"):
             listed = self.options(command)
             self.assertGreater(len(listed), 5)
             text, manual = run(command, "--help").stdout, run(command, "--help-man").stdout
@@ -138,8 +138,17 @@ class OwnWords(Files):
                     self.assertIn("\\fB" + name.replace("-", "\\-") + "\\fR", manual)
                 self.assertTrue(description, names)
 
+    def test_manual_tells_what_each_option_takes_and_accepts(self):
+        manual = run("probe", "--help-man").stdout
+        for option, takes, accepted in (("metrics", "ADDR:PORT", ""), ("cloud", r"redis://[USER@]HOST:PORT", ""), ("active", "SECONDS", "[1 \\- 604800]"),
+                                        ("log\\-level", "LEVEL", "{debug,info,warning,error,off}")):
+            entry = re.search(rf"(?ms)\\-\\-{re.escape(option)}\\fR \\fI(\S+)\\fR\n(.*?)^\.", manual)
+            self.assertEqual(entry[1], takes)
+            self.assertEqual(re.findall(r"Accepted: (.*?)\. ", entry[2].replace("\n", " ")), [accepted] if accepted else [], entry[2])
+        self.assertRegex(run("probe", "--help").stdout, "(?m)^Usage: microcloud probe ")
+
     def test_manual_is_good_roff(self):
-        for command in ("probe", "fields"):
+        for command in ("probe", "node", "query", "fields"):
             path = self.write(run(command, "--help-man").stdout.encode(), "page.1")
             done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", path], capture_output=True, text=True, check=False)
             faults = [line for line in done.stdout.splitlines() if "missing date" not in line]  # it would be one of a build

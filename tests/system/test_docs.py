@@ -13,7 +13,8 @@ from harness import run
 NEED_FILES = {"--metrics-token-file": "/etc", "--key-file": "hash.key", "--tls-ca": "ca.pem", "--tls-cert": "probe.pem", "--tls-key": "probe.key",
               "--cloud-secret-file": "cloud.secret", "--cloud-ca": "ca.pem", "--cloud-cert": "probe.pem", "--cloud-key": "probe.key", "--listen-auth": "users.acl", "--listen-cert": "probe.pem", "--listen-key": "probe.key"}  # of their own kind
 PAGES = ("docs/probe.md", "docs/first-steps.md", "docs/collectors.md", "README.md", "docs/node.md", "deploy/README.md")
-OF_COMMANDS = {"probe": "docs/probe.md", "node": "docs/node.md"}
+DOCS = sorted(f"docs/{name}" for name in os.listdir(os.path.join(harness.TOP, "docs")) if name.endswith(".md"))
+OF_COMMANDS = {"probe": "docs/probe.md", "node": "docs/node.md", "query": "docs/query.md"}
 
 
 def page(name):
@@ -41,6 +42,8 @@ class Pages(unittest.TestCase):
 
     def test_every_option_has_an_example(self):
         for command, name in OF_COMMANDS.items():
+            if command == "query":
+                continue  # its page shows questions
             used = {word.split("=")[0] for one in PAGES for by, words in examples(one) if by == command for word in words}
             shown = page(name)
             for line in run(command, "--help-words").stdout.splitlines():
@@ -77,13 +80,33 @@ class Pages(unittest.TestCase):
                     count += 1
         self.assertGreater(count, 25)
 
+    def test_examples_give_what_stands_below_them(self):
+        """Of each console block of commands on the shipped captures."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(os.path.join(folder, "build"))
+            os.symlink(harness.PROGRAM, os.path.join(folder, "build", "microcloud"))
+            os.symlink(os.path.join(harness.TOP, "captures"), os.path.join(folder, "captures"))
+            count = 0
+            for name in ("README.md", *DOCS):
+                for block in re.findall(r"(?ms)^```\n(\$ .*?)^```", page(name)):
+                    if "build/microcloud" not in block:
+                        continue
+                    words = re.findall(r"(?m)^(?:\$|>) (.*)$", block)
+                    shown = re.sub(r"(?m)^(?:\$|>) .*\n", "", block)
+                    with self.subTest(page=name, command=words[-1]):
+                        done = subprocess.run(["bash", "-c", "\n".join(words)], cwd=folder, text=True, capture_output=True,
+                                              timeout=harness.TIMEOUT, check=False)
+                        self.assertEqual(done.stdout, shown, done.stderr)
+                        count += 1
+        self.assertGreater(count, 15)
+
     def test_configuration_of_the_first_steps(self):
         text = re.search(r"(?ms)^ *```toml\n(.*?)^ *```", page("docs/first-steps.md"))[1]
         with harness.scratch_file(text.encode(), ".toml") as path:
             self.assertEqual(run("probe", "--config", path, "--check-config").status, 0)
 
     def test_links_lead_somewhere(self):
-        for name in (*PAGES, "docs/architecture.md", "docs/keys.md", "docs/apps.md"):
+        for name in (*PAGES, *DOCS):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page(name)):
                 path = os.path.join(harness.TOP, os.path.dirname(name), target)
                 self.assertTrue(os.path.exists(path), f"{name} links to {target}")
