@@ -71,13 +71,18 @@ class Everybody {
   MergedView view() {
     faces_.clear();
     std::vector<MergedView::Face> faces;
+    bool is_whole = true;
     if (!options_.no_probes) {
       for (const ProbeFacts& probe : probes()) {
-        if (!probe.alive) continue;
-        if (Store* face = open_face(probe)) faces.push_back({probe.id, face});
+        if (!probe.alive && !probe.silent) continue;
+        if (Store* face = open_face(probe)) {
+          faces.push_back({probe.id, face});
+        } else {
+          is_whole = false;
+        }
       }
     }
-    return {*cloud_, std::move(faces), options_.cloud.realm};
+    return {*cloud_, std::move(faces), options_.cloud.realm, is_whole};
   }
 
  private:
@@ -131,15 +136,18 @@ void tell_keys(const QueryOptions& options, Everybody& everybody) {
                   options.json));
 }
 
-void warn_of_inexact(const std::vector<Answer>& answers) {
+/// What is missing was said when its probe could not be asked.
+void warn_of_inexact(const MergedView& view, const std::vector<Answer>& answers) {
+  if (!view.is_whole()) return;
   for (const Answer& answer : answers)
     if (!answer.exact) warn(answer.key + ": updates were on their way all the time; some may be counted twice");
 }
 
 int tell_key(const QueryOptions& options, Everybody& everybody) {
-  const std::vector<Answer> answers = everybody.view().get({realm_prefix(options.cloud.realm) + options.subject});
+  MergedView view = everybody.view();
+  const std::vector<Answer> answers = view.get({realm_prefix(options.cloud.realm) + options.subject});
   const Answer& answer = answers.front();
-  warn_of_inexact(answers);
+  warn_of_inexact(view, answers);
   if (options.json) print(answer_json(answer));
   if (answer.kind == KeyKind::None) {
     warn("there is no key " + answer.key);
@@ -149,8 +157,7 @@ int tell_key(const QueryOptions& options, Everybody& everybody) {
   return kExitDone;
 }
 
-std::vector<Answer> top(const QueryOptions& options, Everybody& everybody) {
-  MergedView view = everybody.view();
+std::vector<Answer> top(const QueryOptions& options, MergedView& view) {
   std::vector<std::string> keys;
   const bool health = tells_health(options.subject);
   const std::string tree = options.subject == "url" ? "http.url" : options.subject;
@@ -184,13 +191,14 @@ void tell_top(const QueryOptions& options, Everybody& everybody) {
   Clock::time_point looked{};
   look_again(options, [&] {
     const auto now = Clock::now();
-    const std::vector<Answer> answers = top(options, everybody);
+    MergedView view = everybody.view();
+    const std::vector<Answer> answers = top(options, view);
     if (looked != Clock::time_point{}) before.seconds = std::chrono::duration<double>(now - looked).count();
     std::string text;
     if (options.json) {
       for (const Answer& answer : answers) text += health ? health_json(answer) : answer_json(answer);
     } else {
-      warn_of_inexact(answers);
+      warn_of_inexact(view, answers);
       text = health ? health_text(answers, before) : top_text(answers, before);
     }
     looked = now;

@@ -86,6 +86,8 @@ class ClusterLane {
   uint64_t stands_at(std::string_view key) const;
   /// The same of every key to which nothing is on its way.
   uint64_t stands_at() const;
+  /// The number of the last unit that the key's master has acknowledged and may still lose; 0: there is none.
+  uint64_t acknowledged_of(std::string_view key) const;
 
  private:
   using UnitPointer = std::shared_ptr<KeyUnit>;

@@ -29,6 +29,14 @@ uint64_t ClusterLane::stands_at(std::string_view key) const {
   return open.empty() ? *last_number_ : open.front()->number - 1;
 }
 
+uint64_t ClusterLane::acknowledged_of(std::string_view key) const {
+  uint64_t last = 0;
+  for (const UnitPointer& unit : slots_[resp::slot_of(key)].kept) {
+    if (unit->fate == KeyUnit::Fate::Acknowledged && unit->key == key) last = std::max(last, unit->number);
+  }
+  return last;
+}
+
 uint64_t ClusterLane::stands_at() const {
   size_t known = 0;
   for (const auto& [id, node] : nodes_) known += node.state == Node::State::Ready ? node.slots : 0;

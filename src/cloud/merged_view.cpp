@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
+#include <future>
 #include <numeric>
 #include <stdexcept>
 #include <unordered_map>
@@ -19,6 +21,8 @@ using resp::Value;
 constexpr std::string_view kCountedTrees[] = {"ip.",   "mac.",     "vlan.", "proto.", "port.",
                                               "user.", "service.", "http.", "mysql."};
 constexpr size_t kAtOnce = 1'000;  // keys in one request
+constexpr unsigned kLeastRounds = 20;
+constexpr std::chrono::milliseconds kPatience{500};  // for an exact answer, after those
 constexpr int64_t kFreshMs = 5'000;
 constexpr int64_t kAnyClockMs = 60'000;  // clocks of machines may differ by so much
 
@@ -102,13 +106,15 @@ std::vector<ProbeFacts> known_probes(Store& cloud, const std::string& realm) {
   const int64_t since = std::min(now, latest) - kFreshMs;
   for (size_t at = 0; at < probes.size(); ++at) {
     const bool has_ended = find_value(probes[at].heartbeat, "ended") != nullptr;
-    probes[at].alive = beats[at] >= since && now - beats[at] < kAnyClockMs && !has_ended;
+    const bool may_be = now - beats[at] < kAnyClockMs && !has_ended;
+    probes[at].alive = may_be && beats[at] >= since;
+    probes[at].silent = may_be && !probes[at].alive;
   }
   return probes;
 }
 
-MergedView::MergedView(Store& cloud, std::vector<Face> faces, std::string realm)
-    : cloud_(cloud), faces_(std::move(faces)), realm_(std::move(realm)) {}
+MergedView::MergedView(Store& cloud, std::vector<Face> faces, std::string realm, bool is_whole)
+    : cloud_(cloud), faces_(std::move(faces)), ledgers_(faces_.size()), realm_(std::move(realm)), is_whole_(is_whole) {}
 
 std::vector<std::string> MergedView::keys(const std::string& pattern, const std::string& type) {
   std::vector<std::string> found = cloud_.keys(pattern, type);
@@ -135,62 +141,91 @@ std::vector<KeyKind> MergedView::kinds(const std::vector<std::string>& keys) {
 }
 
 /// The batch stands before and behind what is read: where both are the same all of it stands there.
-std::vector<Value> MergedView::ask_face(const Face& face, const std::vector<std::string>& keys,
-                                        const std::vector<KeyKind>& kinds, Standing& standing) {
+MergedView::FaceReading MergedView::ask_face(const Face& face, const std::vector<std::string>& keys,
+                                             const std::vector<KeyKind>& kinds) const {
   Commands commands;
   const std::string own = realm_prefix(realm_) + "probe." + face.probe;
-  commands.add("HMGET", own, "ledger", "batch");
+  commands.add("HMGET", own, "ledger", "batch", "lastBatch");
   for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at]);
   commands.add("HGET", own, "batch");
   std::vector<Value> replies = face.store->ask("", commands);
   const Value& stand = no_error(replies.front(), *face.store);
-  if (stand.elements.size() != 2) throw std::runtime_error(face.store->name() + ": it does not tell its batch");
-  standing = {text_of(stand.elements[0]), text_of(stand.elements[1]), text_of(replies.back())};
+  if (stand.elements.size() != 3) throw std::runtime_error(face.store->name() + ": it does not tell its batch");
+  Standing standing = {text_of(stand.elements[0]), text_of(stand.elements[1]), text_of(stand.elements[2]),
+                       text_of(replies.back())};
   for (const Value& reply : replies) (void)no_error(reply, *face.store);
-  return {std::make_move_iterator(replies.begin() + 1), std::make_move_iterator(replies.end() - 1)};
+  return {std::move(standing),
+          {std::make_move_iterator(replies.begin() + 1), std::make_move_iterator(replies.end() - 1)}};
+}
+
+/// All at once, so that they stand at one moment as far as can be.
+std::vector<MergedView::FaceReading> MergedView::ask_faces(const std::vector<std::string>& keys,
+                                                           const std::vector<KeyKind>& kinds) {
+  std::vector<std::future<FaceReading>> asked;
+  for (const Face& face : faces_) {
+    asked.push_back(std::async(faces_.size() == 1 ? std::launch::deferred : std::launch::async,
+                               [&, this] { return ask_face(face, keys, kinds); }));
+  }
+  std::vector<FaceReading> readings;
+  for (std::future<FaceReading>& one : asked) one.wait();
+  for (std::future<FaceReading>& one : asked) readings.push_back(one.get());
+  return readings;
 }
 
 /// What stands alone needs no transaction; of a cluster there is none over several keys.
-std::vector<Value> MergedView::ask_cloud(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds,
-                                         std::vector<Standing>& standings) {
-  if (cloud_.is_cluster() || standings.empty()) {
-    return ask_each(cloud_, keys, [&kinds](Commands& commands, const std::string& key, size_t at) {
+MergedView::CloudReading MergedView::ask_cloud(const std::vector<std::string>& keys,
+                                               const std::vector<KeyKind>& kinds) {
+  CloudReading reading;
+  for (const std::string& ledger : ledgers_) reading.standings.push_back({ledger, {}, {}, {}});
+  if (cloud_.is_cluster() || ledgers_.empty()) {
+    reading.replies = ask_each(cloud_, keys, [&kinds](Commands& commands, const std::string& key, size_t at) {
       add_read(commands, key, kinds[at]);
     });
+    return reading;
   }
   Commands commands;
   commands.add("MULTI");
-  for (const Standing& standing : standings) commands.add("GET", standing.ledger.empty() ? "-" : standing.ledger);
+  for (const std::string& ledger : ledgers_) commands.add("GET", ledger.empty() ? "-" : ledger);
   for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at]);
   commands.add("EXEC");
   std::vector<Value> replies = cloud_.ask("", commands);
   std::vector<Value> all = std::move(replies.back().elements);
   (void)no_error(replies.back(), cloud_);
-  if (all.size() != standings.size() + keys.size())
+  if (all.size() != ledgers_.size() + keys.size())
     throw std::runtime_error(cloud_.name() + ": its answer to EXEC is none");
   for (const Value& reply : all) (void)no_error(reply, cloud_);
-  for (size_t at = 0; at < standings.size(); ++at) standings[at].batch = text_of(all[at]);
-  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(standings.size()));
-  return all;
+  for (size_t at = 0; at < ledgers_.size(); ++at) reading.standings[at].batch = text_of(all[at]);
+  reading.replies = {std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(ledgers_.size())),
+                     std::make_move_iterator(all.end())};
+  return reading;
 }
 
-/// The faces first: whatever they knew to be in the cloud then is there now.
-std::vector<Answer> MergedView::ask(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds) {
-  std::vector<Standing> of_faces(faces_.size());
-  std::vector<std::vector<Value>> still;
-  for (size_t at = 0; at < faces_.size(); ++at) still.push_back(ask_face(faces_[at], keys, kinds, of_faces[at]));
-  std::vector<Standing> of_cloud = of_faces;
-  const auto there = ask_cloud(keys, kinds, of_cloud);
+/// The faces before the cloud: whatever they knew to be in the cloud then is there now. `twice`: the cloud also before
+/// the faces: of a key with very many open flows a face answers late what it was long ago. Not of a cluster, where a
+/// face does not tell which of its updates a key had long before.
+std::vector<Answer> MergedView::ask(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds,
+                                    bool twice) {
+  std::vector<CloudReading> clouds;
+  if (twice && !cloud_.is_cluster()) clouds.push_back(ask_cloud(keys, kinds));
+  const std::vector<FaceReading> still = ask_faces(keys, kinds);
+  for (size_t face = 0; face < still.size(); ++face) ledgers_[face] = still[face].standing.ledger;
+  clouds.insert(clouds.begin(), ask_cloud(keys, kinds));
 
   std::vector<Answer> answers;
   for (size_t at = 0; at < keys.size(); ++at) {
     Answer answer{keys[at], kinds[at], {}, true};
     const bool counted = is_counted(keys[at], realm_);
-    merge(answer, there[at], counted);
-    for (size_t face = 0; face < faces_.size(); ++face) {
-      merge(answer, still[face][at], counted);
-      if (counted && !meet(of_faces[face], of_cloud[face], still[face][at], there[at])) answer.exact = false;
-    }
+    const auto meets = [&](const CloudReading& cloud) {
+      for (size_t face = 0; counted && face < still.size(); ++face) {
+        if (!meet(still[face].standing, cloud.standings[face], still[face].replies[at], cloud.replies[at]))
+          return false;
+      }
+      return true;
+    };
+    const auto found = std::find_if(clouds.begin(), clouds.end(), meets);
+    answer.exact = found != clouds.end();
+    merge(answer, (answer.exact ? *found : clouds.front()).replies[at], counted);
+    for (const FaceReading& face : still) merge(answer, face.replies[at], counted);
     answers.push_back(std::move(answer));
   }
   return answers;
@@ -199,13 +234,14 @@ std::vector<Answer> MergedView::ask(const std::vector<std::string>& keys, const 
 /// All together; what is not exact then again, and fewer at once each time: that is faster, so that less happens
 /// meanwhile.
 std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
-  constexpr unsigned kRounds = 20;
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   const std::vector<KeyKind> kinds = this->kinds(keys);
   std::vector<Answer> answers(keys.size());
   std::vector<size_t> open(keys.size());
   std::iota(open.begin(), open.end(), size_t{0});
   size_t at_once = std::max<size_t>(1, keys.size());
-  for (unsigned round = 0; round < kRounds && !open.empty(); ++round, at_once = (at_once + 1) / 2) {
+  for (unsigned round = 0; !open.empty(); ++round, at_once = (at_once + 1) / 2) {
+    if (round >= kLeastRounds && std::chrono::steady_clock::now() >= until) break;
     for (size_t from = 0; from < open.size(); from += at_once) {
       const auto some = std::span(open).subspan(from, std::min(at_once, open.size() - from));
       std::vector<std::string> their_keys;
@@ -214,25 +250,32 @@ std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
         their_keys.push_back(keys[at]);
         their_kinds.push_back(kinds[at]);
       }
-      std::vector<Answer> told = ask(their_keys, their_kinds);
+      std::vector<Answer> told = ask(their_keys, their_kinds, round > 0);
       for (size_t number = 0; number < some.size(); ++number) answers[some[number]] = std::move(told[number]);
     }
     std::erase_if(open, [&answers](size_t at) { return answers[at].exact; });
   }
+  for (Answer& answer : answers) answer.exact = answer.exact && (is_whole_ || !is_counted(answer.key, realm_));
   return answers;
 }
 
-/// Whether all that the probe has sent of a key is in just one of the two answers.
+/// Whether all that the probe has sent of a key is in just one of the two answers: what the cloud has is not above what
+/// the face does not tell, and not below what it had acknowledged.
 bool MergedView::meet(const Standing& face, const Standing& cloud, const Value& of_face, const Value& of_cloud) const {
   if (face.ledger.empty()) return true;
+  if (face.ledger != cloud.ledger) return false;  // another life of the probe answered meanwhile
   const int64_t batch = resp::parse_integer(face.batch).value_or(0);
+  const int64_t of_key = system_number(of_face, "_batch");
   if (cloud_.is_cluster()) {
     // Each key has a ledger of its own. A key that the face does not have stands where the face stood before.
-    const int64_t stands_at = of_face.elements.empty() ? batch : system_number(of_face, "_batch");
-    return stands_at > 0 && system_number(of_cloud, face.ledger) <= stands_at;
+    const int64_t stands_at = of_face.elements.empty() ? batch : of_key;
+    const int64_t ledger = system_number(of_cloud, face.ledger);
+    return stands_at > 0 && ledger <= stands_at && ledger >= system_number(of_face, "_applied");
   }
-  // No ledger yet: nothing was applied.
-  return face.batch == face.batch_after && resp::parse_integer(cloud.batch).value_or(0) == batch;
+  const int64_t ledger = resp::parse_integer(cloud.batch).value_or(0);  // none yet: nothing was applied
+  int64_t stands_at = of_key != 0 ? of_key : batch;                     // a sorted set has no number of its own
+  if (of_face.elements.empty()) stands_at = resp::parse_integer(face.last).value_or(batch);
+  return ledger <= stands_at && ledger >= resp::parse_integer(face.batch_after).value_or(0);
 }
 
 void MergedView::add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields,

@@ -19,8 +19,8 @@ struct Answer {
   KeyKind kind = KeyKind::None;
   /// Hash: fields and values; sorted set: members and scores, the largest first; set: members; text: the text.
   Values values;
-  /// False: the node and a probe's face did not come to stand at one batch while they were asked; what was on its way
-  /// between them may be counted twice.
+  /// False: the node and a probe's face did not come to stand at one batch while they were asked, so that what was on
+  /// its way between them may be counted twice; or a probe could not be asked, and what is open in it is missing.
   bool exact = true;
 };
 
@@ -30,8 +30,9 @@ bool is_counted(std::string_view key, std::string_view realm);
 /// What a probe's last heartbeat said.
 struct ProbeFacts {
   std::string id;
-  bool alive = false;  // it has not ended, and beat within the last seconds
-  std::string listen;  // its face; empty: it has none
+  bool alive = false;   // it has not ended, and beat within the last seconds
+  bool silent = false;  // the same, but for the last minute: its heart may beat where the node does not hear it
+  std::string listen;   // its face; empty: it has none
   Values heartbeat;
 };
 
@@ -40,12 +41,14 @@ std::vector<ProbeFacts> known_probes(Store& cloud, const std::string& realm);
 
 class MergedView {
  public:
-  /// `faces`: of the probes of this realm, with their names. All must outlive the view.
+  /// `faces`: of the probes of this realm, with their names. All must outlive the view. `is_whole`: these are all.
   struct Face {
     std::string probe;
     Store* store;
   };
-  MergedView(Store& cloud, std::vector<Face> faces, std::string realm);
+  MergedView(Store& cloud, std::vector<Face> faces, std::string realm, bool is_whole = true);
+
+  bool is_whole() const { return is_whole_; }
 
   /// Names that match the pattern, anywhere; each once. `type` as TYPE says it; empty: any.
   std::vector<std::string> keys(const std::string& pattern, const std::string& type);
@@ -64,22 +67,32 @@ class MergedView {
   struct Standing {
     std::string ledger;
     std::string batch;
+    std::string last;  // batch that the face had made
     std::string batch_after;
   };
   bool meet(const Standing& face, const Standing& cloud, const resp::Value& of_face, const resp::Value& of_cloud) const;
   std::vector<KeyKind> kinds(const std::vector<std::string>& keys);
-  std::vector<Answer> ask(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds);
+  std::vector<Answer> ask(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds, bool twice);
+  struct FaceReading {
+    Standing standing;
+    std::vector<resp::Value> replies;  // one a key
+  };
+  std::vector<FaceReading> ask_faces(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds);
   static void add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields,
                        std::vector<std::pair<std::string, uint64_t>>& sums);
-  /// One reply a key.
-  std::vector<resp::Value> ask_face(const Face& face, const std::vector<std::string>& keys,
-                                    const std::vector<KeyKind>& kinds, Standing& standing);
-  std::vector<resp::Value> ask_cloud(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds,
-                                     std::vector<Standing>& standings);
+  FaceReading ask_face(const Face& face, const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds) const;
+  /// One reply a key; and, of a node, what each probe's ledger holds.
+  struct CloudReading {
+    std::vector<resp::Value> replies;
+    std::vector<Standing> standings;
+  };
+  CloudReading ask_cloud(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds);
 
   Store& cloud_;
   std::vector<Face> faces_;
+  std::vector<std::string> ledgers_;  // of the faces' probes, as they said last
   std::string realm_;
+  bool is_whole_;
 };
 
 }  // namespace microcloud

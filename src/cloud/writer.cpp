@@ -177,7 +177,7 @@ std::string CloudWriter::ledger() const {
 void CloudWriter::look(const std::function<void(const Unacknowledged&)>& at) const {
   way_->hold_still([&](const ClusterLane* lane) {
     const std::lock_guard lock(mutex_);
-    at({buffer_, accounting_, acknowledged_, unacknowledged_, lane});
+    at({buffer_, accounting_, acknowledged_, std::max(acknowledged_, unacknowledged_to_), unacknowledged_, lane});
   });
 }
 

@@ -106,6 +106,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
     const MergeBuffer& waiting;
     const Accounting& accounting;
     uint64_t batch;  // the last one acknowledged
+    uint64_t last;   // the last one that was made of what waited
     /// In the order of their numbers; the texts stay as they are.
     const std::deque<std::shared_ptr<const Batch>>& batches;
     const ClusterLane* lane;  // nullptr: it is no cluster

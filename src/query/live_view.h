@@ -23,9 +23,12 @@ struct LiveView {
   HashSeed seed;
 };
 
-/// The system field of each hash: number of the last batch that the node had acknowledged. Of a cluster, where each key
-/// has numbers of its own: what its masters have up to there is not told, and what is above is; so it is a member of
-/// each sorted set too, the number its negative score. 0: that is not known now.
+/// The system field of each hash: up to the batch of this number the node has all of the key that is not told, and what
+/// is above is told. Of a cluster, where each key has numbers of its own, it is a member of each sorted set too, the
+/// number its negative score. 0: that is not known now.
 inline constexpr std::string_view kBatchField = "_batch";
+/// The same of a cluster: the key's master has said that it has this one, and may still lose it. A key of which nothing
+/// else is told has these two alone.
+inline constexpr std::string_view kAppliedField = "_applied";
 
 }  // namespace microcloud

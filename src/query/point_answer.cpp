@@ -62,10 +62,12 @@ void PointAnswer::at_cut() {
 void PointAnswer::look_at(const CloudWriter::Unacknowledged& now) {
   is_cluster_ = now.lane != nullptr;
   batch_ = is_cluster_ ? now.lane->stands_at() : now.batch;
+  last_ = now.last;
   batches_ = now.batches;
   for (auto& [key, asked] : asked_) {
-    asked.batch = is_cluster_ ? now.lane->stands_at(key) : now.batch;
+    asked.batch = is_cluster_ ? now.lane->stands_at(key) : now.last;
     if (is_cluster_) {
+      asked.applied = now.lane->acknowledged_of(key);
       for (const KeyUnit* unit : now.lane->open_of(key)) add_unit(*unit, buffer_);
     }
     if (const KeyUpdate* waiting = now.waiting.find(key); waiting != nullptr) buffer_.at(key).merge(*waiting);
@@ -129,6 +131,7 @@ Entry PointAnswer::probe_entry() const {
   Entry::Fields fields = view_.heartbeat ? view_.heartbeat() : Entry::Fields{};
   if (view_.writer != nullptr) {
     fields.emplace_back("batch", std::to_string(batch_));
+    if (!is_cluster_) fields.emplace_back("lastBatch", std::to_string(last_));
     fields.emplace_back("ledger", view_.writer->ledger());
     fields.emplace_back("incarnation", view_.incarnation);
   }
@@ -136,9 +139,18 @@ Entry PointAnswer::probe_entry() const {
 }
 
 void PointAnswer::finish() {
-  const auto wanted = [this](std::string_view key) { return asked_.contains(key); };
   for (const Kept& kept : kept_) account({kept.type, &kept.common, kept.body.get()});
-  for (const auto& batch : batches_) add_batch(batch->commands, wanted, buffer_);
+  for (const auto& batch : batches_) {
+    add_batch(
+        batch->commands,
+        [&](std::string_view key) {
+          const auto found = asked_.find(key);
+          if (found == asked_.end()) return false;
+          found->second.batch = std::min(found->second.batch, batch->number - 1);
+          return true;
+        },
+        buffer_);
+  }
   for (auto& [key, asked] : asked_) {
     if (asked.target.kind == Kind::Schema) {
       asked.entry.type = Entry::Type::String;
@@ -178,9 +190,15 @@ void PointAnswer::add_learnt(Asked& asked) const {
 
 void PointAnswer::stamp(Asked& asked) const {
   Entry& entry = asked.entry;
-  if (entry.type == Entry::Type::Hash) entry.fields.emplace_back(kBatchField, std::to_string(asked.batch));
-  if (entry.type == Entry::Type::SortedSet && is_cluster_)
-    entry.members.emplace(entry.members.begin(), kBatchField, -static_cast<int64_t>(asked.batch));
+  if (entry.type == Entry::Type::None && asked.applied != 0)
+    entry.type = asked.target.kind == Kind::HostSet ? Entry::Type::SortedSet : Entry::Type::Hash;
+  const auto add = [&](std::string_view field, uint64_t number) {
+    if (entry.type == Entry::Type::Hash) entry.fields.emplace_back(field, std::to_string(number));
+    if (entry.type == Entry::Type::SortedSet && is_cluster_)
+      entry.members.emplace(entry.members.begin(), field, -static_cast<int64_t>(number));
+  };
+  if (asked.applied != 0) add(kAppliedField, asked.applied);
+  add(kBatchField, asked.batch);
 }
 
 const Entry& PointAnswer::entry(std::string_view key) const {

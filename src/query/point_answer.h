@@ -38,7 +38,8 @@ class PointAnswer {
   struct Asked {
     KeyTarget target;  // its name points into the key
     Entry entry;
-    uint64_t batch = 0;  // that the entry stands at
+    uint64_t batch = 0;    // that the entry stands at
+    uint64_t applied = 0;  // kAppliedField
   };
   void look_at(const CloudWriter::Unacknowledged& now);
   void stamp(Asked& asked) const;
@@ -58,6 +59,7 @@ class PointAnswer {
 
   // Of the cut.
   uint64_t batch_ = 0;
+  uint64_t last_ = 0;
   bool is_cluster_ = false;
   std::unordered_map<IpAddress, KnownHost, IpAddressHash> known_;
   std::deque<std::shared_ptr<const Batch>> batches_;

@@ -260,24 +260,27 @@ class WithProbes(ProbeTest):
         raise AssertionError(f"{key} is never exact")
 
     @contextlib.contextmanager
-    def time_going_on(self):
+    def time_going_on(self, step=0.0005):
         """Others' packets let the time go on, bit by bit, so that slices end and move from the probes to the cloud."""
         for number, feed in enumerate(self.feeds):
             feed.give(self.packets[number::2])
             feed.settle()
-        stopping = threading.Event()
+        stopping, pausing = threading.Event(), threading.Event()
 
         def go_on():
             at = 0
             while not stopping.is_set():
+                if pausing.is_set():
+                    time.sleep(0.01)
+                    continue
                 at += 1
                 for feed in self.feeds:
-                    feed.give([(1.6 + at * 0.0005, frames.udp(f"172.16.{at % 9}.{at % 250}", 1024 + at % 60_000, "172.17.0.1", 53, b"x"))])
+                    feed.give([(1.6 + at * step, frames.udp(f"172.16.{at % 9}.{at % 250}", 1024 + at % 60_000, "172.17.0.1", 53, b"x"))])
                 time.sleep(0.002)
         others = threading.Thread(target=go_on)
         others.start()
         try:
-            yield
+            yield pausing
         finally:
             stopping.set()
             others.join()
@@ -300,6 +303,23 @@ class WithProbes(ProbeTest):
                 self.assertLess(len(moved), 1_000)
         print(f"{len(moved)} exact answers, while {begun} to {moved[-1]} of {in_all} octets had moved to the cloud")
 
+    def test_of_a_key_that_gets_updates_all_the_time(self):
+        """It is exact nearly always, and then what was fed between the question and the answer."""
+        octets, exact, asked = 29, 0, 25  # of each of the others' packets
+        with self.time_going_on(step=0.02):
+            time.sleep(2)
+            while_at = self.in_the_cloud("172.17.0.1", "bytesRcvd")
+            for _ in range(asked):
+                before = sum(int(feed.client("HGET", feed.key, "packets")) for feed in self.feeds) - len(self.packets)
+                one, = self.told("get", "ip.172.17.0.1")
+                after = sum(feed.fed for feed in self.feeds) - len(self.packets)
+                exact += one["exact"]
+                if one["exact"]:
+                    self.assertGreaterEqual(one["fields"]["bytesRcvd"], octets * (before - 100), "some may be on their way to a worker")
+                    self.assertLessEqual(one["fields"]["bytesRcvd"], octets * after)
+            self.assertGreater(self.in_the_cloud("172.17.0.1", "bytesRcvd"), while_at)
+        self.assertGreaterEqual(exact, asked - 2)
+
     def test_a_probe_by_itself(self):
         self.feeds[0].give(self.packets[:50])
         self.feeds[0].settle()
@@ -320,6 +340,13 @@ class WithProbes(ProbeTest):
         done = run("query", "keys", "*", "--cloud", self.url)
         self.assertEqual(done.status, 0)
         self.assertRegex(done.stderr, r"probe p0 at 127\.0\.0\.1:\d+: .*Connection refused: its open flows are missing")
+        self.feeds[1].give(self.packets[:50])
+        self.feeds[1].settle()
+        for words in (("get", f"ip.{self.packets[0][2]}"), ("top", "ip", "-n", "1")):
+            done = run("query", *words, "--json", "--cloud", self.url)
+            self.assertEqual(done.status, 0, done.stderr)
+            self.assertFalse(json.loads(done.stdout)["exact"])
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
         self.feeds[1].end()
 
 
@@ -350,12 +377,12 @@ class WithProbesOfACluster(WithProbes):
         for feed in self.feeds:
             batch = int(feed.client("HGET", feed.key, "batch"))
             own = as_dict(feed.client("HGETALL", key))
-            stands.append((feed.client("HGET", feed.key, "ledger"), int(own["_batch"]) if own else batch))
+            stands.append((feed.client("HGET", feed.key, "ledger"), int(own.get("_applied", 0)), int(own["_batch"]) if own else batch))
             told.update({field: int(own.get(field, 0)) for field in ("bytesSent", "bytesRcvd")})
         there = as_dict(self.of_master("HGETALL", key))
         told.update({field: int(there.get(field, 0)) for field in ("bytesSent", "bytesRcvd")})
-        for ledger, stands_at in stands:
-            exact = exact and 0 < stands_at and int(there.get(ledger, 0)) <= stands_at
+        for ledger, applied, stands_at in stands:
+            exact = exact and 0 < stands_at and applied <= int(there.get(ledger, 0)) <= stands_at
         return [told["bytesSent"], told["bytesRcvd"]], exact
 
     def test_what_a_script_can_reckon(self):
@@ -374,17 +401,63 @@ class WithProbesOfACluster(WithProbes):
         print(f"{seen[True, True]} exact looks, all right; {seen[False, False]} wrong and {seen[False, True]} right ones that were not")
 
     def test_a_master_is_killed_with_a_tail_that_no_replica_has(self):
+        self.fail_over(lambda victim: victim.kill())
+
+    def test_a_master_stands_still_with_a_tail_that_no_replica_has(self):
+        """The probes go on believing in it for seconds."""
+        def stand_still(victim):
+            victim.process.send_signal(signal.SIGSTOP)
+            victim.stands_still = True
+            self.addCleanup(victim.process.send_signal, signal.SIGCONT)
+        self.fail_over(stand_still)
+
+    def test_a_replica_takes_over_of_which_the_probes_have_not_heard(self):
+        """It lacks a tail, and nothing is on its way by which the probes would hear of it."""
         wanted, seen = self.fed(400), collections.Counter()
+        victim = self.cluster.nodes[0]
+        heir = self.cluster.replica_of(victim)
 
         def look():
             for host in sorted(wanted):
+                told, exact = self.once(f"ip.{host}")
+                if exact:
+                    self.assertEqual(told, wanted[host], host)
+                if self.owners[slot_of(f"ip.{host}")] is heir:
+                    seen[exact] += 1
+
+        with self.time_going_on() as pausing:
+            wait_until(lambda: any(self.in_the_cloud(host, "bytesSent") for host in wanted), "slices are in the cloud")
+            self.cluster.cut_replication(victim)
+            time.sleep(1)
+            pausing.set()
+            time.sleep(0.3)
+            heir("CLUSTER", "FAILOVER", "TAKEOVER")
+            wait_until(lambda: heir in self.cluster.slots().values(), "it takes over")
+            self.owners = self.cluster.slots()
+            deadline = time.monotonic() + 1
+            while time.monotonic() < deadline:
+                look()
+            self.assertGreater(seen[False], 0, "what it lacks is seen to be missing")
+            pausing.clear()
+            seen[True] = 0
+            wait_until(lambda: look() or seen[True] > 50, "what the heir has is exact again")
+
+    def fail_over(self, fell):
+        """Whatever is exact on the way is right, by the rule for scripts and by `query`."""
+        wanted, seen, fallen = self.fed(400), collections.Counter(), []
+
+        def look():
+            for host in sorted(wanted):
+                if self.owners[slot_of(f"ip.{host}")] in fallen:
+                    self.owners = self.cluster.slots()
+                    continue
                 try:
                     told, exact = self.once(f"ip.{host}")
                 except (OSError, RedisError):
                     self.clients, self.owners = {}, self.cluster.slots()
                     continue
                 if exact:
-                    self.assertEqual(told, wanted[host], host)
+                    self.assertEqual(told, wanted[host], (host, victim in self.owners.values()))
                     seen[victim in self.owners.values(), self.owners[slot_of(f"ip.{host}")] is heir] += 1
 
         def look_for(seconds):
@@ -397,11 +470,16 @@ class WithProbesOfACluster(WithProbes):
             look_for(1)
             self.cluster.cut_replication(victim)
             look_for(0.3)
-            victim.kill()
+            fell(victim)
+            fallen.append(victim)
             wait_until(lambda: look() or victim not in self.cluster.masters(), "its replica takes over")
             self.owners = self.cluster.slots()
             wait_until(lambda: look() or seen[False, True] > 50, "what the heir has is exact again")
-            victim.fix_and_start()  # as a replica: without one nothing would be confirmed
+            if victim.process.poll() is None:
+                victim.process.send_signal(signal.SIGCONT)
+                victim.stands_still = False
+            else:
+                victim.fix_and_start()  # as a replica: without one nothing would be confirmed
         print(f"exact looks, all right: {sum(seen.values())}, of them {seen[False, True]} of the heir")
 
 
