@@ -18,11 +18,10 @@
 #include "protocols/wire/dns_message.h"
 #include "protocols/wire/dns_options.h"
 #include "protocols/wire/dns_queries.h"
+#include "protocols/wire/dns_record.h"
 #include "protocols/wire/dns_stream.h"
 #include "protocols/wire/text_words.h"
 #include "protocols/wire/usual_ports.h"
-#include "record/text_list.h"
-#include "record/transaction.h"
 
 namespace microcloud {
 namespace {
@@ -30,159 +29,11 @@ namespace {
 constexpr int64_t kSkewUs = 10;     // a response may be captured before its query
 constexpr unsigned kMaxBroken = 8;  // messages in a row that are none: then this is not DNS
 constexpr uint8_t kUdp = 17;
-constexpr size_t kMostOfName = 253;  // characters of a host's name (RFC 1035, section 2.3.4)
 constexpr uint16_t kPorts[] = {53};
 constexpr std::string_view kNdpiNames[] = {"DNS"};
 constexpr uint16_t kPortsOfOthers[] = {5353, 5355, 137};  // multicast DNS, LLMNR, NetBIOS: other rules
 
-// ---- the record
-
-enum class State : uint8_t { Answered, Timeout, Orphan, Pending };
-
-struct DnsTransaction {
-  Milliseconds observed;
-  uint32_t index = 0;
-  Partial partial;
-  uint16_t id = 0;
-  std::optional<Text<512>> name;
-  std::optional<uint16_t> type;
-  std::optional<uint16_t> klass;
-  uint16_t flags = 0;
-  std::optional<uint16_t> code;
-  std::optional<uint16_t> answer_count;
-  TextList<1024, 64> answers;
-  uint32_t queries = 0;
-  uint32_t responses = 0;
-  std::optional<uint16_t> udp_size;
-  std::optional<bool> dnssec_ok;
-  std::optional<uint32_t> case_mismatches;
-  std::optional<Text<48>> client_subnet;
-  std::optional<uint8_t> subnet_scope;
-  std::optional<Text<16>> client_cookie;
-  std::optional<Text<64>> server_cookie;
-  std::optional<Text<128>> identifier;
-  List<uint16_t, 8> errors;
-  std::optional<Text<128>> error_text;
-  State state = State::Pending;
-  std::optional<uint32_t> latency_us;
-};
-
-std::string_view state_name(const DnsTransaction& from, Scratch&) {
-  constexpr std::string_view kNames[] = {"answered", "timeout", "orphan", "pending"};
-  return kNames[static_cast<size_t>(from.state)];
-}
-
-bool truncated(const DnsTransaction& from) {
-  return (from.flags & dns_flag::kTruncated) != 0;
-}
-
-constexpr Field kOwnFields[] = {
-    field<&DnsTransaction::id>("dnsTransactionId", {"DNS_QUERY_ID", pen::kNtop, 206}, "id of query and response",
-                               Role::Identifier),
-    field<&DnsTransaction::name>("dnsQueryName", {"DNS_QUERY", pen::kNtop, 205},
-                                 "name asked for: lower case, no final dot, \\ddd for what is not printable"),
-    field<&DnsTransaction::type>("dnsQueryType", {"DNS_QUERY_TYPE", pen::kNtop, 207},
-                                 "type asked for: 1 A, 28 AAAA, ...", Role::Identifier),
-    field<&DnsTransaction::klass>("dnsQueryClass", {"", pen::kOwn, 101}, "class asked for: 1 IN, 3 CH, ...",
-                                  Role::Identifier),
-    field<&DnsTransaction::flags>("dnsFlags", {"", pen::kOwn, 102},
-                                  "second word of the header, of the first response, else of the query", Role::Flags),
-    field<&DnsTransaction::code>(
-        "dnsResponseCode", {"DNS_RET_CODE", pen::kNtop, 208},
-        "of the first response, extended by EDNS: 0 none, 2 server failure, 3 no such name, ...", Role::Identifier),
-    field<&DnsTransaction::answer_count>("dnsAnswerCount", {"DNS_NUM_ANSWERS", pen::kNtop, 209},
-                                         "records in the answer section of the first response", Role::Quantity),
-    field<&DnsTransaction::answers>(
-        "dnsAnswers", {"", pen::kOwn, 103},
-        "of the first response: addresses, names of CNAME, NS, PTR and MX, strings of TXT; sorted, each once",
-        Role::List),
-    field<&truncated>("dnsTruncated", {"", pen::kOwn, 104}, "the message of dnsFlags was cut to fit a datagram"),
-    field<&DnsTransaction::queries>("dnsQueries", {"", pen::kOwn, 105}, "queries seen, repetitions included",
-                                    Role::DeltaCounter, Unit::Packets),
-    field<&DnsTransaction::responses>("dnsResponses", {"", pen::kOwn, 106}, "responses seen", Role::DeltaCounter,
-                                      Unit::Packets),
-    field<&DnsTransaction::udp_size>("dnsUdpSize", {"", pen::kOwn, 107},
-                                     "largest datagram the client takes, by EDNS (of an orphan: the server)",
-                                     Role::Quantity, Unit::Octets),
-    field<&DnsTransaction::dnssec_ok>("dnsDo", {"", pen::kOwn, 108},
-                                      "EDNS with the DO bit: the client takes DNSSEC records"),
-    field<&DnsTransaction::case_mismatches>(
-        "dnsCaseMismatches", {"", pen::kOwn, 315},
-        "responses that repeat the name with other capitals than the query (0x20): forged, or of a server that does "
-        "not keep them; where either has capitals",
-        Role::DeltaCounter, Unit::Packets),
-    field<&DnsTransaction::client_subnet>("dnsClientSubnet", {"", pen::kOwn, 316},
-                                          "EDNS: network for which a resolver asks, of the query, else the response"),
-    field<&DnsTransaction::subnet_scope>("dnsClientSubnetScope", {"", pen::kOwn, 317},
-                                         "EDNS, of the first response: length of the prefix that it holds for",
-                                         Role::Quantity),
-    field<&DnsTransaction::client_cookie>("dnsClientCookie", {"", pen::kOwn, 318},
-                                          "EDNS, of the first response: the client's, in hexadecimal"),
-    field<&DnsTransaction::server_cookie>("dnsServerCookie", {"", pen::kOwn, 319},
-                                          "EDNS, of the first response: the server's, in hexadecimal"),
-    field<&DnsTransaction::identifier>("dnsServerIdentifier", {"", pen::kOwn, 320},
-                                       "EDNS, of the first response: which server answered (NSID); as text or 0x..."),
-    field<&DnsTransaction::errors>("dnsExtendedErrors", {"", pen::kOwn, 321},
-                                   "EDNS, of the first response: why it fails, 6 DNSSEC bogus, 15 blocked, 22 no "
-                                   "reachable authority, ... (RFC 8914)",
-                                   Role::List),
-    field<&DnsTransaction::error_text>("dnsExtendedErrorText", {"", pen::kOwn, 322},
-                                       "EDNS: what the server says of the first of these errors that it explains"),
-    field<&state_name>("dnsState", {"", pen::kOwn, 109},
-                       "answered, timeout (no response within 5 s), orphan (response without query), pending (the run "
-                       "ended before)"),
-    field<&DnsTransaction::latency_us>("serverLatencyMicroseconds", {"", pen::kOwn, 100},
-                                       "from the last query to its first response", Role::Quantity, Unit::Microseconds),
-};
-
-constexpr auto kFields = transaction_fields<DnsTransaction>(kOwnFields);
-
-bool query_seen(const DnsTransaction& from) {
-  return from.queries > 0;
-}
-
-bool other_case(const DnsTransaction& from) {
-  return from.case_mismatches.value_or(0) > 0;
-}
-
-constexpr CloudRule kCloud[] = {
-    grow(Entity::Source, "dns.queries", "distinct queries that the host asked").when<&query_seen>(1),
-    grow(Entity::Source, "dns.nxdomain", "of its queries: no such name").when<&DnsTransaction::code>(3),
-    grow(Entity::Source, "dns.caseMismatches", "responses to it with other capitals in the name than its queries")
-        .when<&other_case>(1),
-    grow(Entity::Source, "dns.servfail", "of its queries: the server failed").when<&DnsTransaction::code>(2),
-};
-
-/// No such name is an answer; that nobody answers, or that the server cannot or will not, is none.
-std::optional<ServiceCall> service(const void* body) {
-  constexpr uint16_t kFormErr = 1, kServFail = 2, kNotImp = 4, kRefused = 5;
-  const DnsTransaction& dns = *static_cast<const DnsTransaction*>(body);
-  if (dns.queries == 0 || dns.state == State::Pending) return std::nullopt;
-  const uint16_t code = dns.code.value_or(0);
-  return ServiceCall{.failed = dns.state == State::Timeout || code == kFormErr || code == kServFail ||
-                               code == kNotImp || code == kRefused,
-                     .latency_us = dns.latency_us,
-                     .begins_connection = dns.index == 1};
-}
-
-/// Whoever asked for the name and got the address will talk to it.
-void teach(const RecordRef& record, HostLessons& lessons) {
-  constexpr uint16_t kA = 1, kAaaa = 28;
-  const DnsTransaction& dns = *static_cast<const DnsTransaction*>(record.body);
-  if (!dns.name || (dns.type != kA && dns.type != kAaaa) || dns.name->view().size() > kMostOfName) return;
-  for (size_t at = 0; at < dns.answers.size(); ++at) {
-    if (const auto address = parse_address(dns.answers[at])) lessons.name(*address, dns.name->view());
-  }
-}
-
-constexpr RecordType kRecordType{.name = "dns",
-                                 .meaning = "distinct query: client, server, id, name, type and class",
-                                 .fields = kFields,
-                                 .body_size = sizeof(DnsTransaction),
-                                 .cloud = kCloud,
-                                 .teach = teach,
-                                 .service = service};
-constexpr const RecordType* kRecords[] = {&kRecordType};
+constexpr const RecordType* kRecords[] = {&kDnsRecordType};
 
 // ---- queries and their responses
 
@@ -275,7 +126,7 @@ class Pairing {
     earliest_us_ = INT64_MAX;
     waiting_.erase_if([&](const DnsQuery& query) {
       const bool overdue = query.deadline_us() <= now_us;
-      if (overdue) give_up(query, State::Timeout, {}, dialogue);
+      if (overdue) give_up(query, DnsState::Timeout, {}, dialogue);
       if (!overdue) earliest_us_ = std::min(earliest_us_, query.deadline_us());
       return overdue;
     });
@@ -286,7 +137,7 @@ class Pairing {
   void end(FlowOver why, Dialogue& dialogue) {
     if (early_) give_up_early(dialogue);
     for (const DnsQuery& query : waiting_.waiting()) {
-      give_up(query, why == FlowOver::Ended ? State::Timeout : State::Pending,
+      give_up(query, why == FlowOver::Ended ? DnsState::Timeout : DnsState::Pending,
               why == FlowOver::Evicted ? "flow table full" : "", dialogue);
     }
     waiting_ = {};
@@ -305,7 +156,7 @@ class Pairing {
     }
     if (waiting_.size() == DnsQueries::kMost) {
       DnsQuery& oldest = waiting_.waiting().front();
-      give_up(oldest, State::Pending, "too many queries", dialogue);
+      give_up(oldest, DnsState::Pending, "too many queries", dialogue);
       waiting_.erase(oldest);
     }
     earliest_us_ = std::min(earliest_us_, waiting_.add(message, from_initiator, now_us).deadline_us());
@@ -317,7 +168,7 @@ class Pairing {
       tell_query(told, *query);
       tell_response(told, message);
       if (message.has_question) tell_case(told, query->case_mark, message.case_mark);
-      told.state = State::Answered;
+      told.state = DnsState::Answered;
       told.latency_us = latency_us(query->last_us, now_us);
       tell(told, to_initiator, dialogue);
       waiting_.erase(*query);
@@ -327,7 +178,7 @@ class Pairing {
     told.observed = to_milliseconds(now_us);
     tell_response(told, message);
     tell_edns(told, message.edns);
-    told.state = State::Orphan;
+    told.state = DnsState::Orphan;
     early_ = std::make_unique<Early>(Early{told, DnsQuery(message, to_initiator, now_us)});
   }
 
@@ -335,7 +186,7 @@ class Pairing {
   void answer_early(const DnsQuery& query, Dialogue& dialogue) {
     DnsTransaction& told = early_->told;
     told.queries = 1;
-    told.state = State::Answered;
+    told.state = DnsState::Answered;
     told.udp_size.reset();
     told.dnssec_ok.reset();
     tell_edns(told, query.edns);
@@ -348,7 +199,7 @@ class Pairing {
     tell(early_->told, early_->question.from_initiator, dialogue);
     early_.reset();
   }
-  static void give_up(const DnsQuery& query, State state, std::string_view reason, Dialogue& dialogue) {
+  static void give_up(const DnsQuery& query, DnsState state, std::string_view reason, Dialogue& dialogue) {
     DnsTransaction told;
     tell_query(told, query);
     told.state = state;
@@ -357,7 +208,7 @@ class Pairing {
   }
   static void tell(DnsTransaction& told, bool client_is_initiator, Dialogue& dialogue) {
     told.index = dialogue.next_transaction();
-    dialogue.tell(kRecordType, &told, client_is_initiator);
+    dialogue.tell(kDnsRecordType, &told, client_is_initiator);
   }
 
   DnsQueries waiting_;
