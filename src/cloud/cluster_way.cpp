@@ -57,11 +57,7 @@ WayStatus ClusterWay::status() const {
   status.connected = ready && lane_.begun();
   status.trouble = !ready ? cluster_.trouble() : lane_.begun() ? lane_.trouble() : trouble_;
   status.fatal = fatal_;
-  status.batch = lane_.acknowledged();
-  status.kept_batches = lane_.kept();
-  status.kept_bytes = lane_.kept_bytes();
-  status.settled = lane_.settled();
-  status.counts = lane_.counts();
+  tell_lane(status, lane_);
   return status;
 }
 

@@ -32,11 +32,7 @@ WayStatus NodeWay::status() const {
   status.connected = client_->ready();
   status.trouble = status.connected ? lane_.trouble() : why_down_;
   status.fatal = fatal_;
-  status.batch = lane_.acknowledged();
-  status.kept_batches = lane_.kept();
-  status.kept_bytes = lane_.kept_bytes();
-  status.settled = lane_.settled();
-  status.counts = lane_.counts();
+  tell_lane(status, lane_);
   return status;
 }
 

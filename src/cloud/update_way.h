@@ -25,6 +25,16 @@ struct WayStatus {
   LaneCounts counts;
 };
 
+/// What a way's lane (Lane, ClusterLane) says of itself.
+template <typename AnyLane>
+void tell_lane(WayStatus& status, const AnyLane& lane) {
+  status.batch = lane.acknowledged();
+  status.kept_batches = lane.kept();
+  status.kept_bytes = lane.kept_bytes();
+  status.settled = lane.settled();
+  status.counts = lane.counts();
+}
+
 class ClusterLane;
 
 class UpdateWay {
