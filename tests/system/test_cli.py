@@ -217,8 +217,8 @@ class Output(Files):
         self.assertEqual(done.stdout, "")
 
     def test_probe_id(self):
-        for flow in self.flows("-r", self.write(frames.pcap(TWO_FLOWS)), "--probe-id", "north-7"):
-            self.assertEqual(flow["probeId"], "north-7")
+        flows = self.flows("-r", self.write(frames.pcap(TWO_FLOWS)), "--probe-id", "north-7")
+        self.assertEqual([flow["probeId"] for flow in flows], ["north-7", "north-7"])
 
 
 class Fields(ProbeTest):

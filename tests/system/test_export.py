@@ -83,18 +83,42 @@ class ExportTest(ProbeTest):
         return log.read()
 
 
-class Nfcapd(ExportTest):
-    def received(self, name, *args):
+    def nfcapd_counts(self, path, *args):
+        """(flows, packets, octets, sequence errors, bad packets) that nfcapd counts of an export with these options."""
         port = free_port()
         process, log = self.start("nfcapd", "-w", self.folder, "-p", str(port), "-b", "127.0.0.1", "-t", "3600")
         wait_for_udp(port)
-        self.export(capture(name), "-n", f"udp://127.0.0.1:{port}", *args)
+        self.export(path, "-n", f"udp://127.0.0.1:{port}", *args)
         time.sleep(0.5)
         said = self.end(process, log)
         for line in said.splitlines():
             self.assertNotRegex(line, r"(?i)corrupt|malformed|unknown|unexpected|warn|skip", said)
         sums = re.search(r"Flows: (\d+), Packets: (\d+), Bytes: (\d+), Sequence Errors: (\d+), Bad Packets: (\d+)", said)
         return tuple(int(number) for number in sums.groups())
+
+    def nfacctd_rows(self, path, aggregate, *args, settings=()):
+        """What nfacctd prints of an export with these options; --uniflow, as it takes no reverse elements."""
+        port = free_port()
+        output = os.path.join(self.folder, f"rows.{port}")
+        config = os.path.join(self.folder, "nfacctd.conf")
+        lines = ("daemonize: false", "nfacctd_ip: 127.0.0.1", f"nfacctd_port: {port}", "plugins: print", "print_refresh_time: 1",
+                 "print_output: json", f"print_output_file: {output}", "print_output_file_append: true", f"aggregate: {aggregate}", *settings)
+        with open(config, "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        process, log = self.start("nfacctd", "-f", config)
+        wait_for_udp(port)
+        self.export(path, "-n", f"udp://127.0.0.1:{port}", *args)
+        time.sleep(2.5)
+        said = self.end(process, log)
+        for line in said.splitlines():
+            self.assertNotRegex(line, r"^(WARN|ERROR)", said)
+        with open(output, encoding="utf-8") as rows:
+            return [json.loads(row) for row in rows]
+
+
+class Nfcapd(ExportTest):
+    def received(self, name, *args):
+        return self.nfcapd_counts(capture(name), *args)
 
     def test_sums_and_sequence(self):
         for name in CAPTURE_NAMES:
@@ -127,22 +151,7 @@ class Nfacctd(ExportTest):
                     self.check(version, name)
 
     def check(self, version, name):
-        port = free_port()
-        output = os.path.join(self.folder, f"nfacctd.{version}.{os.path.basename(name)}")
-        config = os.path.join(self.folder, "nfacctd.conf")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print\nprint_refresh_time: 1\n"
-                       f"print_output: json\nprint_output_file: {output}\nprint_output_file_append: true\n"
-                       "aggregate: src_host, dst_host, src_port, dst_port, proto, tcpflags\n")
-        process, log = self.start("nfacctd", "-f", config)
-        wait_for_udp(port)
-        self.export(capture(name), "-n", f"udp://127.0.0.1:{port}", "-V", version, "--uniflow")
-        time.sleep(2.5)
-        said = self.end(process, log)
-        for line in said.splitlines():
-            self.assertNotRegex(line, r"^(WARN|ERROR)", said)
-        with open(output, encoding="utf-8") as lines:
-            found = [json.loads(line) for line in lines]
+        found = self.nfacctd_rows(capture(name), "src_host, dst_host, src_port, dst_port, proto, tcpflags", "-V", version, "--uniflow")
         # nfacctd adds up what has the same key: two flows of one 5-tuple are one row.
         expected = {}
         for flow in self.flow_records(capture(name)):

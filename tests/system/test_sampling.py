@@ -1,15 +1,12 @@
 """-S: what is sampled, what records say of it, and that collectors scale it up to what there was."""
-import json
 import math
 import os
 import random
-import re
-import time
 
 import frames
 import harness
 from harness import counters, ends, run, run_probe
-from test_export import ExportTest, free_port, wait_for_udp
+from test_export import ExportTest
 
 SERVER = "10.0.0.2"
 PACKETS = {"10.1.0.1": 12_000, "10.1.0.2": 5_000, "10.1.0.3": 2_500, "10.1.0.4": 500}  # of each client
@@ -104,35 +101,15 @@ class Collectors(SamplingTest):
         packets, octets = self.measured(10)
         for args in (("-V", "9"), ("-V", "10"), ("-V", "10", "--uniflow"), ("-V", "5")):
             with self.subTest(args=args):
-                port = free_port()
-                process, log = self.start("nfcapd", "-w", self.folder, "-p", str(port), "-b", "127.0.0.1", "-t", "3600")
-                wait_for_udp(port)
-                self.export(self.path, "-S", "10", "-n", f"udp://127.0.0.1:{port}", *args)
-                time.sleep(0.5)
-                said = self.end(process, log)
-                sums = re.search(r"Packets: (\d+), Bytes: (\d+), Sequence Errors: (\d+), Bad Packets: (\d+)", said)
-                self.assertEqual([int(number) for number in sums.groups()], [10 * packets, 10 * octets, 0, 0], said)
+                self.assertEqual(self.nfcapd_counts(self.path, "-S", "10", *args)[1:], (10 * packets, 10 * octets, 0, 0))
 
     def test_nfacctd_multiplies(self):
         packets, octets = self.measured(10)
         for version in ("5", "9", "10"):
             with self.subTest(version=version):
-                port = free_port()
-                output = os.path.join(self.folder, f"nfacctd.{version}")
-                config = os.path.join(self.folder, "nfacctd.conf")
-                with open(config, "w", encoding="utf-8") as file:
-                    file.write(f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nnfacctd_renormalize: true\n"
-                               f"plugins: print\nprint_refresh_time: 1\nprint_output: json\nprint_output_file: {output}\n"
-                               "print_output_file_append: true\naggregate: src_host\n")
-                process, log = self.start("nfacctd", "-f", config)
-                wait_for_udp(port)
-                self.export(self.path, "-S", "10", "-n", f"udp://127.0.0.1:{port}", "-V", version, "--uniflow")
-                time.sleep(2.5)
-                said = self.end(process, log)
-                with open(output, encoding="utf-8") as lines:
-                    rows = [json.loads(line) for line in lines]
-                self.assertEqual(sum(row["packets"] for row in rows), 10 * packets, said)
-                self.assertEqual(sum(row["bytes"] for row in rows), 10 * octets, said)
+                rows = self.nfacctd_rows(self.path, "src_host", "-S", "10", "-V", version, "--uniflow", settings=("nfacctd_renormalize: true",))
+                self.assertEqual(sum(row["packets"] for row in rows), 10 * packets)
+                self.assertEqual(sum(row["bytes"] for row in rows), 10 * octets)
 
     def test_v5_tells_no_larger_interval_than_fits(self):
         done = run("probe", "-r", self.path, "-S", "16384", "-V", "5", "-n", "udp://127.0.0.1:9")
