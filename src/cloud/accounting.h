@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "cloud/address_hash.h"
 #include "cloud/births.h"
@@ -77,6 +78,9 @@ class Accounting final : private HostLessons, private TreeNotes {
 
   /// Nothing: the host has no key, as far as this probe knows.
   std::optional<KnownHost> known_host(const IpAddress& address) const;
+
+  /// Since the last call something came that others wait for: where a call wants its media, where clients are sent to.
+  bool take_urgent() { return std::exchange(urgent_, false); }
 
   /// Times that a key was not born because of the bounds.
   uint64_t keys_refused() const { return births_.refused(); }
@@ -160,6 +164,7 @@ class Accounting final : private HostLessons, private TreeNotes {
   KeyNames names_;
   TrafficFieldNames fields_;
   uint32_t now_s_ = 1;
+  bool urgent_ = false;
   std::unordered_map<IpAddress, Host, IpAddressHash> hosts_;
   std::unordered_map<Mac, MacKey, MacHash> macs_;
   std::unordered_map<uint16_t, Seen> vlans_;

@@ -84,6 +84,7 @@ void Accounting::leave(std::string_view prefix, std::string_view name, std::span
   KeyUpdate& update = buffer_.at(key);
   for (const Text& one : texts) update.set(one.field, one.value);
   update.refresh();
+  urgent_ = true;
 }
 
 void Accounting::close(std::string_view prefix, std::string_view name, const Text& where, const Text& mark,

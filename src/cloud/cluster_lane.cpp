@@ -37,7 +37,9 @@ void ClusterLane::tick(int64_t now_ms) {
 }
 
 void ClusterLane::flush() {
-  if (now_ms_ - flushed_ms_ >= settings_.flush_ms || source_.ready() >= settings_.full) {
+  const int64_t since = now_ms_ - flushed_ms_;
+  if (since >= settings_.flush_ms || source_.ready() >= settings_.full ||
+      (since >= settings_.urgent_ms && source_.urgent())) {
     flushed_ms_ = now_ms_;
     unshelve();
     to_flush_ = source_.ready();

@@ -40,7 +40,8 @@ class ClusterLink {
 class UnitSource {
  public:
   virtual ~UnitSource() = default;
-  virtual size_t ready() = 0;  // keys that are not laid aside
+  virtual size_t ready() = 0;              // keys that are not laid aside
+  virtual bool urgent() { return false; }  // PieceSource::urgent
   virtual UnitCut cut(size_t most, const std::function<bool(resp::Slot)>& takes) = 0;
   virtual void unshelve(const std::vector<resp::Slot>& slots) = 0;
 };

@@ -166,7 +166,8 @@ void Lane::tick(int64_t now_ms) {
 
 void Lane::send_batches() {
   const size_t waiting = source_.waiting();
-  if (now_ms_ - flushed_ms_ >= settings_.flush_ms || waiting >= settings_.full) {
+  const int64_t since = now_ms_ - flushed_ms_;
+  if (since >= settings_.flush_ms || waiting >= settings_.full || (since >= settings_.urgent_ms && source_.urgent())) {
     flushed_ms_ = now_ms_;
     to_flush_ = waiting;
   }

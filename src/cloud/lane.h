@@ -27,6 +27,7 @@ struct LaneSettings {
   std::string ledger;     // key; in a cluster: field of hashes and member of sorted sets
   size_t in_flight = 16;  // batches that are out and not answered
   int64_t flush_ms = 10;  // what waits goes out after so long
+  int64_t urgent_ms = 5;  // the same of what is urgent, where that is shorter
   size_t full = 32'768;   // or when so many keys wait: some 16 MB
   uint32_t ttl_s = 3'600;
   /// Batches that were acknowledged are kept until every replica has them: a master may lose what it acknowledged. A
@@ -56,6 +57,8 @@ class PieceSource {
   virtual ~PieceSource() = default;
   virtual size_t waiting() = 0;  // keys
   virtual std::optional<Piece> cut() = 0;
+  /// Something waits that others wait for: it does not wait for the flush, nor does what came with it.
+  virtual bool urgent() { return false; }
   /// Of the batch `number` the server has applied `rest` only; what it refused for now is the next batch, as if it had
   /// been cut.
   virtual void divided(uint64_t /*number*/, const Piece& /*rest*/, const Piece& /*refused*/) {}

@@ -49,6 +49,24 @@ TEST(Lane, ABacklogGoesOutWithTheRepliesNotWithTheClock) {
   EXPECT_LT(bed.lane.kept_bytes(), 4'500U) << "of those without a replica the oldest made room";
 }
 
+TEST(Lane, WhatIsUrgentDoesNotWaitForTheFlush) {
+  LaneBed bed({.ledger = "mc.led.test", .flush_ms = 2'000});
+  bed.lane.up(bed.now_ms);
+  bed.run(2'100);
+  bed.counters.add("k", 1);
+  bed.run(500);
+  EXPECT_TRUE(bed.server.data.hashes.empty());
+  bed.counters.add("urgent", 1);
+  bed.counters.is_urgent = true;
+  bed.run(20);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth) << "what came before goes with it";
+  bed.counters.add("k", 1);
+  bed.run(500);
+  EXPECT_NE(bed.server.data.hashes, bed.counters.truth) << "once";
+  bed.run(2'000);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+}
+
 TEST(Lane, ARepeatOfWhatWasAppliedIsRefusedByTheGuard) {
   LaneBed bed;
   bed.lane.up(bed.now_ms);

@@ -231,6 +231,7 @@ class Counters final : public PieceSource {
  public:
   std::map<std::string, std::map<std::string, int64_t>> truth;
   uint64_t increments = 0;
+  bool is_urgent = false;
   MergeBuffer buffer{size_t{1} << 20, HashSeed{}};
 
   void add(const std::string& key, uint64_t amount) {
@@ -240,6 +241,7 @@ class Counters final : public PieceSource {
   }
   size_t waiting() override { return buffer.size(); }
   /// Four keys.
+  bool urgent() override { return std::exchange(is_urgent, false); }
   std::optional<Piece> cut() override { return cut_piece(buffer, {.commands = 6}); }
 };
 

@@ -124,6 +124,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   std::unique_ptr<UpdateWay> make_way();
   size_t waiting() override;
   std::optional<Piece> cut() override;
+  bool urgent() override { return urgent_.exchange(false, std::memory_order_relaxed); }
   void divided(uint64_t number, const Piece& rest, const Piece& refused) override;
   bool done() const;
   size_t ready() override;
@@ -150,6 +151,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   MergeBuffer buffer_;
   std::atomic<size_t> waiting_{0};  // keys in it
   std::atomic<size_t> ready_{0};
+  std::atomic<bool> urgent_{false};
   Accounting accounting_;
   WriterStatus status_;
   std::deque<std::shared_ptr<const Batch>> unacknowledged_;

@@ -4,8 +4,9 @@ import time
 import frames
 import harness
 from harness import run
-from redis_cluster import Cluster
+from redis_cluster import Cluster, slot_of
 from test_cloud import CloudTest, capture, lines
+from test_face import Feed
 
 SIP = "port 5060 or port 5062 or port 5070"
 VOICE = f"udp and not ({SIP})"
@@ -78,6 +79,35 @@ class CallsElsewhere(CloudTest):
         for key in endpoints:
             self.assertTrue(0 < lives[key] <= 60, f"{key} is deleted later: {lives[key]}")
             self.assertNotEqual(hashes[key]["end"], "0")
+
+    def assert_told_at_once(self, url, has):
+        """Where a call wants its media does not wait for the flush."""
+        feed = Feed("--cloud", url, "--cloud-flush", "10000", inspects=True)
+        self.addCleanup(lambda: feed.probe.poll() is None and (feed.probe.kill(), feed.probe.communicate()))
+        invite = frames.udp("10.0.0.1", 5060, "10.0.0.2", 5060, sip("INVITE sip:bob@example.test SIP/2.0", "soon", "1 INVITE", sdp("10.0.0.1", 4000)))
+        harness.wait_for(lambda: has("meta.schema"))
+        time.sleep(0.3)
+        feed.give([(0, frames.udp("10.0.0.9", 9, "10.0.0.8", 9, b"x"))])
+        feed.settle()
+        began = time.monotonic()
+        feed.give([(1, invite)])
+        harness.wait_for(lambda: has("voip.endpoint.10.0.0.1:4000") and has("voip.call.soon"))
+        took = time.monotonic() - began
+        print(f"{1000 * took:.0f} ms from the packet to voip.endpoint, with a flush each 10 s")
+        self.assertLess(took, 2)
+        self.assertEqual(feed.end()[0], 0)
+
+    def test_an_endpoint_is_told_at_once(self):
+        node = self.node()
+        client = node.client()
+        self.addCleanup(client.close)
+        self.assert_told_at_once(f"redis://127.0.0.1:{node.port}", lambda key: client("EXISTS", key) == 1)
+
+    def test_an_endpoint_is_told_at_once_in_a_cluster(self):
+        cluster = Cluster(3)
+        self.addCleanup(cluster.close)
+        owners = cluster.slots()
+        self.assert_told_at_once(cluster.url, lambda key: owners[slot_of(key)]("EXISTS", key) == 1)
 
     def test_media_is_joined_in_a_cluster(self):
         cluster = Cluster(3)
