@@ -269,7 +269,7 @@ void Accounting::add_to_sets(const IpAddress& address, Host& host, Verdict verdi
   constexpr int kFewBits = 40;
   if (talk.bytes == 0) return;
   const auto add = [&](size_t set, std::string_view of, const std::string& member) {
-    KeyUpdate& update = buffer_.at(names_.host(address, of));
+    KeyUpdate& update = buffer_.at_leisure(names_.host(address, of));
     update.add_member(member, talk.bytes);
     if (verdict != Verdict::Known) update.refresh();
     host.members[set] |= uint64_t{1} << (hash_text(hosts_.hash_function().seed, member) & 63);

@@ -1,8 +1,8 @@
 #include "cloud/batch_reader.h"
 
-#include <array>
 #include <charconv>
 #include <span>
+#include <vector>
 
 #include "cloud/scripts.h"
 
@@ -14,14 +14,13 @@ class Words {
  public:
   explicit Words(std::string_view text) : text_(text) {}
 
-  /// The next command, up to as many words as there is room for.
-  bool next(std::array<std::string_view, 6>& words, size_t& count) {
+  /// The next command.
+  bool next(std::vector<std::string_view>& words) {
+    words.clear();
     if (text_.empty()) return false;
-    const size_t size = number('*');
-    count = 0;
-    for (size_t at = 0; at < size; ++at) {
+    for (size_t left = number('*'); left > 0; --left) {
       const size_t length = number('$');
-      if (count < words.size()) words[count++] = text_.substr(0, length);
+      words.push_back(text_.substr(0, length));
       text_.remove_prefix(std::min(text_.size(), length + 2));
     }
     return true;
@@ -51,10 +50,13 @@ void add(std::span<const std::string_view> words, MergeBuffer& into) {
   if (name == "HSETNX") into.at(words[1]).if_absent(words[2], number_of(words[3]));
   if (name == "ZINCRBY") into.at(words[1]).add_member(words[3], static_cast<uint64_t>(number_of(words[2])));
   if (name != "HSET") return;
-  if (words[2] == "lastSeen") {
-    into.at(words[1]).latest(words[2], number_of(words[3]));
-  } else {
-    into.at(words[1]).set(words[2], words[3]);
+  KeyUpdate& update = into.at(words[1]);
+  for (size_t at = 2; at + 1 < words.size(); at += 2) {
+    if (words[at] == "lastSeen") {
+      update.latest(words[at], number_of(words[at + 1]));
+    } else {
+      update.set(words[at], words[at + 1]);
+    }
   }
 }
 
@@ -62,13 +64,12 @@ void add(std::span<const std::string_view> words, MergeBuffer& into) {
 
 void add_batch(std::string_view commands, const std::function<bool(std::string_view key)>& wanted, MergeBuffer& into) {
   Words reader(commands);
-  std::array<std::string_view, 6> words;
-  size_t count = 0;
-  while (reader.next(words, count)) {
-    if (count == 6 && words[0] == "EVAL") {
+  std::vector<std::string_view> words;
+  while (reader.next(words)) {
+    if (words[0] == "EVAL") {
       if (words[1] == kEarliestScript && wanted(words[3])) into.at(words[3]).earliest(words[4], number_of(words[5]));
-    } else if (count == 4 && wanted(words[1])) {
-      add(std::span(words).first(count), into);
+    } else if (words.size() >= 4 && wanted(words[1])) {
+      add(words, into);
     }
   }
 }

@@ -15,7 +15,8 @@ using Lines = std::map<std::string, std::vector<std::string>>;
 /// Of each key what waits for it, but for its time to live.
 Lines lines_of(const MergeBuffer& buffer) {
   Lines lines;
-  buffer.each_from(0, SIZE_MAX, [&](const KeyUpdate& update) {
+  MergeBuffer::Position position;
+  buffer.each_from(position, SIZE_MAX, [&](const KeyUpdate& update) {
     std::vector<std::string>& of_key = lines[update.key()];
     for (const auto& [field, value, op] : update.numbers())
       of_key.push_back(std::string(field) + " " + std::to_string(static_cast<int>(op)) + " " + std::to_string(value));

@@ -55,6 +55,7 @@ struct Node {
 
   /// Takes all that waits, as a node would.
   void take(MergeBuffer& buffer) {
+    buffer.hurry();
     while (buffer.size() > 0) {
       const KeyUpdate& update = buffer.front();
       for (const KeyUpdate::Number& one : update.numbers()) apply(numbers[update.key()], one);

@@ -38,6 +38,17 @@ std::optional<uint64_t> ledger_number(const resp::Value& value) {
   return number && *number >= 0 ? std::optional(static_cast<uint64_t>(*number)) : std::nullopt;
 }
 
+/// Each increment found nothing there: its reply is itself.
+bool was_born(const Piece& piece, const Piece::Check& check, const std::vector<resp::Value>& results) {
+  for (size_t number = 0; number < check.count; ++number) {
+    const size_t at = kOwnCount + check.command + number;
+    if (at >= results.size() ||
+        results[at].as_double() != static_cast<double>(piece.amounts[check.amounts_at + number]))
+      return false;
+  }
+  return true;
+}
+
 /// The reason why a transaction was not run: EXEC says only that there is one.
 std::string reason_of(const std::vector<resp::Value>& replies) {
   for (const resp::Value& reply : replies) {
@@ -262,9 +273,7 @@ void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) 
   }
   std::vector<std::string_view> reborn;
   for (const Piece::Check& check : piece.checks) {
-    const size_t at = kOwnCount + check.command;
-    if (at < results.size() && results[at].as_double() == static_cast<double>(check.amount))
-      reborn.push_back(piece.key(check));
+    if (was_born(piece, check, results)) reborn.push_back(piece.key(check));
   }
   if (!reborn.empty()) expire_reborn(std::move(reborn));
   if (!not_permitted.empty()) divide(number, not_permitted);

@@ -55,7 +55,7 @@ class LaneLink {
 class PieceSource {
  public:
   virtual ~PieceSource() = default;
-  virtual size_t waiting() = 0;  // keys
+  virtual size_t waiting() = 0;  // keys that may go
   virtual std::optional<Piece> cut() = 0;
   /// Something waits that others wait for: it does not wait for the flush, nor does what came with it.
   virtual bool urgent() { return false; }

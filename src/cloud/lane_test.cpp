@@ -277,6 +277,20 @@ TEST(Lane, AKeyBornAgainGetsATimeToLive) {
   EXPECT_TRUE(bed.server.expires.empty());
 }
 
+TEST(Lane, ASetWithAnyMemberThatWasThereIsNotBornAgain) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.server.data.hashes["lives"]["a"] = 7;
+  bed.counters.work = 100;
+  for (const char* set : {"lives", "gone"}) {
+    for (const char* member : {"a", "b"}) bed.counters.buffer.at(set).add_member(member, 3);
+  }
+  bed.run(100);
+  EXPECT_EQ(bed.server.data.hashes["lives"], (std::map<std::string, int64_t>{{"a", 10}, {"b", 3}}));
+  EXPECT_EQ(bed.server.expires, (std::set<std::string>{"gone"}));
+  EXPECT_EQ(bed.lane.counts().reborn, 1U);
+}
+
 TEST(Lane, ABatchIsKeptUntilEveryReplicaHasIt) {
   LaneBed bed;
   bed.server.replicas = {0, 0};

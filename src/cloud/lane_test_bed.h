@@ -150,6 +150,10 @@ class Server {
       offset += 10;
       return number(data.hashes[words[1]][words[2]] += std::stoll(words[3]));
     }
+    if (name == "ZINCRBY") {
+      offset += 10;
+      return bulk(std::to_string(data.hashes[words[1]][words[3]] += std::stoll(words[2])));
+    }
     return Value::of_error("ERR unknown command");
   }
 
@@ -233,16 +237,16 @@ class Counters final : public PieceSource {
   uint64_t increments = 0;
   bool is_urgent = false;
   MergeBuffer buffer{size_t{1} << 20, HashSeed{}};
+  size_t work = 4;  // of one piece: so many keys
 
   void add(const std::string& key, uint64_t amount) {
     buffer.at(key).add("n", amount);
     truth[key]["n"] += static_cast<int64_t>(amount);
     ++increments;
   }
-  size_t waiting() override { return buffer.size(); }
-  /// Four keys.
+  size_t waiting() override { return buffer.ready(); }
   bool urgent() override { return std::exchange(is_urgent, false); }
-  std::optional<Piece> cut() override { return cut_piece(buffer, {.commands = 6}); }
+  std::optional<Piece> cut() override { return cut_piece(buffer, {.work = work}); }
 };
 
 struct LaneBed {

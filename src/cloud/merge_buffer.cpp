@@ -1,6 +1,7 @@
 #include "cloud/merge_buffer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace microcloud {
 namespace {
@@ -71,7 +72,7 @@ void KeyUpdate::start(std::string_view key) {
 MergeBuffer::MergeBuffer(size_t most_bytes, HashSeed seed)
     : most_bytes_(most_bytes), seed_(seed), index_(0, TextHash{seed}) {}
 
-KeyUpdate& MergeBuffer::at(std::string_view key) {
+KeyUpdate& MergeBuffer::at(std::string_view key, Updates& queue) {
   if (const auto found = index_.find(key); found != index_.end()) {
     KeyUpdate& update = *found->second;
     if (packet_us_ != 0 && (update.packet_us_ == 0 || packet_us_ < update.packet_us_)) update.packet_us_ = packet_us_;
@@ -79,7 +80,7 @@ KeyUpdate& MergeBuffer::at(std::string_view key) {
   }
   while (totals_.bytes >= most_bytes_ && size() > 0) give_up_oldest();
   if (spare_.empty()) spare_.push_back(std::make_unique<KeyUpdate>(totals_, seed_));
-  KeyUpdate& update = *waiting_.emplace_back(std::move(spare_.back()));
+  KeyUpdate& update = *queue.emplace_back(std::move(spare_.back()));
   spare_.pop_back();
   update.start(key);
   update.since_ms_ = now_ms_;
@@ -93,16 +94,40 @@ const KeyUpdate* MergeBuffer::find(std::string_view key) const {
   return found == index_.end() ? nullptr : found->second;
 }
 
-uint64_t MergeBuffer::each_from(uint64_t number, size_t most, const std::function<void(const KeyUpdate&)>& look) const {
-  if (number == 0) {
+void MergeBuffer::release(int64_t now_ms) {
+  const auto is_due = [this, now_ms] {
+    return hurried_ || now_ms - leisurely_.front()->since_ms_ >= kLeisureMs || leisurely_.size() > kMostAtLeisure ||
+           totals_.bytes >= most_bytes_ / 2;
+  };
+  while (!leisurely_.empty() && is_due()) release_front(now_ms);
+}
+
+void MergeBuffer::release_front(int64_t now_ms) {
+  leisurely_.front()->since_ms_ = now_ms;
+  waiting_.push_back(std::move(leisurely_.front()));
+  leisurely_.pop_front();
+  ++released_;
+}
+
+void MergeBuffer::hurry() {
+  hurried_ = true;
+  release(now_ms_);
+}
+
+bool MergeBuffer::each_from(Position& position, size_t most, const std::function<void(const KeyUpdate&)>& look) const {
+  if (!std::exchange(position.begun, true)) {
     for (const auto& [at, shelf] : shelves_) {
       for (const auto& update : shelf.updates) look(*update);
     }
   }
-  number = std::max(number, gone_);
-  const uint64_t end = std::min<uint64_t>(gone_ + waiting_.size(), number + most);
-  for (; number < end; ++number) look(*waiting_[static_cast<size_t>(number - gone_)]);
-  return number;
+  const auto walk = [&](const Updates& queue, uint64_t first, uint64_t& number) {
+    number = std::max(number, first);
+    for (; most > 0 && number < first + queue.size(); --most, ++number)
+      look(*queue[static_cast<size_t>(number - first)]);
+    return number == first + queue.size();
+  };
+  // What is released meanwhile comes at the end of the other ones.
+  return !walk(leisurely_, released_, position.leisurely) || !walk(waiting_, gone_, position.waiting);
 }
 
 void MergeBuffer::pop_front() {
@@ -133,6 +158,7 @@ void MergeBuffer::give_up_oldest() {
     if (updates.empty()) shelves_.erase(shelf);
     return;
   }
+  if (waiting_.empty()) release_front(now_ms_);
   totals_.lost += front().increments();
   pop_front();
 }

@@ -95,7 +95,7 @@ class KeyUpdate {
   bool trims() const { return trim_; }
   /// How many increments were merged into this: what is lost with it.
   uint64_t increments() const { return increments_; }
-  /// When the oldest of them came (MergeBuffer::set_time).
+  /// When the oldest of them came (MergeBuffer::set_time), or was released.
   int64_t since_ms() const { return since_ms_; }
   /// Time of the oldest packet among those that completed their records; 0: none did.
   int64_t packet_us() const { return packet_us_; }
@@ -128,23 +128,38 @@ class KeyUpdate {
   MergeTotals& totals_;
 };
 
-/// One thread at a time. The first key to come is the first to go.
+/// One thread at a time. The first key to come is the first to go, but for those that may wait longer (at_leisure()).
 class MergeBuffer {
  public:
+  /// How long the latter wait, unless so many of them do, or half of all the memory is used.
+  static constexpr int64_t kLeisureMs = 2'000;
+  static constexpr size_t kMostAtLeisure = 32'768;
   /// `most_bytes`: about so much memory; beyond it the oldest keys are given up and counted.
   MergeBuffer(size_t most_bytes, HashSeed seed);
 
   /// What waits for the key; valid until the next call.
-  KeyUpdate& at(std::string_view key);
+  KeyUpdate& at(std::string_view key) { return at(key, waiting_); }
+  /// The same; a key for which nothing waits yet is not ready before release().
+  KeyUpdate& at_leisure(std::string_view key) { return at(key, hurried_ ? waiting_ : leisurely_); }
+  /// Of the latter, those whose time is over are ready from now on: they came at `now_ms`, as far as since_ms() tells.
+  void release(int64_t now_ms);
+  /// From now on nothing waits longer than the rest.
+  void hurry();
 
   /// nullptr: nothing waits for the key.
   const KeyUpdate* find(std::string_view key) const;
-  /// Keys are numbered as they come: calls `look` for those from `number` on, at most `most`; the number behind them.
-  /// From 0 on, also those that are laid aside.
-  uint64_t each_from(uint64_t number, size_t most, const std::function<void(const KeyUpdate&)>& look) const;
+  /// How far each_from() has come.
+  struct Position {
+    bool begun = false;
+    uint64_t leisurely = 0, waiting = 0;
+  };
+  /// Calls `look` for keys in the order in which they came, from `position` on and at most `most`, and moves it behind
+  /// them. At the beginning also for all that are laid aside; what is released between two calls may come twice. False:
+  /// there are no more.
+  bool each_from(Position& position, size_t most, const std::function<void(const KeyUpdate&)>& look) const;
 
-  size_t size() const { return waiting_.size() + shelved_; }
-  /// Those of them that are not laid aside.
+  size_t size() const { return waiting_.size() + leisurely_.size() + shelved_; }
+  /// Those of them that are not laid aside and do not wait longer than the rest.
   size_t ready() const { return waiting_.size(); }
   size_t bytes() const { return totals_.bytes; }
   const MergeTotals& totals() const { return totals_; }
@@ -153,7 +168,7 @@ class MergeBuffer {
     now_ms_ = now_ms;
     packet_us_ = packet_us;
   }
-  /// The oldest one that is not laid aside; there must be one.
+  /// The oldest one that is ready; there must be one.
   KeyUpdate& front() { return *waiting_.front(); }
   void pop_front();
   /// Takes up to `count` members from the oldest one, a sorted set; what is left of it goes on waiting.
@@ -169,6 +184,9 @@ class MergeBuffer {
     uint64_t filling = 0;  // never the same again
     std::vector<std::unique_ptr<KeyUpdate>> updates;
   };
+  using Updates = std::deque<std::unique_ptr<KeyUpdate>>;
+  KeyUpdate& at(std::string_view key, Updates& queue);
+  void release_front(int64_t now_ms);
   void give_up_oldest();
   void discard(std::unique_ptr<KeyUpdate> update);
   static constexpr size_t kMostSpare = 4096;
@@ -178,8 +196,11 @@ class MergeBuffer {
   MergeTotals totals_;
   int64_t now_ms_ = 0;
   int64_t packet_us_ = 0;
-  std::deque<std::unique_ptr<KeyUpdate>> waiting_;
+  Updates waiting_;
   uint64_t gone_ = 0;  // keys that waited and do no more: the number of the first one
+  Updates leisurely_;
+  uint64_t released_ = 0;  // the same of these
+  bool hurried_ = false;
   std::unordered_map<uint32_t, Shelf> shelves_;
   std::deque<std::pair<uint32_t, uint64_t>> shelved_order_;  // shelf and filling, an entry for each that was laid there
   size_t shelved_ = 0;

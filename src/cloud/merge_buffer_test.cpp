@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "cloud/key_names.h"
 
 namespace microcloud {
@@ -144,6 +148,83 @@ TEST(MergeBuffer, OneShelfThatStaysDoesNotMakeTheOthersCost) {
   }
   EXPECT_EQ(buffer.size(), 2U);
   EXPECT_EQ(buffer.ready(), 1U);
+}
+
+std::vector<std::string> keys_from(const MergeBuffer& buffer, MergeBuffer::Position& position, size_t most) {
+  std::vector<std::string> keys;
+  const bool more = buffer.each_from(position, most, [&](const KeyUpdate& one) { keys.push_back(one.key()); });
+  if (!more) keys.emplace_back("end");
+  return keys;
+}
+
+TEST(MergeBuffer, WhatMayWaitMergesUntilItsTimeIsOver) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.set_time(100);
+  buffer.at_leisure("peers").add_member("a", 1);
+  buffer.set_time(200);
+  buffer.at_leisure("ports").add_member("tcp.1", 1);
+  buffer.at("host").add("n", 1);
+  buffer.at_leisure("host").add("n", 1);
+  EXPECT_EQ(buffer.size(), 3U);
+  EXPECT_EQ(buffer.ready(), 1U);
+  buffer.release(99 + MergeBuffer::kLeisureMs);
+  EXPECT_EQ(buffer.ready(), 1U);
+  buffer.at_leisure("peers").add_member("a", 2);
+  buffer.release(100 + MergeBuffer::kLeisureMs);
+  ASSERT_EQ(buffer.ready(), 2U);
+  EXPECT_EQ(buffer.front().key(), "host") << "it was ready before";
+  EXPECT_EQ(buffer.front().numbers().at(0).value, 2);
+  buffer.at_leisure("peers").add_member("a", 3);
+  buffer.pop_front();
+  EXPECT_EQ(buffer.front().members().at("a"), 6);
+  EXPECT_EQ(buffer.front().since_ms(), 100 + MergeBuffer::kLeisureMs) << "what it waited on purpose is no lag";
+  buffer.pop_front();
+  EXPECT_EQ(buffer.size(), 1U);
+  buffer.hurry();
+  EXPECT_EQ(buffer.front().key(), "ports");
+  buffer.at_leisure("peers").add_member("a", 1);
+  EXPECT_EQ(buffer.ready(), 2U) << "in a hurry none waits";
+}
+
+TEST(MergeBuffer, NoMoreMayWaitThanItsBoundsSay) {
+  MergeBuffer many(size_t{64} << 20, HashSeed{});
+  for (size_t key = 0; key < MergeBuffer::kMostAtLeisure + 3; ++key)
+    many.at_leisure("k" + std::to_string(key)).add_member("a", 1);
+  many.release(0);
+  EXPECT_EQ(many.ready(), 3U);
+  EXPECT_EQ(many.front().key(), "k0");
+
+  MergeBuffer small(20'000, HashSeed{});
+  uint64_t keys = 0;
+  for (; small.bytes() < 10'000; ++keys) small.at_leisure("k" + std::to_string(keys)).add_member("a", 1);
+  small.release(0);
+  EXPECT_EQ(small.ready(), keys);
+  for (int key = 0; small.totals().lost < 2; ++key) small.at_leisure("l" + std::to_string(key)).add_member("a", 1);
+  EXPECT_EQ(small.front().key(), "k2") << "the oldest go first";
+  EXPECT_LT(small.bytes(), 21'000U);
+}
+
+TEST(MergeBuffer, FullItGivesUpWhatMayWaitWhenThereIsNothingElse) {
+  MergeBuffer buffer(2'000, HashSeed{});
+  int keys = 0;
+  for (; buffer.totals().lost == 0; ++keys) buffer.at_leisure("k" + std::to_string(keys)).add_member("a", 1);
+  EXPECT_EQ(buffer.size(), static_cast<size_t>(keys - 1));
+  EXPECT_EQ(buffer.find("k0"), nullptr);
+}
+
+TEST(MergeBuffer, IsLookedThroughInPartsAlsoWhenSomethingIsReleasedMeanwhile) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (const char* key : {"a", "b", "shelved"}) buffer.at(key).add("n", 1);
+  for (const char* key : {"x", "y", "z"}) buffer.at_leisure(key).add_member("m", 1);
+  buffer.pop_front();  // a
+  buffer.at("c").add("n", 1);
+  buffer.shelve_front(1);  // b
+  MergeBuffer::Position position;
+  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"b", "x", "y"})) << "what is laid aside is one";
+  buffer.hurry();
+  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"shelved", "c"}));
+  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"z", "end"}));
 }
 
 TEST(KeyNames, AreThoseOfTheContract) {

@@ -52,16 +52,21 @@ void append_set(resp::Commands& commands, const CommandView& command, const Fiel
 struct Part {
   resp::Commands commands;
   Piece piece;
+  const Piece::Check* of = nullptr;  // of the whole piece: the one that the last of `piece.checks` is a part of
 
   void add(const Piece& from, size_t number) {
-    for (Piece::Check check : from.checks) {
-      if (check.command != number) continue;
-      const std::string_view key = from.key(check);
-      check.command = static_cast<uint32_t>(commands.count());
-      check.key_at = static_cast<uint32_t>(piece.keys.size());
-      piece.keys += key;
-      piece.checks.push_back(check);
+    for (const Piece::Check& check : from.checks) {
+      if (number < check.command || number >= size_t{check.command} + check.count) continue;
+      if (&check != of) start(check, from.key(check));
+      of = &check;
+      ++piece.checks.back().count;
+      piece.amounts.push_back(from.amounts[check.amounts_at + number - check.command]);
     }
+  }
+  void start(const Piece::Check& check, std::string_view key) {
+    piece.checks.push_back({static_cast<uint32_t>(commands.count()), 0, static_cast<uint32_t>(piece.amounts.size()),
+                            static_cast<uint32_t>(piece.keys.size()), check.key_size});
+    piece.keys += key;
   }
   Piece finish() {
     piece.count = commands.count();

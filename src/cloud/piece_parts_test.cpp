@@ -48,6 +48,28 @@ TEST(PieceParts, WhatIsTakenOutIsAPieceOfItsOwn) {
   EXPECT_EQ(piece.checks[1].command, 1U);
 }
 
+TEST(PieceParts, BothPartsOfASortedSetAreChecked) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("a").add("n", 1);
+  for (const char* member : {"x", "y", "z"}) buffer.at("c").add_member(member, static_cast<uint64_t>(*member));
+  Piece piece = *cut_piece(buffer, {});
+  const auto amount = [](const Piece& of, size_t command) {
+    const std::string line = lines_of(of)[command];
+    return static_cast<int64_t>(line.back());
+  };
+  const Piece taken = take_out(piece, {2}, {});
+  ASSERT_EQ(piece.checks.size(), 2U);
+  EXPECT_EQ(piece.key(piece.checks[1]), "c");
+  EXPECT_EQ(piece.checks[1].command, 1U);
+  EXPECT_EQ(piece.checks[1].count, 2U);
+  EXPECT_EQ(piece.checks[1].amounts_at, 1U);
+  EXPECT_EQ(piece.amounts, (std::vector<int64_t>{1, amount(piece, 1), amount(piece, 2)}));
+  ASSERT_EQ(taken.checks.size(), 1U);
+  EXPECT_EQ(taken.key(taken.checks[0]), "c");
+  EXPECT_EQ(taken.checks[0].count, 1U);
+  EXPECT_EQ(taken.amounts, (std::vector<int64_t>{amount(taken, 0)}));
+}
+
 TEST(PieceParts, WhatALaterPieceSetsIsNotSetAgain) {
   MergeBuffer buffer(1 << 20, HashSeed{});
   const auto piece_with = [&buffer](const char* value) {

@@ -34,11 +34,11 @@ TEST(Piece, HoldsTheCommandsOfEachKey) {
   const auto piece = cut_piece(buffer, {.ttl_s = 60, .members = 10});
   ASSERT_TRUE(piece);
   EXPECT_EQ(commands_of(*piece),
-            (std::vector<std::string>{"HINCRBY ip.1 bytesSent 5", "HSETNX ip.1 firstSeen 1", "HSET ip.1 lastSeen 9",
-                                      "HSET ip.1 mac aa", "EXPIRE ip.1 60", "ZINCRBY ip.1.peers 5 2"}));
+            (std::vector<std::string>{"HINCRBY ip.1 bytesSent 5", "HSETNX ip.1 firstSeen 1",
+                                      "HSET ip.1 lastSeen 9 mac aa", "EXPIRE ip.1 60", "ZINCRBY ip.1.peers 5 2"}));
   ASSERT_EQ(piece->checks.size(), 1U) << "of ip.1.peers; ip.1 lives anew by the piece itself";
-  EXPECT_EQ(piece->checks[0].command, 5U);
-  EXPECT_EQ(piece->checks[0].amount, 5);
+  EXPECT_EQ(piece->checks[0].command, 4U);
+  EXPECT_EQ(piece->amounts.at(piece->checks[0].amounts_at), 5);
   EXPECT_EQ(piece->key(piece->checks[0]), "ip.1.peers");
   EXPECT_EQ(piece->increments, 2U);
   EXPECT_EQ(piece->since_ms, 77);
@@ -82,9 +82,25 @@ TEST(Piece, ChecksTheFirstIncrementOfAKeyThatItDoesNotRefresh) {
   const auto piece = cut_piece(buffer, {});
   ASSERT_TRUE(piece);
   ASSERT_EQ(piece->checks.size(), 1U);
-  EXPECT_EQ(piece->checks[0].command, 1U);
-  EXPECT_EQ(piece->checks[0].amount, 3);
+  EXPECT_EQ(piece->checks[0].command, 0U);
+  EXPECT_EQ(piece->checks[0].count, 1U);
+  EXPECT_EQ(piece->amounts, std::vector<int64_t>{3});
   EXPECT_EQ(piece->key(piece->checks[0]), "a");
+}
+
+TEST(Piece, ChecksAllMembersOfASetThatItDoesNotRefresh) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("a").add("n", 3);
+  for (const char* member : {"x", "y", "z"}) buffer.at("a.peers").add_member(member, 5);
+  const auto piece = cut_piece(buffer, {});
+  ASSERT_TRUE(piece);
+  ASSERT_EQ(piece->checks.size(), 2U);
+  const Piece::Check& check = piece->checks[1];
+  EXPECT_EQ(piece->key(check), "a.peers");
+  EXPECT_EQ(check.command, 1U);
+  EXPECT_EQ(check.count, 3U);
+  EXPECT_EQ(check.amounts_at, 1U);
+  EXPECT_EQ(piece->amounts, (std::vector<int64_t>{3, 5, 5, 5}));
 }
 
 TEST(Piece, AnEndingIsBehindAllElseUnlessTheKeyGoesOn) {
@@ -104,16 +120,16 @@ TEST(Piece, AnEndingIsBehindAllElseUnlessTheKeyGoesOn) {
                                                            "HSET e.2 call c2", "EXPIRE e.2 900"}));
 }
 
-TEST(Piece, TakesNoMoreCommandsThanItMay) {
+TEST(Piece, BringsNoMoreWorkThanItMay) {
   MergeBuffer buffer(1 << 20, HashSeed{});
   for (int key = 0; key < 100; ++key) {
     for (const char* field : {"a", "b", "c"}) buffer.at("k" + std::to_string(key)).add(field, 1);
   }
-  auto piece = cut_piece(buffer, {.commands = 32});
+  auto piece = cut_piece(buffer, {.work = 32});
   EXPECT_LE(piece->count, 32U);
   EXPECT_GE(piece->count, 27U);
   size_t rest = 0;
-  while ((piece = cut_piece(buffer, {.commands = 1}))) rest += piece->count;
+  while ((piece = cut_piece(buffer, {.work = 1}))) rest += piece->count;
   EXPECT_GT(rest, 200U) << "a key is never divided, and always goes";
 }
 
@@ -122,7 +138,7 @@ TEST(Piece, DividesALargeSortedSet) {
   for (int member = 0; member < 100; ++member) buffer.at("peers").add_member(std::to_string(member), 1);
   size_t members = 0;
   uint64_t increments = 0;
-  while (const auto piece = cut_piece(buffer, {.commands = 30})) {
+  while (const auto piece = cut_piece(buffer, {.work = 90})) {
     EXPECT_LE(piece->count, 32U);
     members += piece->count;
     increments += piece->increments;

@@ -85,8 +85,7 @@ std::unique_lock<std::mutex> CloudWriter::in_turn() const {
   return std::unique_lock(mutex_);
 }
 
-void CloudWriter::note_waiting() {
-  waiting_.store(buffer_.size(), std::memory_order_relaxed);
+void CloudWriter::note_ready() {
   ready_.store(buffer_.ready(), std::memory_order_relaxed);
 }
 
@@ -96,7 +95,7 @@ void CloudWriter::put(const RecordRef& record) {
   buffer_.set_time(now, settings_.live ? record.common->packet_us : 0);
   accounting_.put(record, static_cast<uint32_t>(now / 1000));
   if (accounting_.take_urgent()) urgent_.store(true, std::memory_order_relaxed);
-  note_waiting();
+  note_ready();
 }
 
 void CloudWriter::sweep() {
@@ -105,6 +104,11 @@ void CloudWriter::sweep() {
 }
 
 bool CloudWriter::drain(const std::function<bool()>& give_up) {
+  {
+    const auto lock = in_turn();
+    buffer_.hurry();
+    note_ready();
+  }
   const auto wait = [&] {
     while (!done()) {
       if (give_up() || !status().fatal.empty()) return false;
@@ -149,14 +153,14 @@ WriterStatus CloudWriter::status() const {
 }
 
 size_t CloudWriter::waiting() {
-  return waiting_.load(std::memory_order_relaxed);
+  return ready_.load(std::memory_order_relaxed);
 }
 
 std::optional<Piece> CloudWriter::cut() {
   const auto lock = in_turn();
   settled_ = false;  // until the lane says so
   std::optional<Piece> piece = cut_piece(buffer_, limits_);
-  note_waiting();
+  note_ready();
   if (piece && settings_.readable)
     unacknowledged_.push_back(std::make_shared<const Batch>(Batch{++unacknowledged_to_, piece->commands}));
   return piece;
@@ -206,18 +210,23 @@ UnitCut CloudWriter::cut(size_t most, const std::function<bool(resp::Slot)>& tak
   const auto lock = in_turn();
   settled_ = false;  // until the lane says so
   UnitCut units = cut_units(buffer_, most, takes);
-  note_waiting();
+  note_ready();
   return units;
 }
 
 void CloudWriter::unshelve(const std::vector<resp::Slot>& slots) {
   const auto lock = in_turn();
   for (const resp::Slot slot : slots) buffer_.unshelve(slot);
-  note_waiting();
+  note_ready();
 }
 
 void CloudWriter::tick() {
   const int64_t now = now_ms();
+  {
+    const auto lock = in_turn();
+    buffer_.release(now);
+    note_ready();
+  }
   way_->tick(now);
   const WayStatus way = way_->status();
   publish_status(way);

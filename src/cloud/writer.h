@@ -118,7 +118,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   using Clock = std::chrono::steady_clock;
   int64_t now_ms() const;
   std::unique_lock<std::mutex> in_turn() const;
-  void note_waiting();
+  void note_ready();
 
   // On the loop's thread.
   std::unique_ptr<UpdateWay> make_way();
@@ -149,8 +149,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   mutable std::mutex turn_;
   mutable std::mutex mutex_;  // what records go into, and what is told of it
   MergeBuffer buffer_;
-  std::atomic<size_t> waiting_{0};  // keys in it
-  std::atomic<size_t> ready_{0};
+  std::atomic<size_t> ready_{0};  // keys in it
   std::atomic<bool> urgent_{false};
   Accounting accounting_;
   WriterStatus status_;

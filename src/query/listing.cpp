@@ -63,6 +63,7 @@ Listing::Listing(const LiveView& view, const std::string& pattern, std::string t
       return known;
     };
   }
+  buffer_.hurry();
   accounting_ = std::make_unique<Accounting>(view.accounting, buffer_, view.seed, std::move(wanted));
 }
 
@@ -108,15 +109,14 @@ void Listing::finish() {
   accounting_.reset();
   if (view_.writer != nullptr) {
     std::deque<std::shared_ptr<const Batch>> batches;
-    uint64_t number = 0;
+    MergeBuffer::Position position;
     // In parts, as records wait meanwhile; what is put into a batch between two of them is found in the batches.
     for (bool more = true; more;) {
       std::vector<std::string> keys;
       view_.writer->look([&](const CloudWriter::Unacknowledged& now) {
-        number = now.waiting.each_from(number, kKeysAtOnce, [&](const KeyUpdate& one) { keys.push_back(one.key()); });
+        more = now.waiting.each_from(position, kKeysAtOnce, [&](const KeyUpdate& one) { keys.push_back(one.key()); });
       });
       for (const std::string& key : keys) take(key);
-      more = keys.size() == kKeysAtOnce;
     }
     view_.writer->look([&](const CloudWriter::Unacknowledged& now) {
       batches = now.batches;
