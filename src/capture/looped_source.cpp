@@ -4,16 +4,24 @@
 
 namespace microcloud {
 
+void LoopedSource::shift(std::span<Frame> frames) {
+  if (!any_) {
+    any_ = true;
+    first_us_ = last_us_ = frames.front().time_us + shift_us_;
+  }
+  // Locals, as stores to frames might change members for all the compiler knows.
+  const int64_t shift_us = shift_us_;
+  int64_t last_us = last_us_;
+  for (Frame& frame : frames) {
+    frame.time_us += shift_us;
+    last_us = std::max(last_us, frame.time_us);
+  }
+  last_us_ = last_us;
+}
+
 ReadResult LoopedSource::read(std::span<Frame> burst) {
   ReadResult result = source_->read(burst);
-  for (Frame& frame : burst.first(result.count)) {
-    frame.time_us += shift_us_;
-    if (!any_) {
-      any_ = true;
-      first_us_ = last_us_ = frame.time_us;
-    }
-    last_us_ = std::max(last_us_, frame.time_us);
-  }
+  if (result.count > 0) shift(burst.first(result.count));
   // The frames given must stay valid: the next pass begins with the next read, which gives none of this one.
   if (result.status == ReadStatus::End && result.count > 0) {
     result.status = ReadStatus::More;

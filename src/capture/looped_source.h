@@ -24,6 +24,9 @@ class LoopedSource final : public Source {
   uint64_t size() const override { return source_->size(); }
 
  private:
+  /// Moves the times of these frames, one at least, to where this pass stands.
+  void shift(std::span<Frame> frames);
+
   Open open_;
   uint32_t passes_left_;
   std::unique_ptr<Source> source_;
