@@ -11,7 +11,6 @@ namespace microcloud {
 namespace {
 
 constexpr int64_t kUptimeRoomMs = 3'600'000;  // flows that began before the first record that is told
-constexpr int64_t kUptimeMostMs = 0xffffffff;
 
 }  // namespace
 
@@ -53,17 +52,6 @@ uint64_t FlowNumbers::number(const RecordRef& record, const std::optional<Column
 Told FlowNumbers::told(const RecordRef& record) const {
   return {1, number(record, packets_) + number(record, reverse_packets_),
           number(record, octets_) + number(record, reverse_octets_)};
-}
-
-bool ExportClock::note(int64_t start_ms, int64_t end_ms) {
-  if (!begun_) {
-    restart(start_ms, end_ms);
-    return false;
-  }
-  const int64_t now_ms = live_ ? wall_ms() : std::max(now_ms_, end_ms);
-  const bool told = start_ms >= boot_ms_ && std::max(end_ms, now_ms) - boot_ms_ <= kUptimeMostMs;
-  if (told) now_ms_ = now_ms;
-  return !told;
 }
 
 void ExportClock::restart(int64_t start_ms, int64_t end_ms) {

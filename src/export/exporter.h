@@ -1,6 +1,7 @@
 // From records to the messages of one collector.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/wall_clock.h"
 #include "export/link.h"
 #include "record/record.h"
 #include "record/template.h"
@@ -48,7 +50,17 @@ class ExportClock {
   explicit ExportClock(bool live) : live_(live) {}
   /// A record with these times comes; true when uptimes cannot tell them, so that what waits must go out before
   /// restart().
-  bool note(int64_t start_ms, int64_t end_ms);
+  bool note(int64_t start_ms, int64_t end_ms) {
+    constexpr int64_t kUptimeMostMs = 0xffffffff;
+    if (!begun_) [[unlikely]] {
+      restart(start_ms, end_ms);
+      return false;
+    }
+    const int64_t now_ms = live_ ? wall_ms() : std::max(now_ms_, end_ms);
+    const bool told = start_ms >= boot_ms_ && std::max(end_ms, now_ms) - boot_ms_ <= kUptimeMostMs;
+    if (told) now_ms_ = now_ms;
+    return !told;
+  }
   void restart(int64_t start_ms, int64_t end_ms);
   void tell(Session& session);
   int64_t boot_ms() const { return boot_ms_; }

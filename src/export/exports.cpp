@@ -111,7 +111,8 @@ void Exports::put(const RecordRef& record) {
     return;
   }
   // By the flow's number, which counts up: in turns, and all that is told of one flow at one collector.
-  put(*collectors_[record.common->flow_id % collectors_.size()], record);
+  const size_t turn = collectors_.size() == 1 ? 0 : record.common->flow_id % collectors_.size();
+  put(*collectors_[turn], record);
 }
 
 void Exports::put(Collector& collector, const RecordRef& record) {

@@ -9,15 +9,7 @@
 namespace microcloud {
 namespace {
 
-constexpr size_t kMostTexts = 40;  // with the flags and the direction they are bits of one word
-constexpr size_t kBlock = 16;
-
-/// Whole blocks: what they write too much is written over, or lies in the slack.
-char* copy_blocks(char* out, const char* from, size_t size) {
-  static_assert(RecordCopier::kSlack >= kBlock);
-  for (size_t done = 0; done < size; done += kBlock) std::memcpy(out + done, from + done, kBlock);
-  return out + size;
-}
+constexpr size_t kMostTexts = 64;  // bits of one word
 
 size_t text_size(size_t size, uint16_t length) {
   if (length != kVariableSize) return length;
@@ -35,27 +27,33 @@ RecordCopier::RecordCopier(const RecordPlan& plan, const RecordImage& image) : p
   values_.resize(texts_.size());
   scratches_.resize(texts_.size());
   for (Way& way : ways_) {
-    constexpr size_t kMostFlags = 16;
+    constexpr size_t kMostFlags = 62;  // bits of one word too, with the direction
     way.usable &= texts_.size() <= kMostTexts && way.flags.size() <= kMostFlags;
     if (!plan.every_column()) continue;
-    way.common = way.body = 0;        // all are there, zero where there is no value
-    way.usable &= way.lists.empty();  // which an empty one is written for
+    way.common = way.body = 0;                               // all are there, zero where there is no value
+    way.usable &= (way.common_lists | way.body_lists) == 0;  // which an empty one is written for
   }
 }
 
 void RecordCopier::add(const Cell& cell, Way& way) {
   const Field& field = *cell.field;
+  const uint64_t common = cell.part == Part::Common ? image_.bit(field, cell.part) : 0;
+  const uint64_t body = cell.part == Part::Body ? image_.bit(field, cell.part) : 0;
   if (field.type == DataType::BasicList) {
-    way.lists.push_back({&field, cell.part, cell.length});
-  } else if (field.write == nullptr) {
-    if (text_number(cell) == texts_.size()) texts_.push_back({&field, cell.part, cell.length});
-    way.texts.push_back(text_number(cell));
-  } else if (cell.twin == RecordPlan::Twin::Narrow) {
+    way.common_lists |= common;
+    way.body_lists |= body;
+    return;
+  }
+  if (cell.twin == RecordPlan::Twin::Narrow) {
     way.flags.push_back(*image_.place(field, cell.part));
-  } else {
-    if (cell.part == Part::Common) way.common |= image_.place(field, cell.part)->bit;
-    if (cell.part == Part::Body) way.body |= image_.place(field, cell.part)->bit;
+    return;
+  }
+  way.common |= common;
+  way.body |= body;
+  if (field.write != nullptr) {
     way.usable &= cell.length == field.wire_size;
+  } else if (text_number(cell) == texts_.size()) {
+    texts_.push_back({&field, cell.part, cell.length});
   }
 }
 
@@ -64,30 +62,6 @@ uint32_t RecordCopier::text_number(const Cell& cell) const {
     return text.field == cell.field && text.length == cell.length;
   });
   return static_cast<uint32_t>(found - texts_.begin());
-}
-
-std::optional<RecordCopier::Key> RecordCopier::look(const RecordRef& record, const Derived& derived,
-                                                    Direction direction) {
-  const Way& way = ways_[static_cast<size_t>(direction)];
-  if (!way.usable) return std::nullopt;
-  const std::array<const void*, static_cast<size_t>(Part::kCount)> parts = {record.common, record.body, &derived};
-  Scratch scratch;
-  for (const Text& list : way.lists) {
-    if (list.field->read(parts[static_cast<size_t>(list.part)], scratch).kind != Value::Kind::Absent)
-      return std::nullopt;
-  }
-  Key key{image_.present(Part::Common) & way.common, image_.present(Part::Body) & way.body,
-          static_cast<uint64_t>(direction)};
-  for (size_t at = 0; at < way.flags.size(); ++at) {
-    const RecordImage::Place& flags = way.flags[at];
-    key.more |= uint64_t{image_.has(flags) && image_.bytes()[flags.at] != 0} << (2 + at);
-  }
-  for (const uint32_t number : way.texts) {
-    const Text& text = texts_[number];
-    values_[number] = text.field->read(parts[static_cast<size_t>(text.part)], scratches_[number]);
-    key.more |= uint64_t{values_[number].kind != Value::Kind::Absent} << (63 - number);
-  }
-  return key;
 }
 
 RecordCopier::Steps RecordCopier::steps(const ColumnSet& columns, Direction direction) const {
@@ -105,8 +79,9 @@ RecordCopier::Steps RecordCopier::steps(const ColumnSet& columns, Direction dire
     uint16_t from = image_.place(*cell.field, cell.part)->at;
     if (cell.twin == RecordPlan::Twin::Narrow) ++from;  // the lower octet
     steps.fixed_size += cell.length;
-    if (!steps.list.empty() && steps.list.back().size > 0 && steps.list.back().from + steps.list.back().size == from) {
-      steps.list.back().size = static_cast<uint16_t>(steps.list.back().size + cell.length);
+    Step* const last = steps.list.empty() || steps.list.back().size == 0 ? nullptr : &steps.list.back();
+    if (last != nullptr && last->from + last->size == from && last->size + cell.length <= kPiece) {
+      last->size = static_cast<uint16_t>(last->size + cell.length);
     } else {
       steps.list.push_back({from, cell.length});
     }
@@ -114,11 +89,14 @@ RecordCopier::Steps RecordCopier::steps(const ColumnSet& columns, Direction dire
   return steps;
 }
 
-size_t RecordCopier::size(const Steps& steps) const {
-  size_t size = steps.fixed_size;
+size_t RecordCopier::texts_size(const Steps& steps, const RecordRef& record) {
+  size_t size = 0;
   for (uint64_t rest = steps.texts; rest != 0; rest &= rest - 1) {
     const auto number = static_cast<size_t>(std::countr_zero(rest));
-    size += text_size(values_[number].size, texts_[number].length);
+    const Text& text = texts_[number];
+    const void* const from = text.part == Part::Common ? record.common : record.body;
+    values_[number] = text.field->read(from, scratches_[number]);
+    size += text_size(values_[number].size, text.length);
   }
   return size;
 }
@@ -126,8 +104,9 @@ size_t RecordCopier::size(const Steps& steps) const {
 bool RecordCopier::copy(const Steps& steps, char* out) const {
   bool whole = true;
   for (const Step& step : steps.list) {
-    if (step.size > 0) {
-      out = copy_blocks(out, image_.bytes() + step.from, step.size);
+    if (step.size > 0) [[likely]] {
+      std::memcpy(out, image_.bytes() + step.from, kPiece);  // what is too much is written over, or lies in the slack
+      out += step.size;
       continue;
     }
     const Value& value = values_[step.from];

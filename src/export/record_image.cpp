@@ -15,7 +15,10 @@ std::span<const Field> rows(const RecordType& type, Part part) {
 uint64_t put_each(std::span<const Field> fields, const void* from, char* out) {
   uint64_t present = 0;
   for (size_t at = 0; at < fields.size(); ++at) {
-    if (fields[at].write == nullptr) continue;
+    if (fields[at].write == nullptr) {
+      present |= uint64_t{fields[at].has(from)} << at;
+      continue;
+    }
     present |= uint64_t{fields[at].write(from, out) != out} << at;
     out += fields[at].wire_size;
   }
@@ -49,7 +52,16 @@ std::optional<RecordImage::Place> RecordImage::place(const Field& field, Part pa
   const auto at = static_cast<size_t>(&field - fields.data());
   if (field.write == nullptr) return std::nullopt;
   return Place{static_cast<uint16_t>(begin_[static_cast<size_t>(part)] + fixed_place(fields, at)), field.wire_size,
-               part, uint64_t{1} << at};
+               part, bit(field, part)};
+}
+
+RecordImage::Number RecordImage::number_at(const Field& field) const {
+  const Place at = place(field, Part::Body).value();
+  return {at.bit, at.at, static_cast<uint16_t>(64 - 8 * at.size)};
+}
+
+uint64_t RecordImage::bit(const Field& field, Part part) const {
+  return uint64_t{1} << (&field - rows(*type_, part).data());
 }
 
 }  // namespace microcloud

@@ -26,15 +26,24 @@ class RecordImage {
     uint64_t bit;
   };
   std::optional<Place> place(const Field& field, Part part) const;
+  /// Of a row's in present(), of variable size too.
+  uint64_t bit(const Field& field, Part part) const;
 
   bool has(const Place& place) const { return (present_[static_cast<size_t>(place.part)] & place.bit) != 0; }
   uint64_t present(Part part) const { return present_[static_cast<size_t>(part)]; }
-  /// A number of at most eight octets, 0 where there is none.
-  uint64_t number(const std::optional<Place>& place) const {
-    if (!place || !has(*place)) return 0;
+  /// Where a number of at most eight octets stands, in the body.
+  struct Number {
+    uint64_t bit = 0;  // none: always 0
+    uint16_t at = 0;
+    uint16_t shift = 0;
+  };
+  Number number_at(const Field& field) const;
+  /// 0 where there is none.
+  uint64_t number(const Number& place) const {
+    if ((present(Part::Body) & place.bit) == 0) return 0;
     uint64_t number;
-    std::memcpy(&number, bytes_.data() + place->at, sizeof number);
-    return __builtin_bswap64(number) >> (64 - 8 * place->size);
+    std::memcpy(&number, bytes_.data() + place.at, sizeof number);
+    return __builtin_bswap64(number) >> place.shift;
   }
   /// Readable kSlack octets beyond any place.
   const char* bytes() const { return bytes_.data(); }

@@ -32,23 +32,22 @@ TemplateExporter::TemplateExporter(const ExportSettings& settings, Link& link)
 
 TemplateExporter::Kind::Kind(const RecordType& type, const Template& columns, const Numbering& numbering)
     : plan(type, columns, numbering), image(type), copier(plan, image) {
-  const auto place = [&](std::string_view name) -> std::optional<RecordImage::Place> {
-    const auto column = find_column(type, name);
-    return column ? image.place(*column->field, column->part) : std::nullopt;
+  const auto number = [&](std::string_view name, const RecordImage::Number& otherwise = {}) {
+    const auto row = std::find_if(type.fields.begin(), type.fields.end(),
+                                  [&name](const Field& field) { return field.name == name; });
+    return row == type.fields.end() ? otherwise : image.number_at(*row);
   };
-  packets = place("packetDeltaCount");
-  octets = place("octetDeltaCount");
-  reverse_packets = place("reversePacketDeltaCount");
-  reverse_octets = place("reverseOctetDeltaCount");
-  start = place("flowStartMilliseconds");
-  if (!start) start = place("observationTimeMilliseconds");
-  end = place("flowEndMilliseconds");
-  if (!end) end = start;
+  packets = number("packetDeltaCount");
+  octets = number("octetDeltaCount");
+  reverse_packets = number("reversePacketDeltaCount");
+  reverse_octets = number("reverseOctetDeltaCount");
+  start = number("flowStartMilliseconds", number("observationTimeMilliseconds"));
+  end = number("flowEndMilliseconds", start);
 }
 
 TemplateExporter::Kind& TemplateExporter::kind(const RecordType& type) {
   for (Kind& known : kinds_) {
-    if (&known.plan.type() == &type) return known;
+    if (&known.plan.type() == &type) return *(last_kind_ = &known);
   }
   const auto given = std::find_if(settings_.templates.begin(), settings_.templates.end(),
                                   [&type](const auto& one) { return one.first == &type; });
@@ -57,11 +56,11 @@ TemplateExporter::Kind& TemplateExporter::kind(const RecordType& type) {
   // Of a probe that samples nothing it would be 0 in records that have a column for everything.
   if (!columns.fixed && settings_.sampling <= 1)
     std::erase_if(columns.columns, [](const Column& column) { return column.field->name == "samplingInterval"; });
-  return kinds_.emplace_back(type, columns, settings_.numbering);
+  return *(last_kind_ = &kinds_.emplace_back(type, columns, settings_.numbering));
 }
 
 void TemplateExporter::put(const RecordRef& record) {
-  Kind& of = kind(*record.type);
+  Kind& of = last_kind_ != nullptr && &last_kind_->plan.type() == record.type ? *last_kind_ : kind(*record.type);
   link_.counters().offered.add();
   of.image.read(record, of.plan.every_column());
   const auto start_ms = static_cast<int64_t>(of.image.number(of.start));
@@ -98,7 +97,7 @@ void TemplateExporter::put(Kind& of, const RecordRef& record, Derived& derived, 
 bool TemplateExporter::put_quickly(Kind& of, const RecordRef& record, const Derived& derived, Direction direction,
                                    const Told& told) {
   if (layouts_ >= kMostLayouts) return false;
-  const auto key = of.copier.look(record, derived, direction);
+  const auto key = of.copier.look(direction);
   if (!key) return false;
   const auto*& recent = of.recent[key->hash() >> 58];
   if (recent == nullptr || !(recent->first == *key)) {
@@ -106,7 +105,7 @@ bool TemplateExporter::put_quickly(Kind& of, const RecordRef& record, const Deri
     recent = known != of.routes.end() ? &*known : &learn(of, *key, record, derived, direction);
   }
   const Route& route = recent->second;
-  const size_t size = of.copier.size(route.steps);
+  const size_t size = of.copier.size(route.steps, record);
   if (size + kPadding > longest_record()) return false;
   char* const out = room(*route.layout, size, told);
   if (!of.copier.copy(route.steps, out)) link_.counters().shortened.add();

@@ -47,7 +47,7 @@ class TemplateExporter final : public Exporter {
     RecordPlan plan;
     RecordImage image;
     RecordCopier copier;
-    std::optional<RecordImage::Place> packets, octets, reverse_packets, reverse_octets, start, end;
+    RecordImage::Number packets, octets, reverse_packets, reverse_octets, start, end;
     std::deque<Layout> layouts;
     Routes routes;
     std::array<const Routes::value_type*, 64> recent{};  // by the key's hash
@@ -77,6 +77,7 @@ class TemplateExporter final : public Exporter {
   size_t most_;  // octets of a message
   size_t room_;  // octets that a batch may take
   std::deque<Kind> kinds_;
+  Kind* last_kind_ = nullptr;
   uint16_t next_id_;
   uint32_t layouts_ = 0;
   std::vector<char> scratch_;

@@ -15,15 +15,22 @@ std::optional<Ipv6> v6(const FlowRecord& flow) {
 
 using Flow = FlowRecord;
 
+std::optional<std::string_view> server_name(const Flow& flow) {
+  return flow.server_name.length > 0 ? std::optional(flow.server_name.view()) : std::nullopt;
+}
+
+size_t used(const void* body) {
+  const auto& name = static_cast<const Flow*>(body)->server_name;
+  return static_cast<size_t>(name.bytes.data() - static_cast<const char*>(body)) + name.length;
+}
+
+// Exports copy rows that stand side by side in one piece (export/record_copier.h): what most flows have comes first,
+// and among that what is there or not together. Of flags the lower octet is told, so a piece begins with it.
 constexpr Field kFields[] = {
     field<&Flow::start>("flowStartMilliseconds", {"FLOW_START_MILLISECONDS", pen::kIana, 152},
                         "first packet of the slice, since 1970", Role::Default, Unit::Milliseconds),
     field<&Flow::end>("flowEndMilliseconds", {"FLOW_END_MILLISECONDS", pen::kIana, 153},
                       "last packet of the slice, since 1970", Role::Default, Unit::Milliseconds),
-    field<&Flow::end_reason>("flowEndReason", {"FLOW_END_REASON", pen::kIana, 136},
-                             "1 idle, 2 active timeout, 3 end seen (FIN, RST), 4 forced, 5 lack of resources",
-                             Role::Identifier),
-    field<&Flow::slice>("flowSlice", {"", pen::kOwn, 3}, "1, 2, ...: one slice each active timeout"),
     field<&Flow::octets>("octetDeltaCount", {"IN_BYTES", pen::kIana, 1},
                          "from the initiator: sum of the innermost IP total lengths", Role::DeltaCounter, Unit::Octets),
     field<&Flow::packets>("packetDeltaCount", {"IN_PKTS", pen::kIana, 2}, "from the initiator", Role::DeltaCounter,
@@ -37,12 +44,16 @@ constexpr Field kFields[] = {
                             Role::Flags),
     field<&Flow::reverse_tcp_flags>("reverseTcpControlBits", {"SERVER_TCP_FLAGS", pen::kReverse, 6, 57472 + 79},
                                     "all TCP flags of the responder", Role::Flags),
+    field<&Flow::end_reason>("flowEndReason", {"FLOW_END_REASON", pen::kIana, 136},
+                             "1 idle, 2 active timeout, 3 end seen (FIN, RST), 4 forced, 5 lack of resources",
+                             Role::Identifier),
     field<&Flow::tos>("ipClassOfService", {"SRC_TOS", pen::kIana, 5}, "TOS or traffic class of the first packet",
                       Role::Identifier),
     field<&Flow::source_mac>("sourceMacAddress", {"IN_SRC_MAC", pen::kIana, 56},
                              "of the innermost Ethernet header, initiator's side"),
     field<&Flow::destination_mac>("destinationMacAddress", {"IN_DST_MAC", pen::kIana, 80},
                                   "of the innermost Ethernet header, responder's side"),
+    field<&Flow::slice>("flowSlice", {"", pen::kOwn, 3}, "1, 2, ...: one slice each active timeout"),
     field<&Flow::ingress>("ingressInterface", {"INPUT_SNMP", pen::kIana, 10},
                           "interface that received the first packet", Role::Identifier),
     field<&Flow::egress>("egressInterface", {"OUTPUT_SNMP", pen::kIana, 14}, "interface that sent the first packet",
@@ -94,8 +105,8 @@ constexpr Field kFields[] = {
     field<&Flow::risk_score>("flowRiskScore", {"", pen::kOwn, 21}, "nDPI's sum over the risks", Role::Quantity),
     field<&Flow::transactions>("transactionCount", {"", pen::kOwn, 22},
                                "transactions told of the flow, in this slice of it", Role::DeltaCounter),
-    field<&Flow::server_name>("serverName", {"", pen::kOwn, 23},
-                              "what the client called the server: TLS server name, host of the first HTTP request"),
+    field<&server_name>("serverName", {"", pen::kOwn, 23},
+                        "what the client called the server: TLS server name, host of the first HTTP request"),
 };
 
 Traffic traffic(const void* body) {
@@ -126,6 +137,7 @@ const RecordType kFlowRecordType{.name = "flow",
                                  .body_size = sizeof(FlowRecord),
                                  .traffic = traffic,
                                  .put_fixed = fixed_writer<kFields>(),
-                                 .teach = teach};
+                                 .teach = teach,
+                                 .used = used};
 
 }  // namespace microcloud

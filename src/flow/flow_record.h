@@ -85,8 +85,8 @@ struct FlowRecord {
   NameSet risks;
   std::optional<uint16_t> risk_score;
   std::optional<uint32_t> transactions;
-  std::optional<Text<kMostOfServerName>> server_name;
   HostSystem initiator_system = HostSystem::Unknown;  // no element: hosts learn it
+  Text<kMostOfServerName> server_name;                // empty: none. Last, as most records need not hand on its room
 };
 
 extern const RecordType kFlowRecordType;

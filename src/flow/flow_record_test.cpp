@@ -143,11 +143,11 @@ TEST(FlowRecord, OfATunnelledTcpConnectionAsJson) {
   EXPECT_EQ(
       json(bed.only()),
       R"({"record":"flow","sourceIPv6Address":"2001:db8::9","destinationIPv6Address":"2001:db8::1","sourceTransportPort":40000,)"
-      R"("destinationTransportPort":443,"protocolIdentifier":6,"vlanId":5,"communityId":"1:F1p7k0rr6OaEkd5jXFwF7TkkKYk=",)"
-      R"("flowId":1000,"flowStartMilliseconds":1700000000000,"flowEndMilliseconds":1700000000041,"flowEndReason":3,"flowSlice":1,)"
+      R"("destinationTransportPort":443,"protocolIdentifier":6,"flowId":1000,"vlanId":5,)"
+      R"("communityId":"1:F1p7k0rr6OaEkd5jXFwF7TkkKYk=","flowStartMilliseconds":1700000000000,"flowEndMilliseconds":1700000000041,)"
       R"("octetDeltaCount":185,"packetDeltaCount":3,"reverseOctetDeltaCount":126,"reversePacketDeltaCount":2,)"
-      R"("tcpControlBits":19,"reverseTcpControlBits":19,"ipClassOfService":8,"sourceMacAddress":"02:00:00:00:00:0a",)"
-      R"("destinationMacAddress":"02:00:00:00:00:0b","ingressInterface":3,"dot1qVlanId":5,"tunnelTypes":["vlan","gre"],)"
+      R"("tcpControlBits":19,"reverseTcpControlBits":19,"flowEndReason":3,"ipClassOfService":8,"sourceMacAddress":"02:00:00:00:00:0a",)"
+      R"("destinationMacAddress":"02:00:00:00:00:0b","flowSlice":1,"ingressInterface":3,"dot1qVlanId":5,"tunnelTypes":["vlan","gre"],)"
       R"("tunnelSourceIPv4Address":"192.0.2.1","tunnelDestinationIPv4Address":"192.0.2.2","tunnelId":9,)"
       R"("clientNetworkLatencyMicroseconds":1000,"serverNetworkLatencyMicroseconds":5000,"applicationLatencyMicroseconds":18000,)"
       R"("tcpRetransmittedPackets":0,"tcpOutOfOrderPackets":0})"

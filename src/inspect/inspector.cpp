@@ -249,7 +249,7 @@ void Inspector::peek(uint32_t handle, FlowRecord& record) {
   // A slice of a flow that is not decided yet may be all that is ever told of it.
   put(seen.dpi != nullptr ? ndpi_->so_far(*seen.dpi) : seen.application, record);
   if (seen.reader != nullptr) record.transactions = seen.told;
-  if (!seen.server_name.empty()) record.server_name.emplace().assign(seen.server_name);
+  record.server_name.assign(seen.server_name);
 }
 
 void Inspector::closed(uint32_t handle) {

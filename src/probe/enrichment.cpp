@@ -68,8 +68,8 @@ void EnrichmentStage::give(const RecordRef& record, const Ends& ends) {
 
 void EnrichmentStage::hold(const RecordRef& record) {
   if (waiting_.size() >= settings_.most_waiting) make_room();
-  auto body = std::make_unique<std::byte[]>(record.type->body_size);
-  std::memcpy(body.get(), record.body, record.type->body_size);
+  auto body = std::make_unique<std::byte[]>(record.body_used());
+  std::memcpy(body.get(), record.body, record.body_used());
   waiting_.push_back({*record.common, record.type, std::move(body), Clock::now() + settings_.patience});
   ++flows_[record.common->flow_id];
   counts_.waited.add();

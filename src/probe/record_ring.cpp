@@ -39,7 +39,8 @@ void RecordRing::pass_by(const RecordRef& record) {
 }
 
 void RecordRing::put(const RecordRef& record) {
-  const size_t size = kBodyAt + record.type->body_size;
+  const size_t body = record.body_used();
+  const size_t size = kBodyAt + body;
   count(record);
   uint8_t* room = ring_.reserve(size);
   while (room == nullptr) {
@@ -52,7 +53,7 @@ void RecordRing::put(const RecordRef& record) {
     room = ring_.reserve(size);
   }
   new (room) Head{record.type, *record.common};
-  std::memcpy(room + kBodyAt, record.body, record.type->body_size);
+  std::memcpy(room + kBodyAt, record.body, body);
   ring_.commit(size);
 }
 

@@ -100,9 +100,8 @@ AccountingView PointAnswer::accounting_view() {
 
 void PointAnswer::keep(const RecordRef& record) {
   if (view_.writer == nullptr) return;
-  Kept& kept =
-      kept_.emplace_back(Kept{record.type, *record.common, std::make_unique<std::byte[]>(record.type->body_size)});
-  std::memcpy(kept.body.get(), record.body, record.type->body_size);
+  Kept& kept = kept_.emplace_back(Kept{record.type, *record.common, std::make_unique<std::byte[]>(record.body_used())});
+  std::memcpy(kept.body.get(), record.body, record.body_used());
 }
 
 void PointAnswer::account(const RecordRef& record) {

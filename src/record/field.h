@@ -48,6 +48,7 @@ std::string_view to_text(Unit unit);
 struct Field {
   using Reader = Value (*)(const void* from, Scratch&);
   using Writer = char* (*)(const void* from, char* out);
+  using Presence = bool (*)(const void* from);
 
   std::string_view name;
   Element element;
@@ -59,6 +60,7 @@ struct Field {
   Reader read;         // from the struct whose member (or function of it) the row names
   uint16_t wire_size;  // octets in a data record, or kVariableSize
   Writer write;        // what stands in a data record (wire.h), without the way through a Value; null: variable size
+  Presence has;        // of variable size: whether there is a value; null: `write` tells
 };
 
 namespace detail {
@@ -127,6 +129,39 @@ static constexpr Field::Writer writer() {
   }
 }
 
+template <typename Type>
+static bool is_there(const Type& value) {
+  if constexpr (requires { value.has_value(); }) {
+    return value.has_value() && is_there(*value);
+  } else if constexpr (requires { value.items; }) {
+    return value.count > 0;
+  } else {
+    return true;
+  }
+}
+
+/// The same as that read() gives a value, without making it.
+template <auto Source>
+static bool has(const void* from) {
+  const auto& owner = *static_cast<const typename MemberOf<decltype(Source)>::From*>(from);
+  if constexpr (std::is_member_object_pointer_v<decltype(Source)>) {
+    return is_there(owner.*Source);
+  } else if constexpr (std::is_invocable_v<decltype(Source), decltype(owner), Scratch&>) {
+    return true;
+  } else {
+    return is_there(Source(owner));
+  }
+}
+
+template <auto Source, uint16_t Size>
+static constexpr Field::Presence presence() {
+  if constexpr (Size == kVariableSize) {
+    return &has<Source>;
+  } else {
+    return nullptr;
+  }
+}
+
 }  // namespace detail
 
 /// `Source`: a member of the struct, a function of it that returns a value, or one that writes its text to the scratch.
@@ -144,7 +179,8 @@ static constexpr Field field(std::string_view name, Element element, std::string
           detail::item_type<Type>(),
           &detail::read<Source>,
           kSize,
-          detail::writer<Source, kSize>()};
+          detail::writer<Source, kSize>(),
+          detail::presence<Source, kSize>()};
 }
 
 }  // namespace microcloud

@@ -21,16 +21,16 @@ constexpr size_t fixed_size(std::span<const Field> fields) {
   return fixed_place(fields, fields.size());
 }
 
-/// Writes at `out` what fixed_size() says; a bit for each row that has a value there. Places of others keep what was
-/// there.
+/// Writes at `out` what fixed_size() says; a bit for each row that has a value, of variable size too. Places of others
+/// keep what was there.
 using FixedWriter = uint64_t (*)(const void* from, char* out);
 
 namespace detail {
 
-template <Field::Writer Write, size_t Place>
+template <Field::Writer Write, Field::Presence Has, size_t Place>
 static inline uint64_t put_one(const void* from, char* out) {
   if constexpr (Write == nullptr) {
-    return 0;
+    return Has(from) ? 1 : 0;
   } else {
     return Write(from, out + Place) != out + Place ? 1 : 0;
   }
@@ -38,7 +38,7 @@ static inline uint64_t put_one(const void* from, char* out) {
 
 template <const auto& Fields, size_t... At>
 static uint64_t put_fixed(const void* from, char* out, std::index_sequence<At...>) {
-  return (uint64_t{0} | ... | (put_one<Fields[At].write, fixed_place(Fields, At)>(from, out) << At));
+  return (uint64_t{0} | ... | (put_one<Fields[At].write, Fields[At].has, fixed_place(Fields, At)>(from, out) << At));
 }
 
 template <const auto& Fields>

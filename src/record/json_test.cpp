@@ -168,8 +168,8 @@ TEST(JsonWriter, CommonElementsComeFirst) {
   EXPECT_EQ(
       line({}, common, kOther),
       R"({"record":"other","sourceIPv4Address":"10.0.0.1","destinationIPv4Address":"10.0.0.1","sourceTransportPort":5000,)"
-      R"("destinationTransportPort":80,"protocolIdentifier":6,"vlanId":0,"communityId":"1:LD76GfTIBU2lu/ZefEgEGuuBPew=",)"
-      R"("flowId":9007199254740991,"probeId":"p1"})"
+      R"("destinationTransportPort":80,"protocolIdentifier":6,"flowId":9007199254740991,"vlanId":0,)"
+      R"("communityId":"1:LD76GfTIBU2lu/ZefEgEGuuBPew=","probeId":"p1"})"
       "\n");
 }
 

@@ -52,6 +52,8 @@ struct RecordType {
   std::optional<ServiceCall> (*service)(const void* body) = nullptr;
   void (*note)(const RecordRef&, TreeNotes&) = nullptr;  // null: they leave nothing in trees but counters
   std::span<const TreeText> texts = {};                  // that it leaves
+  /// Octets of the body, from its beginning, that hold all that it tells; null: body_size. No more is handed on.
+  size_t (*used)(const void* body) = nullptr;
 };
 
 /// A record on its way: valid while the one who gave it says so.
@@ -59,6 +61,9 @@ struct RecordRef {
   const RecordType* type;
   const Common* common;
   const void* body;
+
+  /// Octets of the body that are there.
+  size_t body_used() const { return type->used != nullptr ? type->used(body) : type->body_size; }
 };
 
 /// The flow's Community ID, in its realm: kCommunityIdSize characters at `out`.
