@@ -16,7 +16,7 @@ namespace {
 
 constexpr uintptr_t kPage = 4096;  // or a part of one: only addresses are rounded by it
 // Pages are given back this many bytes at a time: each time costs a call.
-constexpr ptrdiff_t kReleased = 4 << 20;
+constexpr ptrdiff_t kReleased = 16 << 20;
 
 // What the signal's handler knows. A mapping's pages are touched by the thread that owns it only, so an entry does not
 // change while the handler reads it for a fault in it.
