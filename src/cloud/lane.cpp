@@ -176,9 +176,10 @@ void Lane::tick(int64_t now_ms) {
 }
 
 void Lane::send_batches() {
-  const size_t waiting = source_.waiting();
   const int64_t since = now_ms_ - flushed_ms_;
-  if (since >= settings_.flush_ms || waiting >= settings_.full || (since >= settings_.urgent_ms && source_.urgent())) {
+  const bool urgent = since >= settings_.urgent_ms && source_.urgent();  // asked first: what comes after is not counted
+  const size_t waiting = source_.waiting();
+  if (since >= settings_.flush_ms || waiting >= settings_.full || urgent) {
     flushed_ms_ = now_ms_;
     to_flush_ = waiting;
   }

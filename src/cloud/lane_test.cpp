@@ -67,6 +67,19 @@ TEST(Lane, WhatIsUrgentDoesNotWaitForTheFlush) {
   EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
 }
 
+TEST(Lane, WhatBecomesUrgentWhileTheLaneLooksIsNotForgotten) {
+  LaneBed bed({.ledger = "mc.led.test", .flush_ms = 2'000});
+  bed.lane.up(bed.now_ms);
+  bed.run(2'100);
+  bed.counters.comes_then = [&bed] {
+    bed.counters.add("urgent", 1);
+    bed.counters.is_urgent = true;
+  };
+  bed.run(20);
+  EXPECT_FALSE(bed.counters.truth.empty());
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+}
+
 TEST(Lane, ARepeatOfWhatWasAppliedIsRefusedByTheGuard) {
   LaneBed bed;
   bed.lane.up(bed.now_ms);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -236,6 +237,7 @@ class Counters final : public PieceSource {
   std::map<std::string, std::map<std::string, int64_t>> truth;
   uint64_t increments = 0;
   bool is_urgent = false;
+  std::function<void()> comes_then;  // just after somebody asked what waits
   MergeBuffer buffer{size_t{1} << 20, HashSeed{}};
   size_t work = 4;  // of one piece: so many keys
 
@@ -244,7 +246,11 @@ class Counters final : public PieceSource {
     truth[key]["n"] += static_cast<int64_t>(amount);
     ++increments;
   }
-  size_t waiting() override { return buffer.ready(); }
+  size_t waiting() override {
+    const size_t count = buffer.ready();
+    if (comes_then) std::exchange(comes_then, {})();
+    return count;
+  }
   bool urgent() override { return std::exchange(is_urgent, false); }
   std::optional<Piece> cut() override { return cut_piece(buffer, {.work = work}); }
 };

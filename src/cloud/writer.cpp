@@ -94,8 +94,8 @@ void CloudWriter::put(const RecordRef& record) {
   const auto lock = in_turn();
   buffer_.set_time(now, settings_.live ? record.common->packet_us : 0);
   accounting_.put(record, static_cast<uint32_t>(now / 1000));
-  if (accounting_.take_urgent()) urgent_.store(true, std::memory_order_relaxed);
   note_ready();
+  if (accounting_.take_urgent()) urgent_.store(true, std::memory_order_release);  // who sees it sees what is ready too
 }
 
 void CloudWriter::sweep() {

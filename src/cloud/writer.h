@@ -124,7 +124,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   std::unique_ptr<UpdateWay> make_way();
   size_t waiting() override;
   std::optional<Piece> cut() override;
-  bool urgent() override { return urgent_.exchange(false, std::memory_order_relaxed); }
+  bool urgent() override { return urgent_.exchange(false, std::memory_order_acquire); }
   void divided(uint64_t number, const Piece& rest, const Piece& refused) override;
   bool done() const;
   size_t ready() override;
