@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -97,7 +98,8 @@ class KeepingOutput : public Output {
   };
   void put(const RecordRef& record) override {
     const auto& flow = *static_cast<const FlowRecord*>(record.body);
-    records.push_back({*record.common, flow, std::string(record.common->probe_id), line(record)});
+    records.push_back({*record.common, {}, std::string(record.common->probe_id), line(record)});
+    std::memcpy(static_cast<void*>(&records.back().flow), record.body, record.body_used());  // no more of it is there
     packets += flow.packets + flow.reverse_packets;
     octets += flow.octets + flow.reverse_octets;
   }
