@@ -154,6 +154,28 @@ TEST(FlowRecord, OfATunnelledTcpConnectionAsJson) {
       "\n");
 }
 
+/// Exports ask the one and write what the other gives (export/record_copier.h).
+TEST(FlowRecord, RowsOfVariableSizeAreThereWhenTheyHaveAValue) {
+  FlowRecord empty;
+  FlowRecord full;
+  full.tunnels.push({});
+  full.application = full.application_category = full.application_confidence = "x";
+  full.risks = {.bits = 1, .name = [](unsigned) { return std::string_view("risk"); }};
+  full.server_name.assign("x");
+  size_t rows = 0;
+  for (const Field& row : kFlowRecordType.fields) {
+    EXPECT_EQ(row.has == nullptr, row.write != nullptr) << row.name;
+    if (row.has == nullptr) continue;
+    ++rows;
+    for (const auto& [flow, there] : {std::pair(&empty, false), {&full, true}}) {
+      Scratch scratch;
+      EXPECT_EQ(row.has(flow), there) << row.name;
+      EXPECT_EQ(row.read(flow, scratch).kind != Value::Kind::Absent, there) << row.name;
+    }
+  }
+  EXPECT_EQ(rows, 6U);
+}
+
 TEST(FlowRecord, TimesBefore1970AreRoundedDown) {
   EXPECT_EQ(told_alone(Decoded(udp(true, 1)), -1).flow.start.value, -1);
 }

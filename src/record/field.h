@@ -129,18 +129,14 @@ static constexpr Field::Writer writer() {
   }
 }
 
+/// Of a text or list: cheap to ask, as nothing is made of it (read() gives a view).
 template <typename Type>
 static bool is_there(const Type& value) {
-  if constexpr (requires { value.has_value(); }) {
-    return value.has_value() && is_there(*value);
-  } else if constexpr (requires { value.items; }) {
-    return value.count > 0;
-  } else {
-    return true;
-  }
+  Scratch scratch;
+  return ValueOf<Type>::read(value, scratch).kind != Value::Kind::Absent;
 }
 
-/// The same as that read() gives a value, without making it.
+/// Whether read() gives a value; of a function that writes a text to the scratch it always does, and that is not done.
 template <auto Source>
 static bool has(const void* from) {
   const auto& owner = *static_cast<const typename MemberOf<decltype(Source)>::From*>(from);

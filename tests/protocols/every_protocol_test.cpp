@@ -107,6 +107,7 @@ size_t octets_of(const std::vector<Segment>& segments) {
 }
 
 void expect_good(const Protocol& protocol, const LineDialogue& told) {
+  EXPECT_EQ(told.disagrees, "") << "exports would leave it out, or write it empty";
   for (const RecordType* type : told.types) {
     ASSERT_NE(std::find(protocol.records.begin(), protocol.records.end(), type), protocol.records.end())
         << type->name << " is told, but is not in the protocol's list of records";

@@ -85,6 +85,7 @@ class LineDialogue final : public Dialogue {
   std::vector<std::string> lines;
   std::vector<const RecordType*> types;
   LineNotes notes;
+  std::string disagrees;  // a row of which has() and read() do not say the same; empty: there was none
 
  private:
   class Sink final : public RecordSink {
@@ -101,6 +102,11 @@ class LineDialogue final : public Dialogue {
     writer_.append(record, line);
     lines.push_back(std::move(line));
     types.push_back(record.type);
+    for (const Field& row : record.type->fields) {
+      Scratch scratch;
+      const bool is_there = row.read(record.body, scratch).kind != Value::Kind::Absent;
+      if (row.has != nullptr && row.has(record.body) != is_there) disagrees = row.name;
+    }
     if (record.type->note != nullptr) record.type->note(record, notes);
   }
 
