@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kMostEventBytes = size_t{8} << 20;  // that wait
 constexpr int64_t kBeatMs = 1'000;
+constexpr int64_t kLongestTurnMs = 50;
+constexpr int64_t kUrgentMs = 5;  // between two flushes of what is urgent
 
 std::string ledger_name(const WriterSettings& settings) {
   if (settings.url.kind == resp::Url::Kind::Cluster) return "_l." + settings.probe_id;
@@ -28,6 +30,7 @@ LaneSettings lane_settings(const WriterSettings& settings, Histogram& visible) {
   LaneSettings lane;
   lane.ledger = ledger_name(settings);
   lane.flush_ms = settings.flush_ms;
+  lane.urgent_ms = kUrgentMs;
   lane.ttl_s = settings.accounting.births.ttl_s;
   lane.applied = [&visible](std::span<const int64_t> packets_us) { observe(packets_us, visible); };
   return lane;
@@ -95,7 +98,8 @@ void CloudWriter::put(const RecordRef& record) {
   buffer_.set_time(now, settings_.live ? record.common->packet_us : 0);
   accounting_.put(record, static_cast<uint32_t>(now / 1000));
   note_ready();
-  if (accounting_.take_urgent()) urgent_.store(true, std::memory_order_release);  // who sees it sees what is ready too
+  // Who sees that something is urgent sees what is ready, too.
+  if (accounting_.take_urgent() && !urgent_.exchange(true, std::memory_order_release)) loop_.post([this] { tick(); });
 }
 
 void CloudWriter::sweep() {
@@ -246,7 +250,9 @@ void CloudWriter::tick() {
   } else {
     tell(way.trouble.empty() ? Reach::Takes : Reach::Refuses, way.trouble);
   }
-  timer_.start(std::chrono::milliseconds(std::clamp<int64_t>(settings_.flush_ms / 2, 1, 50)), [this] { tick(); });
+  const bool soon = way.connected && urgent_.load(std::memory_order_relaxed);  // one went just before
+  const int64_t turn_ms = std::clamp<int64_t>(settings_.flush_ms / 2, 1, soon ? kUrgentMs : kLongestTurnMs);
+  timer_.start(std::chrono::milliseconds(turn_ms), [this] { tick(); });
 }
 
 void CloudWriter::publish_status(const WayStatus& way) {

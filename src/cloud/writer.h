@@ -149,7 +149,7 @@ class CloudWriter final : private PieceSource, private UnitSource {
   mutable std::mutex turn_;
   mutable std::mutex mutex_;  // what records go into, and what is told of it
   MergeBuffer buffer_;
-  std::atomic<size_t> ready_{0};  // keys in it
+  std::atomic<size_t> ready_{0};  // keys in it that may go
   std::atomic<bool> urgent_{false};
   Accounting accounting_;
   WriterStatus status_;
