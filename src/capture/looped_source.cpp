@@ -5,18 +5,16 @@
 namespace microcloud {
 
 void LoopedSource::shift(std::span<Frame> frames) {
+  const int64_t shift_us = shift_us_;  // a local, as stores to frames might change it for all the compiler knows
+  if (shift_us != 0) {
+#pragma GCC unroll 4
+    for (Frame& frame : frames) frame.time_us += shift_us;
+  }
   if (!any_) {
     any_ = true;
-    first_us_ = last_us_ = frames.front().time_us + shift_us_;
+    first_us_ = last_us_ = frames.front().time_us;
   }
-  // Locals, as stores to frames might change members for all the compiler knows.
-  const int64_t shift_us = shift_us_;
-  int64_t last_us = last_us_;
-  for (Frame& frame : frames) {
-    frame.time_us += shift_us;
-    last_us = std::max(last_us, frame.time_us);
-  }
-  last_us_ = last_us;
+  last_us_ = std::max(last_us_, frames.back().time_us);
 }
 
 ReadResult LoopedSource::read(std::span<Frame> burst) {

@@ -17,6 +17,7 @@ class LoopedSource final : public Source {
 
   LinkType link_type() const override { return source_->link_type(); }
   ReadResult read(std::span<Frame> burst) override;
+  ReadAhead* ahead() override { return source_->ahead(); }
   void wake_by(int fd) override { source_->wake_by(fd); }  // a file that can be read again does not wait
   SourceDrops drops() const override;
   std::string error() const override { return source_->error(); }
@@ -33,7 +34,7 @@ class LoopedSource final : public Source {
   uint64_t filtered_before_ = 0;
   int64_t shift_us_ = 0;  // added to the times of this pass
   int64_t first_us_ = 0;  // of this pass, shifted
-  int64_t last_us_ = 0;   // the latest one so far, shifted
+  int64_t last_us_ = 0;   // of the bursts' last ones the latest so far, shifted
   bool any_ = false;
 };
 

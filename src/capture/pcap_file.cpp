@@ -15,7 +15,6 @@ constexpr uint32_t kNanoseconds = 0xa1b23c4d;
 constexpr uint32_t kKuznetzov = 0xa1b2cd34;  // 8 bytes more in each record's header: interface, protocol, direction
 constexpr uint32_t kHeader = 16;             // of a record, and in it:
 constexpr uint32_t kCapturedAt = 8;
-constexpr size_t kAsked = 512;  // bytes for which memory is asked at once
 constexpr uint32_t kFcsPresent = 0x04000000;
 // Snapshot lengths in file headers are often too small, or nonsense: this is libpcap's own floor.
 constexpr uint32_t kUsualCaptured = 256U << 10;
@@ -78,26 +77,15 @@ size_t PcapFile::walk_as(std::span<Frame> burst) {
   const uint32_t captured_at = kPlain ? kCapturedAt : captured_at_;
   const uint32_t length_at = 8 + 12 - captured_at;
   const uint32_t snap = snap_length();
-  const size_t reach = RecordFile::reach();
   const size_t most = most_body(SIZE_MAX);
   const uint8_t* at = at_;
-  // Addresses, as they may be of what is behind the file.
-  uintptr_t asked = asked_;
-  if (const auto from = reinterpret_cast<uintptr_t>(at); reach == 0) {
-    asked = UINTPTR_MAX;
-  } else if (asked < from || asked - from > 2 * reach) {
-    asked = from;
-  }
+  ReadAhead ahead = ahead_;
   Frame* frame = burst.data();
   Frame* const last = frame + burst.size();
   while (frame != last) {
     const auto left = static_cast<size_t>(end - at);
     if (left < header) break;
-    // Where the next record begins is not known before this one was read.
-    for (const uintptr_t to = reinterpret_cast<uintptr_t>(at) + reach; asked < to; asked += kAsked) {
-      for (size_t line = 0; line < kAsked; line += 64)
-        __builtin_prefetch(reinterpret_cast<const void*>(asked + line), 0, 2);
-    }
+    ahead.need(at);  // all of it: where the next record begins is not known before this one was read
     const uint32_t captured = load32(at + captured_at, kSwapped);
     if (captured - 1 >= std::min(left - header, most)) [[unlikely]] {  // too many, or none
       if (captured != 0 || lost()) break;
@@ -115,7 +103,7 @@ size_t PcapFile::walk_as(std::span<Frame> burst) {
     if (kPlain || admit(*frame, fcs_bytes_)) ++frame;
   }
   at_ = at;
-  asked_ = asked;
+  ahead_ = ahead;
   return static_cast<size_t>(frame - burst.data());
 }
 

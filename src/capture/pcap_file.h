@@ -33,7 +33,6 @@ class PcapFile final : public RecordFile {
   uint32_t captured_at_ = 8;  // in that header; the length on the wire at 12, or the other way round before version 2.3
   uint32_t fcs_bytes_ = 0;    // frame check sequence at the end of each frame
   Walk walk_ = nullptr;
-  uintptr_t asked_ = 0;  // memory was asked for all before this address
 };
 
 }  // namespace microcloud

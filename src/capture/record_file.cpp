@@ -47,7 +47,9 @@ void RecordFile::begin(LinkType type, const std::string& bpf_filter) {
 ReadResult RecordFile::read(std::span<Frame> burst) {
   const ReadStatus status = complete_record();
   if (status != ReadStatus::More) return {0, status};
+  const uint8_t* const from = at_;
   size_t count = walk(burst);
+  if (map_) ahead_.plan(at_, static_cast<size_t>(at_ - from), count);
   if (map_ && map_->damaged()) {
     count = intact(burst.first(count));
     fail_damaged();
@@ -114,7 +116,7 @@ ReadStatus RecordFile::show_more() {
     end_ = front() + end;
   }
   const size_t count = std::min(kShown, static_cast<size_t>(map_->end() - end_));
-  map_->advance(at_, end_, count);
+  map_->advance(at_, end_, count + ReadAhead::kFar);  // what is asked for must be there by then
   end_ += count;
   return ReadStatus::More;
 }

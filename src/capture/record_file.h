@@ -22,6 +22,7 @@ class RecordFile : public Source {
  public:
   LinkType link_type() const final { return link_type_; }
   ReadResult read(std::span<Frame> burst) final;
+  ReadAhead* ahead() final { return map_ ? &ahead_ : nullptr; }
   void wake_by(int fd) final { input_->wake_by(fd); }
   SourceDrops drops() const final { return {.filtered = filtered_.get()}; }
   std::string error() const final { return error_; }
@@ -66,12 +67,10 @@ class RecordFile : public Source {
 
   /// Zeros where a record was to be: they may be what a file lost that became shorter, in the last page that it has.
   bool lost() { return map_ && map_->look(); }
-  /// Bytes ahead of at_ for which memory is to be asked: 0 where they are in the cache already.
-  size_t reach() const { return map_ ? kReach : 0; }
+
+  ReadAhead ahead_;  // of a mapped file; else it asks for nothing
 
  private:
-  static constexpr size_t kReach = 16U << 10;  // 8 and 32 KiB measured the same
-
   bool complete() const;
   ReadStatus refill();
   ReadStatus read_more();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/cursor.h"
+#include "base/read_ahead.h"
 
 namespace microcloud {
 
@@ -75,6 +76,9 @@ class Source {
   virtual LinkType link_type() const = 0;
   /// Fills `burst` from its start. Blocks at most for the source's own short poll time.
   virtual ReadResult read(std::span<Frame> burst) = 0;
+  /// Of frames that no processor's cache holds yet: to be stepped once a frame, wherever most is computed between two
+  /// reads. May be another after each read(); nullptr: they are there already.
+  virtual ReadAhead* ahead() { return nullptr; }
   /// Before the first read(): one that waits stops waiting when this descriptor is readable.
   virtual void wake_by(int) {}
   virtual SourceDrops drops() const { return {}; }

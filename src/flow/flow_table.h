@@ -8,6 +8,7 @@
 
 #include "base/counter.h"
 #include "base/huge_array.h"
+#include "base/read_ahead.h"
 #include "flow/flow.h"
 #include "flow/flow_follower.h"
 #include "flow/flow_index.h"
@@ -53,7 +54,8 @@ class FlowTable {
 
   /// Meters packets; the more at once, the more their cache misses overlap. Their key, times and frame must be set; the
   /// hash is computed here.
-  void meter(std::span<Packet> packets);
+  /// `ahead`, if there is one, is stepped once a packet.
+  void meter(std::span<Packet> packets, ReadAhead* ahead = nullptr);
   /// The first flow's id. Called once, before the first packet.
   void name_flows(uint64_t first_id) { next_flow_id_ = first_id; }
   /// Before the first packet.

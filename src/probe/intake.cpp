@@ -104,6 +104,7 @@ uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t taken, Packe
     found.add(frame.captured < kFewestPlain ? PlainKind::Other : plain_kind(frame.data), at);
   };
   if (taken == ~uint64_t{0} >> (kBurst - frames.size())) [[likely]] {
+#pragma GCC unroll 4
     for (size_t at = 0; at < frames.size(); ++at) sort(at);
   } else {
     for (uint64_t rest = taken; rest != 0; rest &= rest - 1) sort(static_cast<size_t>(std::countr_zero(rest)));
@@ -142,6 +143,7 @@ size_t Intake::take(FirstHeader first, std::span<const Frame> frames, uint16_t p
   if (counters_.read.get() == 0) counters_.first_us.set(static_cast<uint64_t>(frames.front().time_us));
   FlowClock clock = clock_;  // a local, as stores to packets might change members for all the compiler knows
   uint64_t octets = 0;
+#pragma GCC unroll 4
   for (size_t at = 0; at < frames.size(); ++at) {
     const Frame& frame = frames[at];
     octets += frame.length;

@@ -141,17 +141,18 @@ void Worker::take(const Input& input, std::span<const Frame> frames) {
   }
   const auto at = static_cast<size_t>(&input - inputs_.data());
   const size_t count = intake_.take(first_headers_[at], frames, input.port, packets_.data());
+  ReadAhead* const ahead = input.source->ahead();
   // Each fragment that waited goes behind the packet that it waited for: ticks never go back, whoever meters them.
   std::span<Packet> burst = std::span(packets_).first(count);
   for (Packet waiting; intake_.take_waiting(waiting);) {
     const auto later = std::ranges::find_if(
         burst, [&](const Packet& packet) { return static_cast<int32_t>(packet.tick_ms - waiting.tick_ms) > 0; });
     const auto before = static_cast<size_t>(later - burst.begin());
-    route(burst.first(before));
-    route(std::span(&waiting, 1));
+    route(burst.first(before), ahead);
+    route(std::span(&waiting, 1), nullptr);
     burst = burst.subspan(before);
   }
-  route(burst);
+  route(burst, ahead);
 }
 
 /// A file's flows are named by its first frame's time, so that each run names them alike.
@@ -196,9 +197,9 @@ unsigned Worker::owner(const Packet& packet) const {
                   settings_.workers);
 }
 
-void Worker::route(std::span<Packet> packets) {
+void Worker::route(std::span<Packet> packets, ReadAhead* ahead) {
   if (outboxes_.empty()) {
-    table_->meter(packets);
+    table_->meter(packets, ahead);
     return;
   }
   std::array<Packet, Intake::kBurst> own;
@@ -211,7 +212,7 @@ void Worker::route(std::span<Packet> packets) {
       hand_over(packet, to);
     }
   }
-  if (count > 0) table_->meter(std::span(own).first(count));
+  if (count > 0) table_->meter(std::span(own).first(count), ahead);
 }
 
 void Worker::hand_over(const Packet& packet, unsigned to) {

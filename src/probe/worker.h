@@ -70,7 +70,7 @@ class Worker {
  private:
   bool read_inputs(bool stopping);
   void take(const Input& input, std::span<const Frame> frames);
-  void route(std::span<Packet> packets);
+  void route(std::span<Packet> packets, ReadAhead* ahead);
   void hand_over(const Packet& packet, unsigned owner);
   bool drain_inboxes();
   bool drain(size_t inbox);
