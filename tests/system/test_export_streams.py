@@ -164,6 +164,7 @@ class Broken(StreamTest):
 
     def test_cut_in_the_middle_of_messages(self):
         records = len(self.all_records(capture("real/http.pcap"), "--loop", "200"))
+        cut = False  # not each time: a window that is full may end with a message
         for most in ([5000], [1, 20001, 3], [100_000]):
             with self.subTest(most=most):
                 collector = self.collector(most=list(most))
@@ -172,7 +173,7 @@ class Broken(StreamTest):
                 offered, sent, lost = self.ladder(metrics)
                 self.assertEqual(offered, records)
                 self.assertEqual(len(collector.streams), len(most) + 1, said)
-                self.assertTrue(any(session.rest for session in collector.sessions()[:-1]), "a message was cut")
+                cut = cut or any(session.rest for session in collector.sessions()[:-1])
                 received = collector.total("records")
                 # What had left and was not acknowledged may have come, and counts as lost: it is never told twice.
                 self.assertLessEqual(sent, received)
@@ -180,6 +181,7 @@ class Broken(StreamTest):
                 self.assertLessEqual(offered, received + lost.get("connection_broken", 0))
                 self.assertEqual(set(lost) - {"connection_broken"}, set(), said)
                 self.assertEqual(status, 1 if lost else 0, said)
+        self.assertTrue(cut, "a message was cut")
 
     def test_one_that_never_reads(self):
         collector = self.collector(reads=False)
