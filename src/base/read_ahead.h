@@ -21,22 +21,19 @@ class ReadAhead {
     const auto from = reinterpret_cast<uintptr_t>(at);
     if (asked_ < from || asked_ - from > 2 * kFar) asked_ = from;
     end_ = from + std::min(kNear + bytes, kFar);
-    blocks_ = bytes / std::max<size_t>(count, 1) / kBlock + 1;
+    more_ = bytes / std::max<size_t>(count, 1) / kBlock;
   }
 
   /// A piece's share of what is planned.
   void step() {
     if (asked_ >= end_) return;
-    for (size_t block = 0; block < blocks_; ++block) ask();
+    ask();
+    for (size_t block = 0; block < more_; ++block) ask();
   }
 
   /// Asks for what is within kNear of `at`, which is read next, as far as steps did not.
   void need(const uint8_t* at) {
-    const auto from = reinterpret_cast<uintptr_t>(at);
-    if (asked_ >= from + kNear) [[likely]]
-      return;
-    asked_ = std::max(asked_, from);
-    while (asked_ < from + kNear) ask();
+    for (const uintptr_t to = reinterpret_cast<uintptr_t>(at) + kNear; asked_ < to;) ask();
   }
 
  private:
@@ -50,8 +47,8 @@ class ReadAhead {
   }
 
   uintptr_t asked_ = UINTPTR_MAX;  // all before it was asked for; before plan() was called there is nothing to ask for
-  uintptr_t end_ = 0;
-  size_t blocks_ = 0;  // a step
+  uintptr_t end_ = 0;              // of what is planned
+  size_t more_ = 0;                // blocks a step, but for one
 };
 
 }  // namespace microcloud

@@ -292,9 +292,14 @@ void FlowTable::meter(std::span<Packet> packets, ReadAhead* ahead) {
     if (step >= 1 && step <= groups) fetch_more(group(step - 1), candidates[(step - 1) % 3]);
     if (step < 2) continue;
     const std::span<Packet> ready = group(step - 2);
+    const uint32_t* const slots = candidates[(step - 2) % 3];
+    if (ahead == nullptr) {
+      for (size_t at = 0; at < ready.size(); ++at) meter_one(ready[at], slots[at]);
+      continue;
+    }
     for (size_t at = 0; at < ready.size(); ++at) {
       steps.step();
-      meter_one(ready[at], candidates[(step - 2) % 3][at]);
+      meter_one(ready[at], slots[at]);
     }
   }
   if (ahead != nullptr) *ahead = steps;

@@ -87,8 +87,8 @@ class FlowTable {
 
  private:
   // Packets go through three steps in groups: while one group is added to its flows, the slots of the next one and the
-  // index lines of the one after are on their way. A flow has two lines, and a processor waits for 16 or so at a time.
-  static constexpr size_t kGroup = 8;
+  // index lines of the one after are on their way.
+  static constexpr size_t kGroup = 16;
   void look_up(std::span<Packet> group);
   void fetch(std::span<const Packet> group, uint32_t* candidates) const;
   void fetch_more(std::span<const Packet> group, const uint32_t* candidates) const;

@@ -141,7 +141,8 @@ void Worker::take(const Input& input, std::span<const Frame> frames) {
   }
   const auto at = static_cast<size_t>(&input - inputs_.data());
   const size_t count = intake_.take(first_headers_[at], frames, input.port, packets_.data());
-  ReadAhead* const ahead = input.source->ahead();
+  // Inspecting takes so much longer than waiting for memory that steps would cost more than they gain.
+  ReadAhead* const ahead = inspector_ ? nullptr : input.source->ahead();
   // Each fragment that waited goes behind the packet that it waited for: ticks never go back, whoever meters them.
   std::span<Packet> burst = std::span(packets_).first(count);
   for (Packet waiting; intake_.take_waiting(waiting);) {
