@@ -68,7 +68,7 @@ void CaptureReport::look(const Probe& probe, uint32_t snap_length, bool every_ch
   const ProbeTotals totals = probe.totals();
   sample.snap_length = snap_length;
   sample.workers = static_cast<unsigned>(directions_.size());
-  sample.read = totals.read;
+  sample.read = totals.read - totals.not_sampled;
   sample.bad_checksums = totals.anomalies[static_cast<size_t>(Anomaly::BadTransportChecksum)];
   sample.every_checksum = every_checksum;
   sample.offered = totals.offered;

@@ -1,5 +1,7 @@
 #include "app/cloud_options.h"
 
+#include <CLI/CLI.hpp>
+
 namespace microcloud {
 namespace {
 
@@ -30,10 +32,12 @@ void declare_cloud_access(CLI::App& app, CloudAccessOptions& options) {
 }
 
 void declare_cloud(CLI::App& app, CloudOptions& options) {
-  app.add_option("--cloud", options.url,
-                 "update the MicroCloud there: a Redis server, 7.0 or later, the master that sentinels name "
-                 "(redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME), or a cluster, by some of its servers "
-                 "(redis+cluster://[USER@]HOST:PORT,HOST:PORT); rediss instead of redis: over TLS")
+  app.add_option(
+         "--cloud", options.url,
+         "update the MicroCloud there: a Redis server, 7.0 or later (on this machine also unix://[USER@]/PATH), the "
+         "master that sentinels name "
+         "(redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME), or a cluster, by some of its servers "
+         "(redis+cluster://[USER@]HOST:PORT,HOST:PORT); rediss instead of redis: over TLS")
       ->type_name("redis://[USER@]HOST:PORT")
       ->group(kGroup);
   declare_cloud_access(app, options);
@@ -41,6 +45,21 @@ void declare_cloud(CLI::App& app, CloudOptions& options) {
       ->check(CLI::Range(1U, 60'000U))
       ->capture_default_str()
       ->type_name("MILLISECONDS")
+      ->group(kGroup);
+  app.add_option("--cloud-memory", options.memory_bytes,
+                 "memory for updates that wait, while the server is away for example; the oldest ones go when it is "
+                 "full, and are counted as lost (default: 64MB)")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE")
+      ->group(kGroup);
+  app.add_option("--cloud-spill", options.spill_directory,
+                 "the oldest ones then go into a file in this directory, and leave it when the server takes updates "
+                 "again (default: none)")
+      ->type_name("DIR")
+      ->group(kGroup);
+  app.add_option("--cloud-spill-size", options.spill_bytes, "the file takes no more than so much (default: 1GB)")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE")
       ->group(kGroup);
   app.add_option("--events", options.events,
                  "publish records as they are made on the channels event.TYPE, for whoever listens: types of records, "

@@ -1,8 +1,7 @@
 // The options of the MicroCloud.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include "app/cli_forward.h"
 #include "app/cloud_output.h"
 
 namespace microcloud {

@@ -1,8 +1,12 @@
 #include "app/cloud_output.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <random>
+#include <system_error>
 
 #include "base/log.h"
 #include "base/wall_clock.h"
@@ -25,8 +29,10 @@ HostChoice host_choice(const std::string& word) {
 /// Of the LossStage: increments, as records merge on their way.
 LossStage loss_stage(const WriterStatus& status) {
   LossStage stage{"cloud", status.increments, status.lane.increments - status.lane.refused, {}};
-  stage.dropped = {
-      {"overflow", status.overflowed}, {"refused", status.lane.refused}, {"server_lost", status.lane.lost}};
+  stage.dropped = {{"overflow", status.overflowed},
+                   {"spill_damaged", status.damaged},
+                   {"refused", status.lane.refused},
+                   {"server_lost", status.lane.lost}};
   return stage;
 }
 
@@ -73,6 +79,30 @@ void check_events(const CloudOptions& options) {
   }
 }
 
+constexpr uint64_t kLeastSize = uint64_t{1} << 20, kMostSize = uint64_t{1} << 50;
+constexpr uint64_t kDefaultSpill = uint64_t{1} << 30;
+
+bool is_size(uint64_t bytes) {
+  return bytes >= kLeastSize && bytes <= kMostSize;
+}
+
+/// Opens nothing. Throws UsageError.
+OverflowSettings spill_settings(const CloudOptions& options) {
+  if (!is_size(options.memory_bytes)) throw UsageError("--cloud-memory: accepted: 1MB to 1PB");
+  OverflowSettings settings;
+  settings.directory = options.spill_directory;
+  settings.most_bytes = options.spill_bytes.value_or(kDefaultSpill);
+  if (!is_size(settings.most_bytes)) throw UsageError("--cloud-spill-size: accepted: 1MB to 1PB");
+  if (settings.directory.empty()) return settings;
+  std::error_code error;
+  const bool is_directory = std::filesystem::is_directory(settings.directory, error);
+  if (!is_directory && !error) error = std::make_error_code(std::errc::not_a_directory);
+  if (!error && access(settings.directory.c_str(), W_OK | X_OK) != 0) error = {errno, std::system_category()};
+  if (error)
+    throw UsageError(fmt::format("--cloud-spill: no file can be made in {}: {}", settings.directory, error.message()));
+  return settings;
+}
+
 }  // namespace
 
 /// What probe.<id> tells of the probe itself.
@@ -112,6 +142,8 @@ WriterSettings writer_settings(const CloudOptions& options, const std::string& p
   if (std::find(rules.begin(), rules.end(), kWatchedRule) != rules.end()) settings.watch_list = kWatchedRule;
   settings.accounting.realm = options.realm;
   settings.flush_ms = options.flush_ms;
+  settings.most_waiting_bytes = options.memory_bytes;
+  settings.spill = spill_settings(options);
   settings.probe_id = probe_id;
   settings.incarnation = new_incarnation();
   return settings;
@@ -194,9 +226,17 @@ void CloudOutput::finish() {
     if (!hurried()) not_taken_ = sentence;
   }
   if (status.lost() > 0) {
+    const std::string damaged =
+        status.damaged > 0 ? fmt::format(", {} in the spill file as it could not be read back", status.damaged) : "";
     log_warning(
-        fmt::format("{}: {} increments of counters lost ({} as too much waited, {} refused, {} lost by the server)",
-                    where_, status.lost(), status.overflowed, status.lane.refused, status.lane.lost));
+        fmt::format("{}: {} increments of counters lost ({} as too much waited, {} refused, {} lost by the server{})",
+                    where_, status.lost(), status.overflowed, status.lane.refused, status.lane.lost, damaged));
+  }
+  if (status.others_overflowed > 0)
+    log_warning(fmt::format("{}: {} updates of texts lost as too much waited", where_, status.others_overflowed));
+  if (status.lane.refused_others > 0) {
+    log_warning(fmt::format("{}: {} commands refused that bring no increment: texts, times, times to live", where_,
+                            status.lane.refused_others));
   }
 }
 
@@ -216,6 +256,13 @@ void CloudOutput::tell_metrics(MetricsPage& page) const {
   page.gauge("microcloud_cloud_waiting_keys", "Keys whose updates wait to be sent.", {},
              static_cast<double>(status.waiting_keys));
   page.gauge("microcloud_cloud_waiting_bytes", "Memory that they take.", {}, static_cast<double>(status.waiting_bytes));
+  if (status.spill) {
+    page.gauge("microcloud_cloud_spilled_keys", "Updates of keys that wait in the spill file.", {},
+               static_cast<double>(status.spill->keys));
+    page.gauge("microcloud_cloud_spilled_bytes", "What the file takes.", {}, static_cast<double>(status.spill->bytes));
+    page.counter("microcloud_cloud_spill_failures_total", "Times that the file could not be written or read back.", {},
+                 status.spill->failures);
+  }
   const EventCounts& events = writer_.events();
   const auto tell_events = [&page](std::string_view outcome, const Counter& counter) {
     page.counter("microcloud_cloud_events_total", "Messages for channels (--events, alerts), by what became of them.",
@@ -241,6 +288,12 @@ void CloudOutput::tell_metrics(MetricsPage& page) const {
                status.lane.rolled_back);
   page.counter("microcloud_cloud_keys_refused_total", "Times that a key was not born because of the bounds.", {},
                status.keys_refused);
+  page.counter("microcloud_cloud_commands_refused_total",
+               "Commands without an increment (texts, times, times to live) that the server does not take.", {},
+               status.lane.refused_others);
+  page.counter("microcloud_cloud_texts_lost_total",
+               "Updates of keys without any increment (texts) that were given up as too much waited.", {},
+               status.others_overflowed);
   page.counter("microcloud_cloud_keys_reborn_total", "Keys that had gone from the server before their time.", {},
                status.lane.reborn);
   page.counter(

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "app/cloud_access.h"
@@ -25,6 +26,9 @@ struct CloudOptions : CloudAccessOptions {
   std::vector<std::string> events;  // kinds that are published: record types, `probe`, or `all`
   std::vector<std::string> alerts;  // rules by which alerts are raised; `all`, as when it is empty, or `none`
   uint32_t flush_ms = 10;
+  uint64_t memory_bytes = uint64_t{64} << 20;
+  std::string spill_directory;  // empty: what memory has no room for is given up
+  std::optional<uint64_t> spill_bytes;
   uint32_t ttl_s = 3'600;
   uint32_t new_keys = 2'000;
   uint64_t most_keys = 2'000'000;

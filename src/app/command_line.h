@@ -2,12 +2,13 @@
 // tell of its options comes from its CLI::App alone: a new option needs nothing here.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "app/cli_forward.h"
 
 namespace microcloud {
 

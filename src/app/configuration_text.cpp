@@ -1,5 +1,7 @@
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <regex>
+#include <sstream>
 
 #include "app/command_line.h"
 
@@ -43,8 +45,22 @@ std::string toml_list(const std::vector<std::string>& values) {
   return text + "]";
 }
 
+/// The default of an option with several values, which CLI11 has as the text "[a,b]".
+std::vector<std::string> default_values(const CLI::Option& option) {
+  std::string text = option.get_default_str();
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+  std::vector<std::string> values;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) values.push_back(word);
+  return values;
+}
+
 std::string option_value(const CLI::Option& option) {
   if (option.get_expected_max() == 0) return option.count() > 0 ? "true" : "false";
+  if (option.count() == 0 && option.get_expected_max() > 1) {
+    const std::vector<std::string> values = default_values(option);
+    return values.empty() ? "" : toml_list(values);
+  }
   if (option.count() == 0) return option.get_default_str().empty() ? "" : toml_value(option.get_default_str());
   const std::vector<std::string> values = option.results();
   return option.get_expected_max() > 1 ? toml_list(values) : toml_value(values.back());

@@ -1,5 +1,7 @@
 #include "app/export_options.h"
 
+#include <CLI/CLI.hpp>
+
 namespace microcloud {
 
 void declare_exports(CLI::App& app, ExportOptions& options) {

@@ -1,8 +1,7 @@
 // The options of the exports.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include "app/cli_forward.h"
 #include "app/export_output.h"
 
 namespace microcloud {

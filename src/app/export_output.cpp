@@ -186,6 +186,9 @@ void ExportOutput::tell_metrics(MetricsPage& page) const {
                  of.refused.get());
     page.counter("microcloud_export_shortened_records_total", "Records with a text or list that was cut to fit.", {},
                  of.shortened.get());
+    page.counter("microcloud_export_clipped_records_total",
+                 "Records that lasted for more than the 49 days that NetFlow v5 and v9 can tell, with a later start.",
+                 {}, of.clipped.get());
   }
 }
 

@@ -1,7 +1,10 @@
 #include "app/face_output.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <CLI/CLI.hpp>
 
 #include "app/command.h"
 #include "base/log.h"
@@ -40,7 +43,8 @@ std::shared_ptr<const StreamTls> face_tls(const FaceOptions& options) {
 resp::ServerSettings server_settings(const FaceOptions& options) {
   resp::ServerSettings settings;
   const bool usual = options.listen.empty();
-  settings.address = usual ? ListenAddress{"127.0.0.1", kUsualPort, true} : parse_listen_address(options.listen);
+  settings.address =
+      usual ? ListenAddress{"127.0.0.1", kUsualPort, true} : parse_listen_address(options.listen, kUsualPort);
   settings.ports_to_try = usual ? kPortsToTry : 1;
   settings.most_unsent = size_t{256} << 20;  // of KEYS over millions of keys
   settings.most_clients = clients_for_descriptors(settings.most_clients);
@@ -98,7 +102,7 @@ void check_face(const FaceOptions& options) {
                      "' is no host; accepted: a name or an address, without a port");
   if (options.listen.empty() || options.listen == "none") return;
   try {
-    if (parse_listen_address(options.listen).loopback) return;
+    if (parse_listen_address(options.listen, kUsualPort).loopback) return;
   } catch (const std::invalid_argument& error) {
     throw UsageError(std::string("--listen: ") + error.what() + ", and none");
   }
@@ -148,8 +152,9 @@ void FaceOutput::reload_certificate() {
   face_->call([tls = face_tls(options_)](resp::Server& server) { server.use_tls(tls); });
 }
 
-void FaceOutput::reload_by(Service& service) {
+void FaceOutput::served_by(Service& service) {
   if (!face_) return;
+  service.each_second([this] { tell_refusals(false); });
   const auto add = [this, &service](const std::string& what, void (FaceOutput::*again)()) {
     service.on_reload(what, [this, what, again] {
       try {
@@ -169,7 +174,36 @@ void FaceOutput::start() {
 }
 
 void FaceOutput::stop() {
-  if (face_) face_->stop();
+  if (!face_) return;
+  face_->stop();
+  tell_refusals(true);
+}
+
+std::array<FaceOutput::Refusal, FaceOutput::kRefusals> FaceOutput::refusals() const {
+  const FaceCounters& face = face_->counters();
+  const resp::ServerCounts& server = face_->server_counts();
+  return {
+      {{"clients", "Redis clients turned away, as too many are connected", server.refused.get()},
+       {"strangers", "Redis clients without a password cut off, to make room for others", server.displaced.get()},
+       {"descriptors", "Redis clients turned away, as no more descriptors may be open", face_->not_accepted().get()},
+       {"overflow", "Redis clients cut off, as they did not read their answers", server.overflowed.get()},
+       {"memory", "Redis clients cut off that took most of too much memory", server.evicted.get()},
+       {"malformed", "Redis clients cut off, as what they sent is no Redis protocol", server.malformed.get()},
+       {"busy", "commands of Redis clients given up, as workers did not answer in time", face.failed.get()},
+       {"publish", "records that subscribers were not told, as too many waited", face.unpublished.get()}}};
+}
+
+void FaceOutput::tell_refusals(bool at_end) {
+  constexpr uint64_t kHour = 3600;
+  const std::lock_guard lock(mutex_);
+  if (!at_end) ++seconds_;
+  const auto now = refusals();
+  for (size_t at = 0; at < now.size(); ++at) {
+    Told& told = told_[at];
+    if (now[at].count == told.count || (told.count > 0 && (at_end || seconds_ - told.at_s < kHour))) continue;
+    log_warning(fmt::format("{}: {}", now[at].words, now[at].count));
+    told = {now[at].count, seconds_};
+  }
 }
 
 void FaceOutput::tell_metrics(const Probe& probe, MetricsPage& page) const {
@@ -181,15 +215,9 @@ void FaceOutput::tell_metrics(const Probe& probe, MetricsPage& page) const {
   page.gauge("microcloud_probe_face_clients_bytes", "What they take: commands, answers, names of subscriptions.", {},
              static_cast<double>(server.memory.get()));
   page.counter("microcloud_probe_face_commands_total", "Commands of Redis clients.", {}, server.commands.get());
-  page.counter("microcloud_probe_face_refused_total", "Clients and commands that were refused, by reason.",
-               {{"reason", "clients"}}, server.refused.get());
-  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "strangers"}}, server.displaced.get());
-  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "descriptors"}}, face_->not_accepted().get());
-  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "overflow"}}, server.overflowed.get());
-  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "memory"}}, server.evicted.get());
-  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "malformed"}}, server.malformed.get());
-  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "busy"}}, face.failed.get());
-  page.counter("microcloud_probe_face_refused_total", "", {{"reason", "publish"}}, face.unpublished.get());
+  for (const Refusal& refusal : refusals())
+    page.counter("microcloud_probe_face_refused_total", "Clients and commands that were refused, by reason.",
+                 {{"reason", refusal.reason}}, refusal.count);
   page.counter("microcloud_probe_face_questions_total", "Questions put to the workers, of many commands each.", {},
                face.questions.get());
   page.counter("microcloud_probe_face_listings_total", "Of them, KEYS, SCAN 0 and DBSIZE.", {}, face.listings.get());

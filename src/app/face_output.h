@@ -1,7 +1,9 @@
 // The probe's Redis face as the command line gives it: --listen and what belongs to it.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "app/cloud_output.h"
@@ -42,18 +44,37 @@ class FaceOutput final : public Output {
     if (face_) face_->put(record);
   }
   void tell_metrics(const Probe& probe, MetricsPage& page) const;
-  /// For SIGHUP, once open: what the files hold now is heeded; of one that is wrong the old state stays.
-  void reload_by(Service& service);
+  /// Once open: at SIGHUP what the files hold now is heeded (of one that is wrong the old state stays), and each second
+  /// it is told who was turned away.
+  void served_by(Service& service);
 
  private:
   void add_users(FaceSettings& settings);
   void reload_users();
   void reload_certificate();
 
+  struct Refusal {
+    const char* reason;  // of the metric
+    const char* words;   // for a person
+    uint64_t count;
+  };
+  static constexpr size_t kRefusals = 8;
+  std::array<Refusal, kRefusals> refusals() const;
+  /// A line for each reason when it is first there, and an hour later at the earliest for what came since then.
+  void tell_refusals(bool at_end);
+
   FaceOptions options_;
   std::shared_ptr<const FaceUsers> users_;  // nullptr: nobody is asked; once started, of the face's thread
   std::unique_ptr<Face> face_;
   std::string address_;
+
+  struct Told {
+    uint64_t count = 0;
+    uint64_t at_s = 0;
+  };
+  std::mutex mutex_;  // of the two below, as the end is told on another thread
+  std::array<Told, kRefusals> told_{};
+  uint64_t seconds_ = 0;
 };
 
 }  // namespace microcloud

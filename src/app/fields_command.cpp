@@ -1,4 +1,5 @@
 // microcloud fields: every record type and information element, in the forms that people and programs want.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "app/command.h"

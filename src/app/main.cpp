@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "app/command.h"
+#include "base/printable.h"
 
 namespace {
 
@@ -27,10 +28,10 @@ int run(const Command& command, int count, char** arguments) {
   try {
     return command.run(count, arguments);
   } catch (const UsageError& error) {
-    std::fprintf(stderr, "microcloud %s: %s\n", command.name, error.what());
+    std::fprintf(stderr, "microcloud %s: %s\n", command.name, printable(error.what()).c_str());
     return kExitBadUsage;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "microcloud %s: %s\n", command.name, error.what());
+    std::fprintf(stderr, "microcloud %s: %s\n", command.name, printable(error.what()).c_str());
     return kExitFailed;
   }
 }
@@ -39,6 +40,7 @@ int run(const Command& command, int count, char** arguments) {
 
 int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write, told as one
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not become longer
   const char* name = count > 1 ? arguments[1] : "";
   for (const Command& command : kCommands) {
     if (std::strcmp(name, command.name) == 0) return run(command, count - 1, arguments + 1);

@@ -1,4 +1,5 @@
 // Manual pages in man(7) form, and words for shell completion, from a command's options.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "app/command_line.h"

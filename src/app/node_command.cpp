@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -21,6 +22,7 @@
 #include "app/stop_signals.h"
 #include "base/log.h"
 #include "node/configuration.h"
+#include "node/directory.h"
 #include "node/private_file.h"
 
 namespace microcloud {
@@ -72,8 +74,7 @@ std::string url_of(const NodeSettings& settings) {
   const std::string& host = settings.addresses.front();
   const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
   const std::string place = shown + ":" + std::to_string(settings.port);
-  if (settings.cluster()) return "redis+cluster://" + place;
-  return (settings.tls.used() ? "rediss://" : "redis://") + place;
+  return std::string(settings.tls.used() ? "rediss" : "redis") + (settings.cluster() ? "+cluster://" : "://") + place;
 }
 
 bool is_loopback(const std::string& address) {
@@ -110,6 +111,7 @@ int run_node(int count, char** arguments) {
   const node::ServerProgram program = node::find_server(options.program);
   node::make_private_folder(settings.directory);
   const DirectoryLock lock(settings.directory);
+  for (const std::string& other : check_directory(settings)) log_warning(other);
   give_to(options.service.user, settings.directory);
   Service service(options.service);
   service.listen(true);
@@ -127,9 +129,12 @@ int run_node(int count, char** arguments) {
   try {
     while (!servers.ready() && !stop_asked) std::this_thread::sleep_for(kLook);
     if (!stop_asked) {
-      if (settings.cluster() && servers.form_cluster()) log_info("the cluster is formed");
+      if (settings.forms_cluster() && servers.form_cluster()) log_info("the cluster is formed");
       log_info("the node is ready: " + url_of(settings) + " (version " + program.version + "), secrets in " +
                settings.directory + "/secrets");
+      if (settings.cluster_member && servers.is_alone())
+        log_warning(
+            "this server is in no cluster yet, and takes no keys: join it (redis-cli --cluster create, or add-node)");
     }
     while (!stop_asked) std::this_thread::sleep_for(kLook);
   } catch (const std::runtime_error& failed) {

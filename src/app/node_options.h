@@ -1,9 +1,11 @@
 // What microcloud node is told on its command line or in its configuration.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
 
+#include "app/cli_forward.h"
 #include "app/service_options.h"
 #include "node/settings.h"
 
@@ -11,6 +13,7 @@ namespace microcloud {
 
 struct NodeOptions {
   node::NodeSettings node;
+  std::optional<uint64_t> memory_bytes;
   std::string replica_of;
   std::string program;
   int replicas_to_write = -1;

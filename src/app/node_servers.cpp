@@ -1,9 +1,12 @@
 #include "app/node_servers.h"
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
+#include "base/log.h"
 #include "node/cluster.h"
 #include "node/configuration.h"
 #include "node/private_file.h"
@@ -18,10 +21,22 @@ NodeServers::NodeServers(const node::NodeSettings& settings, const node::ServerP
   for (unsigned number = 0; number < settings.servers(); ++number) {
     const node::ServerPlace place = place_of(settings, number);
     node::make_private_folder(place.folder);
-    node::write_private_file(place.folder + "/redis.conf",
-                             server_configuration(settings, place, node::secret_of(secrets_, "replica")));
-    all_.push_back(std::make_unique<Supervisor>(program, place));
+    write_configuration(place);
+    all_.push_back(std::make_unique<Supervisor>(program, place, warnings_));
   }
+}
+
+void NodeServers::write_configuration(const node::ServerPlace& place) const {
+  const std::string file = place.folder + "/redis.conf";
+  std::ifstream input(file);
+  const std::string before{std::istreambuf_iterator<char>(input), {}};
+  const std::string& secret = node::secret_of(secrets_, "replica");
+  const std::string text = server_configuration(settings_, place, secret, before);
+  const std::string followed = node::followed_in(text);
+  if (followed != node::followed_in(server_configuration(settings_, place, secret)))
+    log_info("server " + std::to_string(place.port) + (followed.empty() ? " is a master" : " follows " + followed) +
+             ", as Redis Sentinel has decided since --replica-of was given");
+  node::write_private_file(file, text);
 }
 
 void NodeServers::begin() {
@@ -55,6 +70,10 @@ void NodeServers::write_users() const {
 
 bool NodeServers::form_cluster() const {
   return node::form_cluster(program_, settings_, node::secret_of(secrets(), "admin"));
+}
+
+bool NodeServers::is_alone() const {
+  return node::knows_no_other(program_, settings_, node::secret_of(secrets(), "admin"));
 }
 
 /// The servers are asked with the secret that they know until then.

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "node/server_program.h"
 #include "node/settings.h"
+#include "node/start_warnings.h"
 #include "node/supervisor.h"
 #include "node/users.h"
 
@@ -26,6 +27,8 @@ class NodeServers {
   void stop();
   /// Unless they form one already; returns whether it was formed now. Throws std::runtime_error.
   bool form_cluster() const;
+  /// Of a cluster's member: whether it knows no other server. Throws std::runtime_error.
+  bool is_alone() const;
   /// For SIGHUP: why the secrets could not be taken anew, or nothing.
   std::string reload_users();
 
@@ -35,11 +38,13 @@ class NodeServers {
  private:
   node::Secrets secrets() const;
   void write_users() const;
+  void write_configuration(const node::ServerPlace& place) const;
 
   const node::NodeSettings& settings_;
   const node::ServerProgram& program_;
   mutable std::mutex mutex_;  // the secrets: SIGHUP is obeyed on a thread of its own
   node::Secrets secrets_;
+  node::StartWarnings warnings_;
   std::vector<std::unique_ptr<node::Supervisor>> all_;
 };
 

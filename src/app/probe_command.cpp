@@ -1,7 +1,9 @@
 // microcloud probe: wiring, signals, the run.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
+#include <map>
 
 #include "app/capture_report.h"
 #include "app/command.h"
@@ -30,6 +32,18 @@ std::unique_ptr<Source> file_source(const ProbeOptions& options) {
   return source;
 }
 
+/// Also one that goes by another of its names: each of its packets would be counted twice.
+void refuse_one_twice(const std::vector<std::string>& interfaces) {
+  std::map<int, std::string> known;
+  for (const std::string& name : interfaces) {
+    const auto [before, is_new] = known.emplace(find_interface(name).index, name);
+    if (is_new) continue;
+    throw UsageError(before->second == name
+                         ? "-i " + name + ": this interface is given twice"
+                         : "-i " + name + ": this is the interface " + before->second + ", which is given already");
+  }
+}
+
 /// One list a worker: its part of each interface, or the file.
 std::vector<std::vector<Input>> open_inputs(const ProbeOptions& options, CaptureReport& report) {
   if (!options.live()) {
@@ -37,6 +51,7 @@ std::vector<std::vector<Input>> open_inputs(const ProbeOptions& options, Capture
     inputs[0].push_back({file_source(options), 0});
     return inputs;
   }
+  refuse_one_twice(options.interfaces);
   std::vector<std::vector<Input>> inputs(options.workers);
   uint16_t port = 0;
   for (const std::string& interface : options.interfaces) {
@@ -46,6 +61,7 @@ std::vector<std::vector<Input>> open_inputs(const ProbeOptions& options, Capture
     live.bpf_filter = options.filter;
     live.snap_length = options.snap_length;
     live.promiscuous = !options.no_promiscuous;
+    if (options.workers > 1) live.wait_ms = 2;
     if (options.interfaces.size() > 1) live.wait_ms = 0;
     unsigned worker = 0;
     const Interface facts = find_interface(interface);

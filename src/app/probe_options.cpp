@@ -1,10 +1,14 @@
 #include "app/probe_options.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
+#include <optional>
 
 #include "base/wall_clock.h"
+#include "capture/packet_filter.h"
 #include "record/community_id.h"
 
 namespace microcloud {
@@ -19,11 +23,61 @@ std::string host_name() {
 void check_cloud(const ProbeOptions& options) {
   if (options.cloud.hosts == "local" && options.local_networks.empty())
     throw UsageError("--hosts local: which addresses are local is said by -L NETWORKS");
+  const std::pair<const char*, bool> only_there[] = {{"--events", !options.cloud.events.empty()},
+                                                     {"--alerts", !options.cloud.alerts.empty()},
+                                                     {"--cloud-spill", !options.cloud.spill_directory.empty()}};
+  for (const auto& [option, given] : only_there) {
+    if (given && options.cloud.url.empty())
+      throw UsageError(std::string(option) + " goes with --cloud redis://HOST:PORT");
+  }
+  if (options.cloud.spill_directory.empty() && options.cloud.spill_bytes)
+    throw UsageError("--cloud-spill-size goes with --cloud-spill DIR");
   const TlsSettings& tls = options.cloud.tls;
   const bool any_tls = !tls.ca_file.empty() || !tls.certificate_file.empty() || !tls.key_file.empty();
   if (!options.cloud.url.empty() || any_tls) (void)writer_settings(cloud_options(options), options.probe_id);
   if (options.exports.insecure && !uses_tls(options.exports) && !uses_tls(options.cloud))
     throw UsageError("--insecure goes with -n tls://HOST:PORT or --cloud rediss://HOST:PORT");
+}
+
+void check_bpf(const std::string& filter) {
+  try {
+    if (!filter.empty()) check_filter(filter);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string("--filter: ") + error.what());
+  }
+}
+
+/// Device and inode of a regular file; of anything else nothing.
+std::optional<std::pair<dev_t, ino_t>> identity(const std::string& path, int standard) {
+  struct stat facts {};
+  const int status = path == "-" ? fstat(standard, &facts) : stat(path.c_str(), &facts);
+  if (status != 0 || !S_ISREG(facts.st_mode)) return {};
+  return std::pair(facts.st_dev, facts.st_ino);
+}
+
+/// None may be the capture that is read, by whatever name: opening it would empty it, or what is written be read.
+void check_outputs(const ProbeOptions& options) {
+  constexpr std::string_view kFile = "file:";
+  if (options.live()) return;
+  const auto input = identity(options.file, STDIN_FILENO);
+  if (!input) return;
+  std::vector<std::pair<std::string, std::string>> outputs = {{"standard output", "-"},
+                                                              {"--json", options.json},
+                                                              {"--metrics-file", options.service.metrics_file},
+                                                              {"--log-file", options.service.log_file}};
+  for (const std::string& collector : options.exports.collectors) {
+    if (collector.starts_with(kFile)) outputs.emplace_back("--collector", collector.substr(kFile.size()));
+  }
+  for (const auto& [name, path] : outputs) {
+    if (path.empty() || identity(path, STDOUT_FILENO) != input) continue;
+    throw UsageError(name + (path == "-" ? "" : ": " + path) + " is the capture file that is read: give another one");
+  }
+}
+
+/// Also what goes to no collector: a template is right or wrong all the same.
+void check_exports(ExportOptions exports, bool live) {
+  if (!exports.exports()) exports.collectors.clear();
+  (void)export_plan(exports, "", live);
 }
 
 }  // namespace
@@ -86,7 +140,8 @@ void declare(CLI::App& app, ProbeOptions& options) {
       ->capture_default_str()
       ->type_name("N");
   app.add_flag("--realtime", options.realtime, "read the file at its own pace");
-  app.add_flag("--checksums", options.every_checksum, "check every TCP and UDP checksum, not one packet in 64");
+  app.add_flag("--checksums", options.every_checksum,
+               "check every TCP and UDP checksum, not those of one packet in 64, by chance");
   app.add_flag("--no-promiscuous", options.no_promiscuous, "take only packets that the interface would take anyway");
   declare(app, options.inspect);
   app.add_option("--probe-id", options.probe_id, "name of this probe in its records (default: the host's name)")
@@ -123,9 +178,11 @@ void check(const ProbeOptions& options) {
     throw UsageError("--loop and --realtime go with -r FILE, not with -i");
   if (options.loop != 1 && options.file == "-")
     throw UsageError("--loop: standard input can be read only once; give a file");
+  check_bpf(options.filter);
+  check_outputs(options);
   (void)local_networks(options);
   if (options.workers > options.flows) throw UsageError("--workers: at most one a flow of -w");
-  if (options.exports.exports()) (void)export_plan(options.exports, "", live);
+  check_exports(options.exports, live);
   check(options.inspect, options.exports.sampling > 1);
   check_cloud(options);
   check_face(options.face);

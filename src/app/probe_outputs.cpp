@@ -160,7 +160,7 @@ void ProbeOutputs::set_up(Service& service) const {
   if (face_) {
     service.metrics().add(
         [this, face = face_.get()](MetricsPage& page) { face->tell_metrics(*metering_.load(), page); });
-    face_->reload_by(service);
+    face_->served_by(service);
   }
 }
 

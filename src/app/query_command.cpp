@@ -1,153 +1,107 @@
 // microcloud query: asks the MicroCloud and the flow caches of its live probes with one question.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <deque>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <set>
 #include <thread>
-#include <unordered_map>
+#include <utility>
 
 #include "app/command.h"
+#include "app/everybody.h"
+#include "app/query_messages.h"
 #include "app/query_options.h"
+#include "app/query_tables.h"
 #include "app/query_text.h"
+#include "app/screen.h"
+#include "app/standard_output.h"
 #include "app/stop_signals.h"
-#include "base/secret.h"
+#include "base/printable.h"
 #include "cloud/key_names.h"
-#include "cloud/merged_view.h"
 
 namespace microcloud {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kTurn{20};
+/// For a server that starts again; for one that takes the place of another.
+constexpr std::chrono::seconds kPatience{2}, kFailoverPatience{10};
+constexpr size_t kSpareKeys = 50;
+
 std::atomic<bool> stop_asked{false};
 
 extern "C" void on_query_stop_signal(int) {
-  if (stop_asked.exchange(true)) _exit(kExitFailed);
-}
-
-void print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw std::runtime_error("cannot write to standard output");
+  if (!stop_asked.exchange(true)) return;
+  Screen::leave();
+  _exit(kExitFailed);
 }
 
 void warn(const std::string& sentence) {
-  std::fprintf(stderr, "microcloud query: %s\n", sentence.c_str());
+  std::fprintf(stderr, "microcloud query: %s\n", printable(sentence).c_str());
 }
 
-/// The MicroCloud, and a connection to each live probe's face.
-class Everybody {
- public:
-  explicit Everybody(const QueryOptions& options)
-      : options_(options), access_(cloud_access(options.cloud)), cloud_(open_cloud(access_.url)) {
-    if (!options.faces_secret_file.empty()) {
-      try {
-        faces_password_ = read_secret(options.faces_secret_file);
-      } catch (const std::runtime_error& error) {
-        throw UsageError(std::string("--probes-secret-file: ") + error.what());
-      }
-    }
-    if (options.no_probes) return;
-    faces_tls_ = access_.client.tls;
-    if (faces_tls_ && options.faces_ca.empty()) return;
+double seconds_now() {
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+/// Reads, so that what was cut off can be asked again, of whoever is there then.
+template <typename Ask>
+auto ask_patiently(const QueryOptions& options, Ask ask) {
+  const bool fails_over = options.cloud.url.find("+sentinel:") != std::string::npos ||
+                          options.cloud.url.find("+cluster:") != std::string::npos;
+  const auto until = Clock::now() + (fails_over ? kFailoverPatience : kPatience);
+  for (;;) {
     try {
-      faces_tls_ = std::make_shared<StreamTls>(
-          StreamTls::Side::Client, TlsSettings{.ca_file = options.faces_ca, .verify = !options.cloud.insecure});
-    } catch (const std::runtime_error& error) {
-      throw UsageError(std::string("--probes-ca: ") + error.what());
+      return ask();
+    } catch (const StoreAway&) {
+      if (stop_asked || Clock::now() >= until) throw;
     }
+    std::this_thread::sleep_for(kTurn);
   }
-
-  Store& cloud() { return *cloud_; }
-  /// A connection for channels: every server of a cluster has every message.
-  std::unique_ptr<Store> open_channels() const {
-    resp::Url url = access_.url;
-    if (url.kind == resp::Url::Kind::Cluster) url.kind = resp::Url::Kind::Node;
-    return open_cloud(url);
-  }
-  std::vector<ProbeFacts> probes() { return known_probes(*cloud_, options_.cloud.realm); }
-  const std::vector<std::unique_ptr<Store>>& faces() const { return faces_; }
-  MergedView view() {
-    faces_.clear();
-    std::vector<MergedView::Face> faces;
-    bool is_whole = true;
-    if (!options_.no_probes) {
-      for (const ProbeFacts& probe : probes()) {
-        if (!probe.alive && !probe.silent) continue;
-        if (Store* face = open_face(probe)) {
-          faces.push_back({probe.id, face});
-        } else {
-          is_whole = false;
-        }
-      }
-    }
-    return {*cloud_, std::move(faces), options_.cloud.realm, is_whole};
-  }
-
- private:
-  std::unique_ptr<Store> open_cloud(const resp::Url& url) const {
-    resp::ClientSettings settings = access_.client;
-    settings.name = "microcloud-query";
-    return std::make_unique<Store>("the MicroCloud at " + access_.url.text(), url, settings);
-  }
-
-  /// nullptr: what is still in this probe is not told, and stderr says why.
-  Store* open_face(const ProbeFacts& probe) {
-    const std::string name = "probe " + probe.id + (probe.listen.empty() ? "" : " at " + probe.listen);
-    try {
-      if (probe.listen.empty()) throw std::runtime_error(name + " has no --listen");
-      const std::string text = probe.listen.find("://") == std::string::npos ? "redis://" + probe.listen : probe.listen;
-      const resp::Url url = resp::parse_url(text, resp::PasswordInUrl::Refused);
-      resp::ClientSettings settings;
-      settings.name = "microcloud-query";
-      settings.user = options_.faces_user;
-      settings.password = faces_password_;
-      if (url.tls) settings.tls = faces_tls_;
-      auto face = std::make_unique<Store>(name, url, settings);
-      // Its address may be one of another machine's loopback, where somebody else answers here.
-      resp::Commands commands;
-      commands.add("EXISTS", realm_prefix(options_.cloud.realm) + "probe." + probe.id);
-      const auto replies = face->ask("", commands);
-      if (replies.front().is_error()) throw std::runtime_error(name + ": " + replies.front().text);
-      if (replies.front().as_integer() != 1) throw std::runtime_error(name + ": another probe answers there");
-      faces_.push_back(std::move(face));
-      return faces_.back().get();
-    } catch (const std::exception& error) {
-      if (std::find(said_.begin(), said_.end(), probe.id) == said_.end()) {
-        warn(std::string(error.what()) + ": its open flows are missing");
-        said_.push_back(probe.id);
-      }
-      return nullptr;
-    }
-  }
-
-  const QueryOptions& options_;
-  CloudAccess access_;
-  std::unique_ptr<Store> cloud_;
-  std::string faces_password_;
-  std::shared_ptr<const StreamTls> faces_tls_;
-  std::vector<std::unique_ptr<Store>> faces_;
-  std::vector<std::string> said_;
-};
+}
 
 void tell_keys(const QueryOptions& options, Everybody& everybody) {
-  print(keys_text(everybody.view().keys(realm_prefix(options.cloud.realm) + options.subject, options.type),
-                  options.json));
+  const std::string pattern = realm_prefix(options.cloud.realm) + options.subject;
+  const auto keys = ask_patiently(options, [&] { return everybody.view().keys(pattern, options.type); });
+  for (const auto& [probe, why] : everybody.missing()) warn(why);
+  print(keys_text(keys, options.json));
 }
 
-/// What is missing was said when its probe could not be asked.
-void warn_of_inexact(const MergedView& view, const std::vector<Answer>& answers) {
+/// What is there to be said of answers, but that a probe is missing.
+void note_inexact(const MergedView& view, const std::vector<Answer>& answers, std::vector<std::string>& notes) {
   if (!view.is_whole()) return;
-  for (const Answer& answer : answers)
-    if (!answer.exact) warn(answer.key + ": updates were on their way all the time; some may be counted twice");
+  for (const Answer& answer : answers) {
+    if (answer.exact) continue;
+    notes.push_back(
+        answer.key +
+        ": updates were on their way all the time, or are in a spill file; some may be counted twice, or missing");
+  }
+}
+
+std::vector<std::string> notes_of_missing(const Everybody& everybody) {
+  std::vector<std::string> notes;
+  for (const auto& [probe, why] : everybody.missing()) notes.push_back(why);
+  return notes;
 }
 
 int tell_key(const QueryOptions& options, Everybody& everybody) {
-  MergedView view = everybody.view();
-  const std::vector<Answer> answers = view.get({realm_prefix(options.cloud.realm) + options.subject});
-  const Answer& answer = answers.front();
-  warn_of_inexact(view, answers);
+  const std::string key = realm_prefix(options.cloud.realm) + options.subject;
+  std::vector<std::string> notes;
+  const Answer answer = ask_patiently(options, [&] {
+    MergedView view = everybody.view();
+    const std::vector<Answer> answers = view.get({key}, options.count.value_or(kDefaultCount));
+    notes = notes_of_missing(everybody);
+    note_inexact(view, answers, notes);
+    return answers.front();
+  });
+  for (const std::string& note : notes) warn(note);
   if (options.json) print(answer_json(answer));
   if (answer.kind == KeyKind::None) {
     warn("there is no key " + answer.key);
@@ -157,120 +111,137 @@ int tell_key(const QueryOptions& options, Everybody& everybody) {
   return kExitDone;
 }
 
-std::vector<Answer> top(const QueryOptions& options, MergedView& view) {
-  std::vector<std::string> keys;
-  const bool health = tells_health(options.subject);
-  const std::string tree = options.subject == "url" ? "http.url" : options.subject;
-  const MergedView::SummedFields fields =
-      health ? MergedView::SummedFields{"requests", "-"} : MergedView::SummedFields{"bytesSent", "bytesRcvd"};
-  for (const MergedView::Top& one : view.largest(tree, options.count, fields)) keys.push_back(one.key);
-  std::vector<Answer> answers = view.get(keys);
-  const auto size = health ? requests_of : bytes_of;
-  std::stable_sort(answers.begin(), answers.end(),
-                   [size](const Answer& a, const Answer& b) { return size(a) > size(b); });
-  return answers;
+/// What one look saw, to be told in so many columns; 0: in as many as it takes.
+struct Look {
+  std::function<std::string(size_t columns)> text;
+  std::vector<std::string> notes;
+};
+
+std::string clock_text() {
+  const time_t now = std::time(nullptr);
+  tm parts{};
+  localtime_r(&now, &parts);
+  char text[16];
+  std::strftime(text, sizeof text, "%H:%M:%S", &parts);
+  return text;
 }
 
-/// Each look takes the place of the one before on a terminal; elsewhere they follow each other.
-template <typename Look>
-void look_again(const QueryOptions& options, Look look) {
-  const bool screen = options.again && !options.json && isatty(STDOUT_FILENO) != 0;
-  do {
-    const auto began = Clock::now();
-    const std::string text = look();
-    print(screen ? "\033[H\033[2J" + text : text);
-    const auto until = began + std::chrono::duration<double>(options.interval_s);
-    while (options.again && !stop_asked && Clock::now() < until)
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  } while (options.again && !stop_asked);
+void wait_until(Clock::time_point until) {
+  while (!stop_asked && Clock::now() < until) std::this_thread::sleep_for(kTurn);
+}
+
+/// On a terminal each look takes the place of the one before.
+template <typename See>
+void look_on_screen(const QueryOptions& options, const std::string& title, See see) {
+  Look look = ask_patiently(options, see);
+  const Screen screen;
+  std::string head = clock_text() + " " + title, away;
+  while (!stop_asked) {
+    const auto until = Clock::now() + std::chrono::duration<double>(options.interval_s.value_or(kDefaultInterval));
+    Screen::Size drawn{0, 0};
+    while (!stop_asked && Clock::now() < until) {
+      const Screen::Size size = Screen::size();
+      std::vector<std::string> notes = look.notes;
+      if (!away.empty()) notes.insert(notes.begin(), away);
+      if (!(size == drawn)) Screen::draw(head, look.text(size.columns), notes, size);
+      drawn = size;
+      std::this_thread::sleep_for(kTurn);
+    }
+    if (stop_asked) return;
+    try {
+      look = see();
+      away.clear();
+      head = clock_text() + " " + title;
+    } catch (const ClosedOutput&) {
+      throw;
+    } catch (const std::runtime_error& error) {
+      away = clock_text() + " " + error.what();
+    }
+  }
+}
+
+/// Elsewhere they follow each other. What is to be said is said when it begins.
+template <typename See>
+void look_in_lines(const QueryOptions& options, See see) {
+  std::vector<std::string> said;
+  bool is_away = false;
+  for (bool first = true; first || (options.again && !stop_asked); first = false) {
+    const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                          std::chrono::duration<double>(options.interval_s.value_or(kDefaultInterval)));
+    try {
+      const Look look = first ? ask_patiently(options, see) : see();
+      if (std::exchange(is_away, false)) warn("the MicroCloud answers again");
+      for (const std::string& note : look.notes)
+        if (std::find(said.begin(), said.end(), note) == said.end()) warn(note);
+      said = look.notes;
+      print(look.text(0));
+    } catch (const ClosedOutput&) {
+      throw;
+    } catch (const std::runtime_error& error) {
+      if (first) throw;
+      if (!std::exchange(is_away, true)) warn(std::string(error.what()) + "; it is asked again until it answers");
+    }
+    if (options.again) wait_until(until);
+  }
+}
+
+template <typename See>
+void look_again(const QueryOptions& options, const std::string& title, See see) {
+  if (options.again && !options.json && Screen::possible()) {
+    look_on_screen(options, title, see);
+  } else {
+    look_in_lines(options, see);
+  }
 }
 
 void tell_top(const QueryOptions& options, Everybody& everybody) {
   const bool health = tells_health(options.subject);
-  Before before;
-  Clock::time_point looked{};
-  look_again(options, [&] {
-    const auto now = Clock::now();
+  const std::string tree = options.subject == "url" ? "http.url" : options.subject;
+  const MergedView::SummedFields fields =
+      health ? MergedView::SummedFields{"requests", "-"} : MergedView::SummedFields{"bytesSent", "bytesRcvd"};
+  Ranking ranking(options.count.value_or(kDefaultCount), options.again ? kSpareKeys : 0,
+                  health ? requests_of : bytes_of);
+  std::set<std::string> missed;
+  look_again(options, "top " + options.subject + " of " + everybody.cloud().name(), [&] {
     MergedView view = everybody.view();
-    const std::vector<Answer> answers = top(options, view);
-    if (looked != Clock::time_point{}) before.seconds = std::chrono::duration<double>(now - looked).count();
-    std::string text;
-    if (options.json) {
-      for (const Answer& answer : answers) text += health ? health_json(answer) : answer_json(answer);
-    } else {
-      warn_of_inexact(view, answers);
-      text = health ? health_text(answers, before) : top_text(answers, before);
-    }
-    looked = now;
-    before.sums.clear();
-    for (const Answer& answer : answers) before.sums[answer.key] = health ? requests_of(answer) : bytes_of(answer);
-    return text;
+    Look look{{}, notes_of_missing(everybody)};
+    std::set<std::string> missing;
+    for (const auto& [probe, why] : everybody.missing()) missing.insert(probe);
+    if (std::exchange(missed, missing) != missing) ranking.forget();
+    const std::vector<std::string> keys = ranking.candidates(view.sums(tree, fields), seconds_now());
+    std::vector<Answer> answers = view.get(keys);
+    auto rows = std::make_shared<Rows>(ranking.rank(std::move(answers), seconds_now()));
+    std::vector<Answer> shown;
+    for (const Ranking::Row& row : *rows) shown.push_back(row.answer);
+    note_inexact(view, shown, look.notes);
+    look.text = [rows, health, has_rates = ranking.has_rates(), json = options.json](size_t columns) {
+      const TableShape shape{has_rates, columns};
+      if (json) return health ? health_json(*rows) : top_json(*rows);
+      return health ? health_text(*rows, shape) : top_text(*rows, shape);
+    };
+    return look;
   });
 }
 
 void tell_loss(const QueryOptions& options, Everybody& everybody) {
-  look_again(options, [&] {
+  look_again(options, "loss of the probes of " + everybody.cloud().name(), [&] {
+    Look look;
     const std::vector<ProbeFacts> probes = everybody.probes();
-    if (probes.empty()) warn("no probe has told of itself at " + everybody.cloud().name());
-    return options.json ? loss_json(probes) : loss_text(probes);
+    if (probes.empty()) look.notes.push_back("no probe has told of itself at " + everybody.cloud().name());
+    look.text = [probes, json = options.json](size_t) { return json ? loss_json(probes) : loss_text(probes); };
+    return look;
   });
 }
 
-/// What a probe publishes in the MicroCloud comes from its face too: of two that are alike and came from different
-/// places, one is told.
-class Messages {
- public:
-  explicit Messages(bool json) : json_(json) {}
-  void hear(size_t place, const std::string& channel, const std::string& message) {
-    const std::string text = message_text(channel, message, json_);
-    const auto heard = heard_.find(text);
-    if (heard != heard_.end() && heard->second != place) {
-      heard_.erase(heard);
-      return;
-    }
-    print(text);
-    if (heard != heard_.end() || !several_) return;
-    heard_.emplace(text, place);
-    order_.push_back(text);
-    if (order_.size() <= kMostRemembered) return;
-    heard_.erase(order_.front());
-    order_.pop_front();
-  }
-  void from_several_places() { several_ = true; }
-
- private:
-  static constexpr size_t kMostRemembered = 4'096;
-  bool json_;
-  bool several_ = false;
-  std::unordered_map<std::string, size_t> heard_;
-  std::deque<std::string> order_;
-};
-
-void tell_messages(const QueryOptions& options, Everybody& everybody) {
-  const std::string pattern = realm_prefix(options.cloud.realm) + options.subject;
-  Messages messages(options.json);
-  (void)everybody.view();
-  const std::unique_ptr<Store> channels = everybody.open_channels();
-  std::vector<Store*> places = {channels.get()};
-  for (const auto& face : everybody.faces()) places.push_back(face.get());
-  if (places.size() > 1) messages.from_several_places();
-  for (size_t place = 0; place < places.size(); ++place) {
-    places[place]->subscribe(pattern, [&messages, place](const std::string& channel, const std::string& message) {
-      messages.hear(place, channel, message);
-    });
-  }
-  while (!stop_asked) {
-    for (size_t place = 0; place < places.size() && !stop_asked; ++place) {
-      try {
-        places[place]->hear(std::chrono::milliseconds(20));
-      } catch (const std::runtime_error& error) {
-        if (place == 0) throw;
-        warn(error.what());
-        places.erase(places.begin() + static_cast<std::ptrdiff_t>(place));
-        --place;
-      }
-    }
-  }
+/// As who asks must be told to whoever may not ask.
+std::string explained(const std::string& what, const QueryOptions& options) {
+  const std::string& url = options.cloud.url;
+  const size_t scheme = url.find("://");
+  if (what.find(": NOAUTH ") == std::string::npos || scheme == std::string::npos) return what;
+  const size_t at = url.find('@'), host = at == std::string::npos ? scheme + 3 : at + 1;
+  return "the MicroCloud at " + url.substr(0, scheme + 3) + url.substr(host) + " wants a user and a secret: --cloud " +
+         url.substr(0, scheme + 3) + "reader@" + url.substr(host) +
+         " --cloud-secret-file DIR/secrets/reader (DIR: of microcloud node --dir there)";
 }
 
 }  // namespace
@@ -284,13 +255,22 @@ int run_query(int count, char** arguments) {
       "query");
   declare(app, options);
   if (const auto status = parse_command_line(app, count, arguments, [&options] { check(options); })) return *status;
+  take_realm_of_subject(options);
   catch_stop_signals(on_query_stop_signal);
-  Everybody everybody(options);
-  if (options.question == "get") return tell_key(options, everybody);
-  if (options.question == "keys") tell_keys(options, everybody);
-  if (options.question == "top") tell_top(options, everybody);
-  if (options.question == "loss") tell_loss(options, everybody);
-  if (options.question == "watch") tell_messages(options, everybody);
+  try {
+    Everybody everybody(options);
+    if (options.question == "get") return tell_key(options, everybody);
+    if (options.question == "keys") tell_keys(options, everybody);
+    if (options.question == "top") tell_top(options, everybody);
+    if (options.question == "loss") tell_loss(options, everybody);
+    if (options.question == "watch") tell_messages(options, everybody, stop_asked, warn);
+  } catch (const ClosedOutput&) {
+    return kExitDone;
+  } catch (const UsageError&) {
+    throw;
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(explained(error.what(), options));
+  }
   return kExitDone;
 }
 

@@ -1,8 +1,10 @@
 #include "app/query_options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "app/command.h"
+#include "cloud/key_names.h"
 
 namespace microcloud {
 namespace {
@@ -26,7 +28,7 @@ void declare(CLI::App& app, QueryOptions& options) {
          "one of: keys PATTERN, names that match; get KEY, what stands there; top TREE, the keys with the most bytes, "
          "of services and URLs with the most requests; "
          "watch PATTERN, messages of the channels that match, as they come; loss, what each probe lost, stage "
-         "by stage")
+         "by stage. top and loss are of one realm: without --realm of the default one")
       ->check(CLI::IsMember({"keys", "get", "top", "watch", "loss"}))
       ->required()
       ->type_name("QUESTION");
@@ -35,7 +37,8 @@ void declare(CLI::App& app, QueryOptions& options) {
                  "user, service, url")
       ->type_name("SUBJECT");
   app.add_option("--cloud", options.cloud.url,
-                 "the MicroCloud: a Redis server; redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME: the master that "
+                 "the MicroCloud: a Redis server (also unix://[USER@]/PATH); "
+                 "redis+sentinel://[USER@]HOST:PORT,HOST:PORT/NAME: the master that "
                  "sentinels name; redis+cluster://[USER@]HOST:PORT,HOST:PORT: a cluster; rediss: over TLS")
       ->capture_default_str()
       ->type_name("redis://[USER@]HOST:PORT")
@@ -52,17 +55,18 @@ void declare(CLI::App& app, QueryOptions& options) {
                  "probes that speak TLS (probe --listen-cert) must show a certificate that these sign (PEM; default: "
                  "--cloud-ca, else the system's)")
       ->type_name("FILE");
-  app.add_option("-n,--count", options.count, "top: so many keys")
+  app.add_option("-n,--count", options.count,
+                 "top: so many keys; get: so many of a stream's last entries (default: 20)")
       ->check(CLI::Range(1U, 10'000U))
-      ->capture_default_str()
       ->type_name("N");
   app.add_option("--type", options.type, "keys: only those of this type")
-      ->check(CLI::IsMember({"hash", "zset", "set", "string", "stream"}))
+      ->check(CLI::IsMember({"hash", "zset", "set", "string", "list", "stream"}))
       ->type_name("TYPE");
-  app.add_flag("--watch", options.again, "top, loss: again and again, on the whole screen of a terminal, until Ctrl-C");
-  app.add_option("--interval", options.interval_s, "--watch: how often, in seconds")
-      ->check(CLI::Range(0.1, 3'600.0))
-      ->capture_default_str()
+  app.add_flag(
+      "--watch", options.again,
+      "top, loss: again and again, on the whole screen of a terminal, until Ctrl-C; top then has in front what "
+      "grows most, not what is largest");
+  app.add_option("--interval", options.interval_s, "--watch: how often, in seconds, 0.1 to 3600 (default: 1)")
       ->type_name("SECONDS");
   app.add_flag("--json", options.json, "one JSON object a line");
   app.footer(
@@ -70,8 +74,11 @@ void declare(CLI::App& app, QueryOptions& options) {
       "  microcloud query top ip --watch                 who sends and receives most, now\n"
       "  microcloud query top service                    which servers are asked most, and how fast they answer\n"
       "  microcloud query get ip.10.0.0.1 --json         one host, open flows too\n"
+      "  microcloud query get lab/ip.10.0.0.1            the same of the realm lab\n"
       "  microcloud query keys 'port.tcp.*'              TCP ports that were used\n"
-      "  microcloud query watch 'alert.*'                alerts as they are raised");
+      "  microcloud query watch 'alert.*'                alerts as they are raised\n"
+      "  microcloud query top ip --cloud redis://reader@127.0.0.1:6379 --cloud-secret-file node/secrets/reader\n"
+      "                                                  of a node of microcloud node --dir node");
 }
 
 void check(const QueryOptions& options) {
@@ -88,6 +95,11 @@ void check(const QueryOptions& options) {
                      "' is no tree; accepted: ip, mac, vlan, proto, port, user, service, url");
   if (options.again && options.question != "top" && options.question != "loss")
     throw UsageError("--watch goes with top and loss; 'query watch PATTERN' tells messages as they come");
+  if (options.count && options.question != "top" && options.question != "get")
+    throw UsageError("--count goes with top, and with get of a stream");
+  if (options.interval_s && !options.again) throw UsageError("--interval goes with --watch");
+  if (options.interval_s && !(*options.interval_s >= 0.1 && *options.interval_s <= 3'600))
+    throw UsageError("--interval: accepted: 0.1 to 3600 seconds");
   if (!options.type.empty() && options.question != "keys") throw UsageError("--type goes with keys");
   if (!options.faces_secret_file.empty() && options.no_probes)
     throw UsageError("--probes-secret-file: --no-probes asks none");
@@ -95,6 +107,19 @@ void check(const QueryOptions& options) {
     throw UsageError(std::string("--probes-ca: ") +
                      (options.no_probes ? "--no-probes asks none" : "nobody is verified with --insecure"));
   (void)cloud_access(options.cloud);
+  QueryOptions copy = options;
+  take_realm_of_subject(copy);
+}
+
+void take_realm_of_subject(QueryOptions& options) {
+  if (options.question == "top" || options.question == "loss") return;
+  const size_t slash = options.subject.find('/');
+  if (slash == std::string::npos || !is_realm_name(options.subject.substr(0, slash))) return;
+  const std::string realm = options.subject.substr(0, slash);
+  if (!options.cloud.realm.empty() && options.cloud.realm != realm)
+    throw UsageError("--realm: '" + options.subject + "' is of the realm " + realm + ", not of " + options.cloud.realm);
+  options.cloud.realm = realm;
+  options.subject.erase(0, slash + 1);
 }
 
 }  // namespace microcloud

@@ -1,12 +1,16 @@
 // The options of microcloud query.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "app/cloud_options.h"
 #include "app/command_line.h"
 
 namespace microcloud {
+
+inline constexpr uint32_t kDefaultCount = 20;
+inline constexpr double kDefaultInterval = 1;  // seconds
 
 struct QueryOptions {
   std::string question;  // keys, get, watch, top, loss
@@ -16,10 +20,10 @@ struct QueryOptions {
   std::string faces_secret_file;
   std::string faces_ca;
   bool no_probes = false;
-  uint32_t count = 20;
+  std::optional<uint32_t> count;  // kDefaultCount
   std::string type;
   bool again = false;
-  double interval_s = 1;
+  std::optional<double> interval_s;  // kDefaultInterval
   bool json = false;
 };
 
@@ -28,5 +32,9 @@ bool tells_health(const std::string& tree);
 void declare(CLI::App& app, QueryOptions& options);
 /// Throws UsageError.
 void check(const QueryOptions& options);
+/// A key or pattern that begins with NAME/ is one of the realm NAME, whose probes then are asked: the subject is
+/// without it, and --realm is NAME. Keys of the default realm have a dot before any slash. Throws UsageError: --realm
+/// is another.
+void take_realm_of_subject(QueryOptions& options);
 
 }  // namespace microcloud

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "base/thread_name.h"
 
 namespace microcloud {
 namespace {
@@ -80,12 +81,11 @@ void Service::on_reload(std::string what, std::function<std::string()> again) {
 void Service::listen(bool live) {
   if (options_.metrics == "none" || (options_.metrics.empty() && !live)) return;
   constexpr unsigned kPortsToTry = 20;
-  constexpr uint16_t kUsualPort = 9475;
   const bool usual = options_.metrics.empty();
-  const HttpListener::Settings settings{
-      .address = usual ? ListenAddress{"127.0.0.1", kUsualPort, true} : parse_listen_address(options_.metrics),
-      .ports_to_try = usual ? kPortsToTry : 1,
-      .token = metrics_token(options_)};
+  const HttpListener::Settings settings{.address = usual ? ListenAddress{"127.0.0.1", kMetricsPort, true}
+                                                         : parse_listen_address(options_.metrics, kMetricsPort),
+                                        .ports_to_try = usual ? kPortsToTry : 1,
+                                        .token = metrics_token(options_)};
   try {
     listener_ = std::make_unique<HttpListener>(settings, [this](std::string_view path) { return answer(path); });
     log_info("metrics on " + listener_->url() + "/metrics");
@@ -107,7 +107,10 @@ HttpReply Service::answer(std::string_view path) const {
 
 void Service::start() {
   if (const std::string error = write_metrics(); !error.empty()) throw std::runtime_error(error);
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_thread("mc-service");
+    run();
+  });
   if (listener_) listener_->start();
 }
 

@@ -2,6 +2,7 @@
 
 #include <pwd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iterator>
 
@@ -69,7 +70,7 @@ void check_service(const ServiceOptions& options) {
     throw UsageError("--user: there is no user '" + options.user + "'");
   if (options.metrics.empty() || options.metrics == "none") return;
   try {
-    if (parse_listen_address(options.metrics).loopback || !token.empty()) return;
+    if (parse_listen_address(options.metrics, kMetricsPort).loopback || !token.empty()) return;
   } catch (const std::invalid_argument& error) {
     throw UsageError(std::string("--metrics: ") + error.what() + ", and none");
   }

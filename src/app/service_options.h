@@ -1,12 +1,14 @@
 // Options that every long-running command has: what it tells of itself, and as whom it runs.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "app/cli_forward.h"
 #include "base/log.h"
 
 namespace microcloud {
+
+inline constexpr uint16_t kMetricsPort = 9475;  // where nothing else is said
 
 struct ServiceOptions {
   uint32_t stats_s = 0;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "probe/intake.h"
+
 namespace microcloud {
 namespace {
 
@@ -73,9 +75,9 @@ void Traps::look_at_frames(const TrapSample::Interface& now, uint32_t snap_lengt
 
 /// Not a single one, which any broken device on the way may give.
 void Traps::look_at_checksums(const TrapSample& now) {
-  constexpr uint64_t kFewest = 4, kOneIn = 64;
+  constexpr uint64_t kFewest = 4;
   constexpr double kMost = 0.01;
-  const uint64_t checked = now.every_checksum ? now.read : now.read / kOneIn + 1;
+  const uint64_t checked = now.every_checksum ? now.read : now.read / Intake::kChecksumOneIn + 1;
   if (now.bad_checksums < kFewest || share(now.bad_checksums, checked) < kMost) return;
   const std::string interface = now.interfaces.empty() ? "IFACE" : now.interfaces.front().name;
   tell(

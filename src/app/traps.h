@@ -26,7 +26,7 @@ struct TrapSample {
   std::vector<Interface> interfaces;
   uint32_t snap_length = 0;
   unsigned workers = 1;
-  uint64_t read = 0;
+  uint64_t read = 0;           // less what sampling left out
   uint64_t bad_checksums = 0;  // TCP and UDP
   bool every_checksum = false;
   uint64_t one_way = 0;  // TCP connections

@@ -28,6 +28,8 @@ class ByteRing {
 
   /// Consumer: the next message, or nullptr. It stays valid until release().
   uint8_t* read(size_t& size);
+  /// Consumer: what read() gives next. It stays beyond release().
+  uint8_t* peek(size_t& size);
   /// Consumer: gives the room of all messages read so far back to the producer.
   void release() { head_.store(read_, std::memory_order_release); }
   /// Either side: nothing published is waiting.
@@ -85,7 +87,7 @@ inline void ByteRing::commit(size_t size) {
   reserved_ = 0;
 }
 
-inline uint8_t* ByteRing::read(size_t& size) {
+inline uint8_t* ByteRing::peek(size_t& size) {
   for (;;) {
     if (read_ == tail_seen_) {
       tail_seen_ = tail_.load(std::memory_order_acquire);
@@ -94,12 +96,18 @@ inline uint8_t* ByteRing::read(size_t& size) {
     uint8_t* const at = buffer_ + (read_ & mask_);
     Header header;
     std::memcpy(&header, at, sizeof header);
-    read_ += header.stride;
     if (header.skip == 0) {
       size = header.size;
       return at + sizeof(Header);
     }
+    read_ += header.stride;
   }
+}
+
+inline uint8_t* ByteRing::read(size_t& size) {
+  uint8_t* const message = peek(size);
+  if (message != nullptr) read_ += sizeof(Header) + round_up(size);
+  return message;
 }
 
 }  // namespace microcloud

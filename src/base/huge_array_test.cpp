@@ -1,25 +1,17 @@
 #include "base/huge_array.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <fstream>
 #include <new>
+
+#include "base/resident_memory.h"
 
 namespace microcloud {
 namespace {
 
-size_t resident_bytes() {
-  std::ifstream in("/proc/self/statm");
-  size_t whole = 0;
-  size_t resident = 0;
-  in >> whole >> resident;
-  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-}
-
 TEST(HugeArray, IsZeroAndTakesMemoryOnlyWhereItIsTouched) {
-  const size_t before = resident_bytes();
+  const uint64_t before = resident_bytes().value();
   HugeArray<uint64_t> array(size_t{1} << 29);  // 4 GiB of addresses
   EXPECT_EQ(array.size(), size_t{1} << 29);
   EXPECT_EQ(array[0], 0U);
@@ -27,7 +19,7 @@ TEST(HugeArray, IsZeroAndTakesMemoryOnlyWhereItIsTouched) {
   array[array.size() / 2] = 5;
   EXPECT_EQ(array[array.size() / 2], 5U);
   EXPECT_EQ(array.data() + 1, &array[1]);
-  EXPECT_LT(resident_bytes(), before + (size_t{64} << 20));
+  EXPECT_LT(resident_bytes().value(), before + (size_t{64} << 20));
 }
 
 TEST(HugeArray, MovesItsMemory) {

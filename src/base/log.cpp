@@ -11,6 +11,8 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "base/printable.h"
+
 namespace microcloud {
 namespace {
 
@@ -45,14 +47,6 @@ std::shared_ptr<spdlog::sinks::sink> open_sink(const LogSettings& settings) {
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       settings.format == LogFormat::Json ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc));
   return sink;
-}
-
-std::string without_control(std::string_view message) {
-  std::string text(message);
-  for (char& letter : text) {
-    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = '?';
-  }
-  return text;
 }
 
 std::string json_line(LogLevel level, std::string_view message, spdlog::log_clock::time_point when) {
@@ -100,7 +94,7 @@ void log_line(LogLevel level, std::string_view message) {
   if (level < log.settings.level || level == LogLevel::Off) return;
   if (!log.sink) log.sink = open_sink(log.settings);
   const auto when = spdlog::log_clock::now();
-  std::string line = without_control(message);
+  std::string line = printable(message);
   if (log.settings.format == LogFormat::Json) line = json_line(level, line, when);
   log.sink->log({when, {}, "microcloud", kLevels[static_cast<size_t>(level)], line});
   log.sink->flush();

@@ -47,7 +47,7 @@ TEST_F(LogTest, JsonEscapesAndStaysOneLine) {
   log_error("a \"name\" with \\ and\na line");
   EXPECT_TRUE(
       std::regex_match(text(file_), std::regex(R"(\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","level":"error",)"
-                                               R"("message":"a \\"name\\" with \\\\ and\?a line"\}\n)")))
+                                               R"("message":"a \\"name\\" with \\\\ and\\\\x0aa line"\}\n)")))
       << text(file_);
 }
 

@@ -19,6 +19,7 @@ constexpr uint32_t kTag = 4;
 constexpr uint32_t kMacs = 12;  // the tag stands behind both addresses
 
 static_assert(kTag <= TpacketRing::kHeadroom);
+static_assert(kKeptBackUs >= 2 * 1000 * int64_t{TpacketRing::kRetireMs});
 
 /// What an empty program lets through is everything, and whole.
 std::vector<sock_filter> filter_program(const Interface& interface, const LiveOptions& options) {

@@ -21,7 +21,9 @@ struct LiveOptions {
   uint32_t snap_length = 0;       // bytes; 0: whole frames
   size_t ring_bytes = 64U << 20;  // for each worker
   bool promiscuous = true;
-  int wait_ms = 10;  // the longest that read() waits; 0 where a worker has several sources to serve
+  // The longest that read() waits; less where other workers wait to hear how far this one is, 0 where a worker has
+  // several sources to serve.
+  int wait_ms = 10;
 };
 
 /// A frame with a VLAN tag has it in its place again, though the kernel took it out. While the interface is down read()

@@ -28,6 +28,7 @@ ReadResult LoopedSource::read(std::span<Frame> burst) {
   if (result.status == ReadStatus::End && passes_left_ > 0) {
     --passes_left_;
     filtered_before_ += source_->drops().filtered;
+    position_before_ += source_->position();
     source_ = open_();
     if (any_) shift_us_ += last_us_ - first_us_ + 1;
     any_ = false;

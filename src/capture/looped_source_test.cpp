@@ -41,6 +41,15 @@ TEST_F(Looped, TheLatestOfTheBurstsLastOnesCounts) {
             (std::vector<int64_t>{10'000'000, 13'000'000, 11'000'000, 13'000'001, 16'000'001, 14'000'001}));
 }
 
+TEST_F(Looped, ItsPositionAndSizeAreOfAllPasses) {
+  const Writer three = file(1, 2, 3);
+  write(three.bytes());
+  LoopedSource source([&] { return open_file(path()); }, 5);
+  EXPECT_EQ(source.size(), 5 * three.bytes().size());
+  EXPECT_EQ(read_all(source, 1).frames.size(), 15U);
+  EXPECT_EQ(source.position(), source.size());
+}
+
 TEST_F(Looped, ABrokenFileEndsItInItsFirstPass) {
   write(file(1, 2, 3).bytes().substr(0, 24 + 2 * 76 + 20));
   LoopedSource source([&] { return open_file(path()); }, 5);

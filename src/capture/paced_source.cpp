@@ -21,6 +21,7 @@ void pause(std::chrono::nanoseconds time, int wake_fd) {
 ReadResult PacedSource::read(std::span<Frame> burst) {
   if (next_ == behind_.count) {
     if (behind_.status == ReadStatus::End || behind_.status == ReadStatus::Failed) return {0, behind_.status};
+    position_before_ = source_->position();
     behind_ = source_->read(waiting_);
     next_ = 0;
     if (behind_.count == 0) return behind_;
@@ -40,6 +41,11 @@ ReadResult PacedSource::read(std::span<Frame> burst) {
   while (next_ < behind_.count && count < burst.size() && waiting_[next_].time_us <= now_us)
     burst[count++] = waiting_[next_++];
   return {count, count > 0 ? ReadStatus::More : ReadStatus::Idle};
+}
+
+uint64_t PacedSource::position() const {
+  const uint64_t behind = source_->position();
+  return behind_.count == 0 ? behind : position_before_ + (behind - position_before_) * next_ / behind_.count;
 }
 
 }  // namespace microcloud

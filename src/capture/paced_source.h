@@ -22,7 +22,8 @@ class PacedSource final : public Source {
   }
   SourceDrops drops() const override { return source_->drops(); }
   std::string error() const override { return source_->error(); }
-  uint64_t position() const override { return source_->position(); }
+  /// Of the frames that were given; within one read as if they all had one size.
+  uint64_t position() const override;
   uint64_t size() const override { return source_->size(); }
 
  private:
@@ -31,7 +32,8 @@ class PacedSource final : public Source {
   std::unique_ptr<Source> source_;
   std::array<Frame, 32> waiting_;
   size_t next_ = 0;
-  ReadResult behind_;  // of the read that filled `waiting_`
+  uint64_t position_before_ = 0;  // the read that filled `waiting_`
+  ReadResult behind_;             // of the read that filled `waiting_`
   Clock::time_point started_;
   int64_t first_us_ = 0;
   int wake_fd_ = -1;

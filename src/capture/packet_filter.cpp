@@ -54,6 +54,21 @@ std::vector<sock_filter> PacketFilter::kernel_program() const {
   return program;
 }
 
+void check_filter(const std::string& text) {
+  // Together they know all words: Ethernet, wireless LAN, and what Linux tells of direction and interface.
+  constexpr int kLinkTypes[] = {DLT_EN10MB, DLT_IEEE802_11_RADIO, DLT_LINUX_SLL, DLT_LINUX_SLL2};
+  std::string reason;
+  for (const int dlt : kLinkTypes) {
+    try {
+      (void)dead_filter(dlt, text, 0);
+      return;
+    } catch (const std::runtime_error& error) {
+      if (reason.empty()) reason = error.what();
+    }
+  }
+  throw std::invalid_argument(reason);
+}
+
 PacketFilter file_filter(int dlt, const std::string& text) {
   return dead_filter(dlt, text, 0);
 }

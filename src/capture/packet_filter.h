@@ -30,6 +30,10 @@ class PacketFilter {
   std::unique_ptr<bpf_program, Free> program_;
 };
 
+/// Throws std::invalid_argument with libpcap's reason when `text` is a filter for no link type that is read. Opens
+/// nothing.
+void check_filter(const std::string& text);
+
 /// For frames of one link type (a libpcap number) in a file.
 PacketFilter file_filter(int dlt, const std::string& text);
 

@@ -56,6 +56,10 @@ enum class ReadStatus : uint8_t {
   Failed,  // broken input: error() says what and where; frames given before it stand
 };
 
+/// How long a live source may keep a frame that has come to itself: Idle says that none is waiting that came before.
+/// Twice the time after which the kernel closes a block, as its timers may be late.
+constexpr int64_t kKeptBackUs = 20'000;
+
 struct ReadResult {
   size_t count = 0;  // frames given (may be more than zero with End and Failed too)
   ReadStatus status = ReadStatus::More;

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <bit>
 
+#include "cloud/scripts.h"
+
 namespace microcloud {
 namespace {
 
 constexpr uint8_t kTcp = 6;
 constexpr uint8_t kUdp = 17;
-constexpr std::string_view kFirstSeen = "firstSeen", kLastSeen = "lastSeen", kMac = "mac", kIp = "ip", kVlan = "vlan";
+constexpr std::string_view kMac = "mac", kIp = "ip", kVlan = "vlan";
 constexpr std::string_view kNotKnown = "Unknown";  // nDPI's own name of what it cannot name
-constexpr size_t kMostNames = 32'768;              // of addresses that may be connected to
-constexpr size_t kMostApplications = 4'096;        // nDPI has some hundreds; exporters may send any
+constexpr uint32_t kSetsOfHost = 3;
+constexpr size_t kMostNames = 32'768;        // of addresses that may be connected to
+constexpr size_t kMostApplications = 4'096;  // nDPI has some hundreds; exporters may send any
 
 /// Empty for those without port keys.
 std::string_view transport_name(uint8_t protocol) {
@@ -36,6 +39,11 @@ void sweep_buckets(Map& map, size_t& position, size_t count, const Expired& expi
   }
 }
 
+/// Transactions leave before their flow's record, which tells the same: both ends have sent.
+bool was_answered(const std::optional<ServiceCall>& call) {
+  return call && (call->many != nullptr ? call->many->answered() > 0 : call->latency_us.has_value());
+}
+
 }  // namespace
 
 size_t Accounting::MacHash::operator()(const Mac& mac) const {
@@ -44,9 +52,10 @@ size_t Accounting::MacHash::operator()(const Mac& mac) const {
   return hash_words(seed, word, 0, 0);
 }
 
-Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed)
+Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, MergeBuffer& urgent, HashSeed seed)
     : settings_(std::move(settings)),
       buffer_(buffer),
+      urgent_(urgent),
       births_(settings_.births),
       names_(settings_.realm),
       hosts_(0, IpAddressHash{seed}),
@@ -59,7 +68,7 @@ Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSee
 }
 
 Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed, AccountingView view)
-    : Accounting(std::move(settings), buffer, seed) {
+    : Accounting(std::move(settings), buffer, buffer, seed) {
   constexpr uint32_t kAll = 0x7fffffff;
   births_ = Births({.per_second = kAll, .most_keys = UINT64_MAX, .ttl_s = kAll});
   view_ = std::move(view);
@@ -68,15 +77,13 @@ Accounting::Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSee
 void Accounting::put(const RecordRef& record, uint32_t now_s) {
   now_s_ = now_s;
   if (record.type->traffic != nullptr) add_traffic(*record.common, record.type->traffic(record.body));
+  std::optional<ServiceCall> call;
+  if (record.type->service != nullptr) call = record.type->service(record.body);
   for (const CloudRule& rule : record.type->cloud) {
-    if (rule.holds == nullptr || rule.holds(record.body, rule.value)) add_by_rule(rule, record);
+    if (rule.holds == nullptr || rule.holds(record.body, rule.value)) add_by_rule(rule, record, was_answered(call));
   }
-  if (record.type->service != nullptr || !record.type->trees.empty()) {
-    std::optional<ServiceCall> call;
-    if (record.type->service != nullptr) call = record.type->service(record.body);
-    if (call) add_service(*call, *record.common);
-    for (const CloudTree& tree : record.type->trees) add_tree(tree, record, call);
-  }
+  if (call) add_service(*call, *record.common);
+  for (const CloudTree& tree : record.type->trees) add_tree(tree, record, call);
   if (record.type->teach != nullptr && !view_) record.type->teach(record, *this);
   if (record.type->note != nullptr && !view_) {
     if (record.common->packet_us != 0) births_.at_time(record.common->packet_us / 1000);
@@ -141,20 +148,27 @@ void Accounting::add_counts(KeyUpdate& update, const Side& side, bool begins_flo
 
 /// Flows are told when they end, so that neither their beginnings nor their ends come in order.
 void Accounting::tell_times(KeyUpdate& update, Seen& seen, Verdict verdict, const Traffic& traffic) {
-  if (verdict == Verdict::Born) seen = {seen.refreshed, kNever, 0};
+  if (verdict == Verdict::Born) seen = {.refreshed = seen.refreshed};
   const bool is_first = seen.first_ms == kNever;
   const bool is_earlier = traffic.start_ms < seen.first_ms;
   seen.first_ms = std::min(seen.first_ms, traffic.start_ms);
-  if (is_first || verdict == Verdict::Refresh) {
-    update.if_absent(kFirstSeen, seen.first_ms);
-  } else if (is_earlier) {
-    update.earliest(kFirstSeen, seen.first_ms);
+  update.seen({traffic.start_ms, std::max(traffic.start_ms, traffic.end_ms)});
+  if (is_first) {
+    update.if_absent(kFirstSeenField, update.times().first_ms);
+  } else if (is_earlier || verdict == Verdict::Refresh) {
+    // Not the first time that is remembered: the key may have gone since, and holds what came after that.
+    update.earliest(kFirstSeenField, update.times().first_ms);
   }
   if (traffic.end_ms > seen.last_ms || verdict != Verdict::Known) {
     seen.last_ms = std::max(seen.last_ms, traffic.end_ms);
-    update.latest(kLastSeen, seen.last_ms);
+    update.latest(kLastSeenField, seen.last_ms);
   }
-  if (verdict != Verdict::Known) update.refresh();
+  refresh(update, verdict);
+}
+
+void Accounting::refresh(KeyUpdate& update, Verdict verdict) {
+  if (verdict == Verdict::Born) update.begin();
+  if (verdict == Verdict::Refresh) update.refresh();
 }
 
 void Accounting::add_entity(std::string_view key, Seen& seen, Verdict verdict, const Side& side,
@@ -162,7 +176,7 @@ void Accounting::add_entity(std::string_view key, Seen& seen, Verdict verdict, c
   if (verdict == Verdict::Refused) return;
   KeyUpdate& update = buffer_.at(key);
   add_counts(update, side, traffic.begins_flow, TrafficFieldNames::plain());
-  tell_times(update, seen, verdict, traffic);
+  tell_times(update, seen, with_rebirth(seen, verdict), traffic);
 }
 
 void Accounting::add_mac(const std::optional<Mac>& mac, const IpAddress& address, const Common& common,
@@ -170,7 +184,7 @@ void Accounting::add_mac(const std::optional<Mac>& mac, const IpAddress& address
   if (!mac || (view_ && !view_->macs)) return;
   const auto [at, is_new] = macs_.try_emplace(*mac);
   MacKey& known = at->second;
-  const Verdict verdict = births_.ask(known.seen.refreshed, now_s_);
+  const Verdict verdict = with_rebirth(known.seen, births_.ask(known.seen.refreshed, now_s_));
   if (verdict == Verdict::Refused) {
     if (is_new) macs_.erase(at);
     return;
@@ -236,6 +250,7 @@ void Accounting::add_host(const IpAddress& address, const Common& common, const 
     tell_times(update, other, births_.always(other.refreshed, now_s_), traffic);
     return;
   }
+  verdict = with_rebirth(host->seen, verdict);
   tell_times(update, host->seen, verdict, traffic);
   if (mac) {
     if (host->mac != *mac || verdict != Verdict::Known) update.set(kMac, to_text(*mac));
@@ -245,7 +260,8 @@ void Accounting::add_host(const IpAddress& address, const Common& common, const 
   add_talk(address, *host, verdict, talk, traffic.begins_flow);
 }
 
-/// Sorted sets are born with a host's second flow; the first one is kept until then, and not lost.
+/// Sorted sets are born with a host's second flow; the first one is kept until then, and not lost. Where the bounds
+/// allow none they are born with a later one.
 void Accounting::add_talk(const IpAddress& address, Host& host, Verdict verdict, const Talk& talk, bool begins_flow) {
   if (view_ && !view_->host_sets) return;
   KnownHost& known = host.known;
@@ -258,6 +274,7 @@ void Accounting::add_talk(const IpAddress& address, Host& host, Verdict verdict,
       known.first.bytes += talk.bytes;
       return;
     }
+    if (!births_.bear(kSetsOfHost)) return;
     known.has_sets = true;
     add_to_sets(address, host, Verdict::Born, known.first);
   }
@@ -281,14 +298,23 @@ void Accounting::add_to_sets(const IpAddress& address, Host& host, Verdict verdi
     add(2, "ports", std::string(transport) + '.' + std::to_string(talk.port));
 }
 
-void Accounting::add_by_rule(const CloudRule& rule, const RecordRef& record) {
+void Accounting::add_by_rule(const CloudRule& rule, const RecordRef& record, bool answered) {
   const IpAddress& address = rule.entity == Entity::Source ? record.common->source : record.common->destination;
   Verdict verdict = Verdict::Refused;
-  const Host* host = find_host(address, may_have_key(address, false), verdict);
+  Host* host = find_host(address, may_have_key(address, answered), verdict);
   KeyUpdate& update = buffer_.at(host != nullptr ? names_.host(address) : names_.other_hosts(address.version));
   update.add(rule.field, rule.amount == nullptr ? 1 : rule.amount(record.body));
-  if (host == nullptr) verdict = births_.always(others_[address.version == 6 ? 1 : 0].refreshed, now_s_);
-  if (verdict != Verdict::Known) update.refresh();
+  Seen& seen = host != nullptr ? host->seen : others_[address.version == 6 ? 1 : 0];
+  if (host == nullptr) verdict = births_.always(seen.refreshed, now_s_);
+  const int64_t packet_ms = record.common->packet_us / 1000;
+  // A host that a transaction brings has its times at once; else its flow tells them when it ends.
+  if (packet_ms != 0 && (verdict == Verdict::Born || seen.first_ms == kNever)) {
+    Traffic when;
+    when.start_ms = when.end_ms = packet_ms;
+    return tell_times(update, seen, verdict, when);
+  }
+  refresh(update, verdict);
+  if (packet_ms != 0) update.seen({packet_ms, packet_ms});
 }
 
 void Accounting::sweep(uint32_t now_s) {

@@ -67,20 +67,21 @@ struct AccountingView {
 /// its own side, so that all ip.* together equal the wire.
 class Accounting final : private HostLessons, private TreeNotes {
  public:
-  Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed);
+  /// `urgent`: for what others wait for: where a call wants its media, where clients are sent to.
+  Accounting(AccountingSettings settings, MergeBuffer& buffer, MergeBuffer& urgent, HashSeed seed);
   Accounting(AccountingSettings settings, MergeBuffer& buffer, HashSeed seed, AccountingView view);
 
   /// `now_s`: seconds of a clock that starts at 1 or later and never steps back; keys live by it.
   void put(const RecordRef& record, uint32_t now_s);
   /// A few times a second: forgets a part of the keys that have expired.
   void sweep(uint32_t now_s);
+  /// A key had gone from the node and was born again: what it holds of what was taken from the buffer is of these
+  /// times. All that is told of a key beside its counters is told again with its next traffic.
+  void reborn(std::string_view key, const SeenTimes& times);
   void set_keys_of_node(uint64_t count) { births_.set_keys_of_node(count); }
 
   /// Nothing: the host has no key, as far as this probe knows.
   std::optional<KnownHost> known_host(const IpAddress& address) const;
-
-  /// Since the last call something came that others wait for: where a call wants its media, where clients are sent to.
-  bool take_urgent() { return std::exchange(urgent_, false); }
 
   /// Times that a key was not born because of the bounds.
   uint64_t keys_refused() const { return births_.refused(); }
@@ -93,6 +94,7 @@ class Accounting final : private HostLessons, private TreeNotes {
   /// What was told of one key.
   struct Seen {
     Refreshed refreshed = 0;
+    bool is_reborn = false;
     int64_t first_ms = kNever;
     int64_t last_ms = 0;
   };
@@ -141,7 +143,7 @@ class Accounting final : private HostLessons, private TreeNotes {
   void tell_learnt(const IpAddress& address, Host& host, Verdict verdict, KeyUpdate& update, std::string_view user);
   void name(const IpAddress& address, std::string_view name) override;
   void system(const IpAddress& address, HostSystem system) override;
-  void add_by_rule(const CloudRule& rule, const RecordRef& record);
+  void add_by_rule(const CloudRule& rule, const RecordRef& record, bool answered);
   void add_service(const ServiceCall& call, const Common& common);
   void add_tree(const CloudTree& tree, const RecordRef& record, const std::optional<ServiceCall>& call);
   /// What is known of a tree's key, without the realm; nullptr: the bounds allow none.
@@ -155,16 +157,19 @@ class Accounting final : private HostLessons, private TreeNotes {
   /// The host's state; nullptr: it has no key. `eligible`: it may be born now.
   Host* find_host(const IpAddress& address, bool eligible, Verdict& verdict);
   void add_counts(KeyUpdate& update, const Side& side, bool begins_flow, const TrafficFieldNames::Names& names) const;
+  static void refresh(KeyUpdate& update, Verdict verdict);
+  Seen* find_seen(std::string_view key);
+  static Verdict with_rebirth(Seen& seen, Verdict verdict);
   static void tell_times(KeyUpdate& update, Seen& seen, Verdict verdict, const Traffic& traffic);
 
   AccountingSettings settings_;
   std::optional<AccountingView> view_;
   MergeBuffer& buffer_;
+  MergeBuffer& urgent_;
   Births births_;
   KeyNames names_;
   TrafficFieldNames fields_;
   uint32_t now_s_ = 1;
-  bool urgent_ = false;
   std::unordered_map<IpAddress, Host, IpAddressHash> hosts_;
   std::unordered_map<Mac, MacKey, MacHash> macs_;
   std::unordered_map<uint16_t, Seen> vlans_;

@@ -46,7 +46,7 @@ void Accounting::name(const IpAddress& address, std::string_view name) {
   host->name = hash;
   KeyUpdate& update = buffer_.at(names_.host(address));
   update.set(kNameField, name);
-  if (verdict != Verdict::Known) update.refresh();
+  refresh(update, verdict);
 }
 
 void Accounting::system(const IpAddress& address, HostSystem system) {
@@ -57,7 +57,7 @@ void Accounting::system(const IpAddress& address, HostSystem system) {
   if (!is_other && verdict == Verdict::Known) return;
   KeyUpdate& update = buffer_.at(names_.host(address));
   update.set(kSystemField, to_text(host->systems.system()));
-  if (verdict != Verdict::Known) update.refresh();
+  refresh(update, verdict);
 }
 
 }  // namespace microcloud

@@ -241,6 +241,50 @@ TEST(Accounting, ExpiredKeysAreForgottenAndBornAgain) {
   EXPECT_EQ(bed.look().number("ip.10.0.0.2", "firstSeen"), 77'000);
 }
 
+TEST(Accounting, AKeyBornAgainIsToldAllOnceMore) {
+  Bed bed;
+  Common common = between(kA, kB);
+  common.vlan = 12;
+  Traffic traffic = bytes(1, 1, 1'000, 9'000);
+  traffic.source_mac = Mac{{0, 0, 0, 0, 0, 0xa1}};
+  bed.flow(common, traffic);
+  bed.look();
+  bed.node = {};
+  const std::vector<std::string> keys = {"ip.10.0.0.1", "mac.00:00:00:00:00:a1", "vlan.12", "proto.Unknown",
+                                         "port.tcp.443"};
+  for (const std::string& key : keys) bed.accounting.reborn(key, {3'000, 4'000});
+  bed.accounting.reborn("ip.10.9.9.9", {1, 2});
+  bed.accounting.reborn("nothing", {1, 2});
+  traffic.start_ms = 2'000;
+  traffic.end_ms = 5'000;
+  bed.flow(common, traffic);
+  const Node& node = bed.look();
+  for (const std::string& key : keys) {
+    EXPECT_EQ(node.number(key, "firstSeen"), 2'000) << key << ", though 1,000 had been told of it";
+    EXPECT_EQ(node.number(key, "lastSeen"), 5'000) << key;
+    EXPECT_EQ(node.refreshed.at(key), 1U) << key;
+  }
+  EXPECT_EQ(node.texts.at("ip.10.0.0.1").at("mac"), "00:00:00:00:00:a1");
+  EXPECT_EQ(node.texts.at("mac.00:00:00:00:00:a1").at("ip"), "10.0.0.1");
+  EXPECT_EQ(node.texts.at("mac.00:00:00:00:00:a1").at("vlan"), "12");
+  traffic.start_ms = 2'500;
+  bed.flow(common, traffic);
+  bed.look();
+  EXPECT_EQ(node.refreshed.at("ip.10.0.0.1"), 1U) << "once";
+}
+
+TEST(Accounting, WhatWaitsOfAKeyBornAgainTellsItsTimes) {
+  Bed bed;
+  bed.flow(between(kA, kB), bytes(1, 1, 1'000, 9'000));
+  bed.look();
+  bed.node = {};
+  bed.flow(between(kA, kB), bytes(1, 1, 2'000, 5'000));
+  bed.accounting.reborn("ip.10.0.0.1", {3'000, 4'000});
+  const Node& node = bed.look();
+  EXPECT_EQ(node.number("ip.10.0.0.1", "firstSeen"), 2'000);
+  EXPECT_EQ(node.number("ip.10.0.0.1", "lastSeen"), 5'000);
+}
+
 TEST(Accounting, OnlyHostsThatWereChosenHaveKeys) {
   AccountingSettings settings;
   settings.is_local = [](const IpAddress& address) { return address == kA; };
@@ -326,6 +370,24 @@ TEST(Accounting, SetsWithManyMembersAreTrimmedAndFewOnesAreNot) {
   EXPECT_TRUE(trims("peers"));
   EXPECT_FALSE(trims("ports"));
   EXPECT_FALSE(trims("protocols"));
+}
+
+TEST(Accounting, SortedSetsCountAmongTheKeysThatMayBeBorn) {
+  AccountingSettings settings;
+  settings.births = {.per_second = 10'000, .most_keys = 60, .ttl_s = 3'600};
+  Bed bed(settings);
+  for (int flow = 0; flow < 3; ++flow) {
+    for (uint8_t host = 1; host <= 200; ++host) bed.flow(between(ip(10, 1, 0, host), kB), bytes(100, 50));
+  }
+  const Node& node = bed.look();
+  size_t hosts = 0;
+  for (const auto& [key, fields] : node.numbers) hosts += key.starts_with("ip.1") ? 1 : 0;
+  const size_t ports = 1;
+  EXPECT_LE(hosts + node.sets.size() + ports, 60U);
+  EXPECT_GT(hosts, 10U);
+  EXPECT_EQ(node.sets.size() % 3, 0U);
+  EXPECT_EQ(node.sum("ip.", "bytesSent"), 3 * 200 * 150) << "what has no key of its own is in ip.other4";
+  EXPECT_GT(bed.accounting.keys_refused(), 0U);
 }
 
 }  // namespace

@@ -68,9 +68,9 @@ KeyUpdate& Accounting::at_tree(std::string_view prefix, std::string_view name, c
   if (common.packet_us != 0) {
     Traffic when;
     when.start_ms = when.end_ms = common.packet_us / 1000;
-    tell_times(update, *seen, verdict, when);
-  } else if (verdict != Verdict::Known) {
-    update.refresh();
+    tell_times(update, *seen, with_rebirth(*seen, verdict), when);
+  } else {
+    refresh(update, verdict);
   }
   return update;
 }
@@ -81,10 +81,9 @@ void Accounting::leave(std::string_view prefix, std::string_view name, std::span
   const std::string_view key = names_.of_tree(prefix, name);
   Verdict verdict = Verdict::Refused;
   if (find_in_trees(key.substr(key.size() - prefix.size() - name.size()), verdict) == nullptr) return;
-  KeyUpdate& update = buffer_.at(key);
+  KeyUpdate& update = urgent_.at(key);
   for (const Text& one : texts) update.set(one.field, one.value);
   update.refresh();
-  urgent_ = true;
 }
 
 void Accounting::close(std::string_view prefix, std::string_view name, const Text& where, const Text& mark,
@@ -92,7 +91,7 @@ void Accounting::close(std::string_view prefix, std::string_view name, const Tex
   if (name.empty() || name == kRest) return;
   const std::string_view key = names_.of_tree(prefix, name);
   if (!of_trees_.contains(key.substr(key.size() - prefix.size() - name.size()))) return;  // it was refused
-  buffer_.at(key).end(
+  urgent_.at(key).end(
       {std::string(where.field), std::string(where.value), std::string(mark.field), std::string(mark.value), seconds});
 }
 

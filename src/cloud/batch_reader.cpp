@@ -67,6 +67,10 @@ void add_batch(std::string_view commands, const std::function<bool(std::string_v
   std::vector<std::string_view> words;
   while (reader.next(words)) {
     if (words[0] == "EVAL") {
+      if (words[1] == kTimesScript && wanted(words[3])) {
+        into.at(words[3]).earliest(kFirstSeenField, number_of(words[5]));
+        into.at(words[3]).latest(kLastSeenField, number_of(words[6]));
+      }
       if (words[1] == kEarliestScript && wanted(words[3])) into.at(words[3]).earliest(words[4], number_of(words[5]));
     } else if (words.size() >= 4 && wanted(words[1])) {
       add(words, into);
@@ -76,10 +80,10 @@ void add_batch(std::string_view commands, const std::function<bool(std::string_v
 
 void add_unit(const KeyUnit& unit, MergeBuffer& into) {
   KeyUpdate& update = into.at(unit.key);
-  for (const auto& [field, value, op] : unit.numbers) {
+  for (const auto& [field, value, op, increments] : unit.numbers) {
     switch (op) {
       case KeyUpdate::Op::Add:
-        update.add(field, static_cast<uint64_t>(value));
+        update.add(field, static_cast<uint64_t>(value), increments);
         break;
       case KeyUpdate::Op::Latest:
         update.latest(field, value);
@@ -93,7 +97,8 @@ void add_unit(const KeyUnit& unit, MergeBuffer& into) {
     }
   }
   for (const auto& [field, value] : unit.texts) update.set(field, value);
-  for (const auto& [member, amount] : unit.members) update.add_member(member, static_cast<uint64_t>(amount));
+  for (const auto& [member, sum] : unit.members)
+    update.add_member(member, static_cast<uint64_t>(sum.amount), sum.increments);
 }
 
 }  // namespace microcloud

@@ -18,10 +18,10 @@ Lines lines_of(const MergeBuffer& buffer) {
   MergeBuffer::Position position;
   buffer.each_from(position, SIZE_MAX, [&](const KeyUpdate& update) {
     std::vector<std::string>& of_key = lines[update.key()];
-    for (const auto& [field, value, op] : update.numbers())
+    for (const auto& [field, value, op, increments] : update.numbers())
       of_key.push_back(std::string(field) + " " + std::to_string(static_cast<int>(op)) + " " + std::to_string(value));
     for (const auto& [field, value] : update.texts()) of_key.push_back(std::string(field) + " " + value);
-    for (const auto& [member, amount] : update.members()) of_key.push_back(member + " " + std::to_string(amount));
+    for (const auto& [member, sum] : update.members()) of_key.push_back(member + " " + std::to_string(sum.amount));
     std::sort(of_key.begin(), of_key.end());
   });
   return lines;

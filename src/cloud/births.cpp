@@ -28,15 +28,19 @@ Births::Verdict Births::ask_modestly(Refreshed& refreshed, uint32_t now_s) {
 }
 
 Births::Verdict Births::ask(Refreshed& refreshed, uint32_t now_s) {
-  if (forgotten(refreshed, now_s)) {
-    if (tokens_ < 1000 || keys_of_node_ + born_since_ >= limits_.most_keys) {
-      ++refused_;
-      return Verdict::Refused;
-    }
-    tokens_ -= 1000;
-    ++born_since_;
-  }
+  if (forgotten(refreshed, now_s) && !bear(1)) return Verdict::Refused;
   return always(refreshed, now_s);
+}
+
+bool Births::bear(uint32_t keys) {
+  const uint64_t tokens = uint64_t{keys} * 1000;
+  if (tokens_ < tokens || keys_of_node_ + born_since_ + keys > limits_.most_keys) {
+    ++refused_;
+    return false;
+  }
+  tokens_ -= tokens;
+  born_since_ += keys;
+  return true;
 }
 
 }  // namespace microcloud

@@ -35,6 +35,8 @@ class Births {
   Verdict ask_modestly(Refreshed& refreshed, uint32_t now_s);
   /// The same for keys that are few by nature: never refused.
   Verdict always(Refreshed& refreshed, uint32_t now_s) const;
+  /// Whether so many keys may be born that belong to one that is there, all or none: a host's sorted sets.
+  bool bear(uint32_t keys);
   /// The key has expired by now, as far as this probe knows.
   bool forgotten(Refreshed refreshed, uint32_t now_s) const {
     return refreshed == 0 || now_s - refreshed >= limits_.ttl_s;

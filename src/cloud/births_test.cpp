@@ -54,5 +54,21 @@ TEST(Births, AKnownKeyIsRefreshedAfterAQuarterOfItsTimeAndNeverRefused) {
   EXPECT_EQ(births.always(refreshed, 234), Verdict::Born);
 }
 
+TEST(Births, WhatBelongsToAKeyIsBornWholeOrNotAtAll) {
+  Births births({.per_second = 1, .most_keys = 1'000, .ttl_s = 3'600});
+  births.at_time(1'000'000);
+  EXPECT_TRUE(births.bear(3));
+  EXPECT_FALSE(births.bear(3)) << "two are left of a burst of five";
+  EXPECT_EQ(born(births, 9), 2U);
+  EXPECT_EQ(births.refused(), 8U);
+
+  Births few({.per_second = 1'000, .most_keys = 10, .ttl_s = 3'600});
+  few.at_time(1'000'000);
+  few.set_keys_of_node(6);
+  EXPECT_TRUE(few.bear(3));
+  EXPECT_FALSE(few.bear(3));
+  EXPECT_EQ(born(few, 9), 1U);
+}
+
 }  // namespace
 }  // namespace microcloud

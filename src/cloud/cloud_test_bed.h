@@ -60,7 +60,7 @@ struct Node {
       const KeyUpdate& update = buffer.front();
       for (const KeyUpdate::Number& one : update.numbers()) apply(numbers[update.key()], one);
       for (const KeyUpdate::Text& one : update.texts()) texts[update.key()][std::string(one.field)] = one.value;
-      for (const auto& [member, amount] : update.members()) sets[update.key()][member] += amount;
+      for (const auto& [member, sum] : update.members()) sets[update.key()][member] += sum.amount;
       if (update.refreshes()) ++refreshed[update.key()];
       if (const auto& end = update.ending())
         endings[update.key()] = std::to_string(end->seconds) + " where " + end->field + " is " + end->value + ": " +
@@ -104,11 +104,12 @@ struct Node {
 
 struct Bed {
   MergeBuffer buffer{size_t{64} << 20, HashSeed{}};
+  MergeBuffer urgent{size_t{64} << 20, HashSeed{}};
   Accounting accounting;
   Node node;
   uint32_t now_s = 1;
 
-  explicit Bed(AccountingSettings settings = {}) : accounting(std::move(settings), buffer, HashSeed{}) {}
+  explicit Bed(AccountingSettings settings = {}) : accounting(std::move(settings), buffer, urgent, HashSeed{}) {}
 
   void flow(const Common& common, const Traffic& traffic) { accounting.put({&kFlowType, &common, &traffic}, now_s); }
   void query(const Common& common, const Query& query) { accounting.put({&kQueryType, &common, &query}, now_s); }
@@ -118,6 +119,7 @@ struct Bed {
   }
   const Node& look() {
     node.take(buffer);
+    node.take(urgent);
     return node;
   }
 };

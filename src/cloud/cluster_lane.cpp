@@ -37,9 +37,8 @@ void ClusterLane::tick(int64_t now_ms) {
 }
 
 void ClusterLane::flush() {
-  const int64_t since = now_ms_ - flushed_ms_;
-  if (since >= settings_.flush_ms || source_.ready() >= settings_.full ||
-      (since >= settings_.urgent_ms && source_.urgent())) {
+  const size_t ready = source_.ready();
+  if (is_time_to_flush(settings_, now_ms_ - flushed_ms_, ready, ready > 0 || !shelved_.empty())) {
     flushed_ms_ = now_ms_;
     unshelve();
     to_flush_ = source_.ready();
@@ -203,6 +202,7 @@ void ClusterLane::settle(NodeId by, const UnitPointer& unit, const UnitVerdict& 
   SlotState& slot = slots_[unit->slot];
   --slot.out;
   unit->fate = KeyUnit::Fate::Open;
+  if (verdict.kind == UnitVerdict::Kind::Applied) unit->refused = verdict.refused;
   const bool answered = verdict.kind == UnitVerdict::Kind::Applied || verdict.kind == UnitVerdict::Kind::Repeat;
   if (answered && !asking && by != slot.owner) {
     unit->perhaps_applied = true;  // and the slot's owner now is to say so itself
@@ -222,20 +222,37 @@ void ClusterLane::on_applied(NodeId by, const UnitPointer& unit, const UnitVerdi
   node.trouble.clear();
   ++counts_.applied;
   counts_.lag_ms = now_ms_ - unit->since_ms;
-  counts_.refused += verdict.refused;
-  if (verdict.refusal != nullptr) refusal_ = verdict.refusal->text;
+  counts_.refused_others += verdict.refused_others;
+  if (verdict.refusal != nullptr && refusal_.empty()) refusal_ = unit->key + ": " + verdict.refusal->text;
   if (std::exchange(unit->rolled_back, false)) ++counts_.rolled_back;
   if (!verdict.not_permitted.empty()) divide(by, unit, verdict);
   acknowledge(by, unit);
   if (!verdict.not_permitted.empty() && verdict.not_permitted.front() == 0) forget(unit);
   resp::Commands commands;
-  if (verdict.born && !unit->refreshes) {
+  const bool is_reborn = verdict.born && !unit->begins;
+  if (unit->asks_times) {
+    // As early as what came since: then it is of that. A key that was alive has an earlier one.
+    if (!unit->begins && verdict.first_ms && *verdict.first_ms >= unit->times.first_ms) {
+      ++counts_.reborn;
+      source_.reborn({{unit->key, unit->times, std::nullopt}});
+    }
+  } else if (unit->times.known() && ((is_reborn && !tells_first(*unit)) || verdict.was_told)) {
+    ask_times(*unit);
+  } else if (is_reborn && !unit->refreshes) {
     // This probe believed the key alive, and it was not: it has no time to live.
     ++counts_.reborn;
     if (!verdict.checked) commands.add("EXPIRE", unit->key, settings_.ttl_s, "NX");
   }
   if (verdict.too_many && !asking) append_trim(commands, unit->key, form_);
   if (!commands.empty()) link_.send(by, std::move(commands), [](resp::Outcome, const std::vector<resp::Value>&) {});
+}
+
+/// What the unit counts is in the key, which may have no times of it: before anything new goes there.
+void ClusterLane::ask_times(const KeyUnit& unit) {
+  const auto question = std::make_shared<KeyUnit>(question_of_times(unit));
+  question->since_ms = now_ms_;
+  question->number = last_number_.emplace(std::max(*last_number_ + 1, static_cast<uint64_t>(wall_us())));
+  keep(question);
 }
 
 /// EXEC asks for rights once more, and runs what it may: where one was taken away just before, the rest is applied.
@@ -278,6 +295,7 @@ void ClusterLane::on_repeat(NodeId by, const UnitPointer& unit, uint64_t ledger)
     one->rolled_back = false;
     ++counts_.applied;
     acknowledge(by, one);
+    if (one->times.known()) ask_times(*one);  // it was perhaps born by it: that was not heard
   }
 }
 
@@ -300,6 +318,7 @@ void ClusterLane::acknowledge(NodeId by, const UnitPointer& unit) {
   --slots_[unit->slot].unacknowledged;
   --open_;
   counts_.increments += unit->increments;
+  counts_.refused += unit->refused;
   if (settings_.applied && unit->packet_us != 0 && !std::exchange(unit->was_told, true))
     settings_.applied({&unit->packet_us, 1});
   acknowledged_ = std::max(acknowledged_, unit->number);

@@ -40,10 +40,11 @@ class ClusterLink {
 class UnitSource {
  public:
   virtual ~UnitSource() = default;
-  virtual size_t ready() = 0;              // keys that are not laid aside
-  virtual bool urgent() { return false; }  // PieceSource::urgent
+  virtual size_t ready() = 0;  // keys that are not laid aside
   virtual UnitCut cut(size_t most, const std::function<bool(resp::Slot)>& takes) = 0;
   virtual void unshelve(const std::vector<resp::Slot>& slots) = 0;
+  /// As PieceSource::reborn().
+  virtual void reborn(const std::vector<KeyTimes>& /*keys*/) {}
 };
 
 class ClusterLane {
@@ -63,7 +64,6 @@ class ClusterLane {
   void mapped();
   /// Every few milliseconds: sends what is due.
   void tick(int64_t now_ms);
-  void flush_at_once() { settings_.flush_ms = 0; }
 
   const LaneCounts& counts() const { return counts_; }
   /// The highest number of which a server said that it has it.
@@ -76,7 +76,9 @@ class ClusterLane {
   bool settled() const;
   /// Why some master takes nothing, in its words; empty: all is well.
   std::string trouble() const;
-  /// Of the last increment that was refused, in the server's words.
+  /// Every master that has slots takes what waits.
+  bool ready() const;
+  /// Of the first command that was refused for good: its key and the server's words.
   const std::string& refusal() const { return refusal_; }
   /// What is on its way to this key and not acknowledged, in the order of the numbers.
   std::vector<const KeyUnit*> open_of(std::string_view key) const;
@@ -159,6 +161,7 @@ class ClusterLane {
                   const std::vector<resp::Value>& replies);
   void settle(resp::NodeId by, const UnitPointer& unit, const UnitVerdict& verdict, bool asking);
   void on_applied(resp::NodeId by, const UnitPointer& unit, const UnitVerdict& verdict, bool asking);
+  void ask_times(const KeyUnit& unit);
   void divide(resp::NodeId by, const UnitPointer& unit, const UnitVerdict& verdict);
   void on_repeat(resp::NodeId by, const UnitPointer& unit, uint64_t ledger);
   void on_not_applied(resp::NodeId by, KeyUnit& unit, const resp::Value& error);

@@ -188,6 +188,7 @@ void ClusterLane::doubt_all(Slot slot) {
     unit->rolled_back = true;
     unit->serial = 0;
     counts_.increments -= unit->increments;
+    counts_.refused -= unit->refused;
     ++state.unacknowledged;
     ++open_;
   }
@@ -199,9 +200,9 @@ void ClusterLane::forget_confirmed(Node& node) {
     forget_oldest(node);
 }
 
-/// Without replicas: what the server's disk lacks is of the last seconds.
+/// Without replicas: what the server's disk lacks is of the last seconds (before it went away, while it is away).
 void ClusterLane::forget_by_time(Node& node) {
-  if (node.confirmation.replicated()) return;
+  if (node.confirmation.replicated() || (node.slots > 0 && node.state != Node::State::Ready)) return;
   while (!node.acknowledged.empty() &&
          (now_ms_ - node.acknowledged.front().at_ms >= settings_.keep_ms || node.kept_bytes >= share_of_bytes()))
     forget_oldest(node);
@@ -232,6 +233,13 @@ bool ClusterLane::settled() const {
   return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& one) {
     const Node& node = one.second;
     return node.kept == 0 || (node.confirmation.known() && !node.confirmation.replicated());
+  });
+}
+
+bool ClusterLane::ready() const {
+  return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& one) {
+    const Node& node = one.second;
+    return node.slots == 0 || (node.state == Node::State::Ready && node.trouble.empty());
   });
 }
 

@@ -78,6 +78,7 @@ class ClusterLaneTest : public ::testing::Test, private ClusterLink, private Uni
   std::function<NodeId(Slot)> owners = [](Slot) { return 1; };
   int64_t now_ms = 1'000;
   bool begins = true;
+  std::vector<KeyTimes> reborn_keys;
 
  private:
   void send(NodeId node, resp::Commands commands, Done done) override {
@@ -91,6 +92,9 @@ class ClusterLaneTest : public ::testing::Test, private ClusterLink, private Uni
   UnitCut cut(size_t most, const std::function<bool(Slot)>& takes) override { return cut_units(buffer, most, takes); }
   void unshelve(const std::vector<Slot>& slots) override {
     for (const Slot slot : slots) buffer.unshelve(slot);
+  }
+  void reborn(const std::vector<KeyTimes>& keys) override {
+    reborn_keys.insert(reborn_keys.end(), keys.begin(), keys.end());
   }
 };
 
@@ -116,6 +120,18 @@ TEST_F(ClusterLaneTest, ABacklogGoesOutWithTheAnswersNotWithTheClock) {
   EXPECT_TRUE(resp::run_until(loop, [&] { return buffer.size() == 0 && lane->settled(); })) << "without a tick";
   EXPECT_TRUE(holds_truth());
   EXPECT_LT(lane->kept_bytes(), 4'000U) << "of those without a replica the oldest made room";
+}
+
+TEST_F(ClusterLaneTest, WhatWasLaidAsideGoesThoughNothingNewComes) {
+  start(1, {.ledger = "_l.test", .at_once = true});
+  add("k", 1);
+  ASSERT_TRUE(run([&] { return lane->unacknowledged() > 0; }));
+  add("k", 2);
+  lane->tick(now_ms += 2);
+  EXPECT_EQ(buffer.ready(), 0U);
+  EXPECT_EQ(buffer.size(), 1U) << "the slot has something on its way";
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
 }
 
 TEST_F(ClusterLaneTest, NothingGoesOutBeforeItIsKnownWhereNumbersBegin) {
@@ -258,6 +274,52 @@ TEST_F(ClusterLaneTest, AUnitThatWasNeverAppliedAndIsRefusedAsARepeatIsAnAlarm) 
   EXPECT_EQ(at(1, "k"), 0);
 }
 
+TEST_F(ClusterLaneTest, EachIncrementThatIsRefusedIsCountedOnce) {
+  start(1);
+  ask(1, "SET", "k1", "mine");
+  ask(1, "HSET", "k2", "n", INT64_MAX);
+  ask(1, "CONFIG", "SET", "maxmemory", 1);  // so that they merge, and go checked at first
+  add_many();
+  EXPECT_TRUE(run([&] { return !lane->trouble().empty(); }));
+  for (int time = 0; time < 4; ++time) add_many();
+  ask(1, "CONFIG", "SET", "maxmemory", 0);
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(lane->counts().sent_again, 40U);
+  EXPECT_EQ(lane->counts().increments, 200U);
+  EXPECT_EQ(lane->counts().refused, 10U) << "of two keys";
+  EXPECT_EQ(lane->counts().refused_others, 0U);
+  EXPECT_TRUE(ask(1, "GET", "k1").is("mine"));
+  // It comes back empty, gets all that is kept, and refuses nothing any more.
+  peers[1].server.process().end();
+  EXPECT_TRUE(run([&] { return !peers[1].client->ready(); }));
+  peers[1].server.start();
+  EXPECT_TRUE(run([&] { return peers[1].client->ready() && lane->counts().rolled_back == 80; }));
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+  EXPECT_EQ(lane->counts().increments, 200U);
+  EXPECT_EQ(lane->counts().refused, 0U);
+}
+
+TEST_F(ClusterLaneTest, WhatIsAnsweredAsARepeatIsRefusedAsItWas) {
+  start(1, {.ledger = "_l.test", .role_every_ms = 20});
+  ask(1, "HSET", "k2", "n", INT64_MAX);
+  for (int time = 0; time < 3; ++time) add("k2", 3);
+  buffer.at("k2").earliest("firstSeen", 5);
+  ask(1, "HSET", "k2", "firstSeen", "long ago");
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(lane->counts().refused, 3U);
+  EXPECT_EQ(lane->counts().refused_others, 1U);
+  owners = [](Slot) { return resp::kNoNode; };
+  lane->mapped();
+  EXPECT_EQ(lane->counts().increments, 0U);
+  EXPECT_EQ(lane->counts().refused, 0U) << "all is in doubt";
+  owners = [](Slot) { return 1; };
+  lane->mapped();
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(lane->counts().increments, 3U);
+  EXPECT_EQ(lane->counts().refused, 3U);
+}
+
 TEST_F(ClusterLaneTest, WithoutTheRightToKillNothingGoesOutAfterABreak) {
   start(1);
   add("k", 1);
@@ -284,6 +346,71 @@ TEST_F(ClusterLaneTest, AKeyBornAgainGetsATimeToLive) {
   EXPECT_EQ(lane->counts().reborn, 1U);
   EXPECT_TRUE(run([&] { return ask(1, "TTL", "k").integer > 0; }));
   EXPECT_TRUE(holds_truth());
+}
+
+TEST_F(ClusterLaneTest, AKeyBornAgainHasTheTimesOfWhatCameSince) {
+  start(1);
+  KeyUpdate& first = buffer.at("k");
+  first.begin();
+  first.seen({100, 200});
+  first.if_absent("firstSeen", 100);
+  first.latest("lastSeen", 200);
+  add("k", 1);
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(reborn_keys.empty());
+  ask(1, "DEL", "k");
+  truth.clear();
+  buffer.at("k").seen({150, 160});
+  buffer.at("k").seen({140, 155});
+  add("k", 1);
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(ask(1, "HGET", "k", "firstSeen").text, "140");
+  EXPECT_EQ(ask(1, "HGET", "k", "lastSeen").text, "160");
+  EXPECT_GT(ask(1, "TTL", "k").integer, 0);
+  EXPECT_TRUE(holds_truth());
+  ASSERT_EQ(reborn_keys.size(), 1U);
+  EXPECT_EQ(reborn_keys[0].key, "k");
+  EXPECT_EQ(reborn_keys[0].times.first_ms, 140);
+  EXPECT_EQ(lane->counts().reborn, 1U);
+  ask(1, "HSET", "k", "firstSeen", 9'000);
+  buffer.at("k").if_absent("firstSeen", 130);
+  buffer.at("k").seen({130, 135});
+  add("k", 1);
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(ask(1, "HGET", "k", "firstSeen").text, "130") << "another one had told a later time";
+  EXPECT_EQ(reborn_keys.size(), 1U);
+}
+
+TEST_F(ClusterLaneTest, AKeyThatHasGoneAgainIsNotMadeByItsTimes) {
+  start(1);
+  buffer.at("k").begin();
+  add("k", 1);
+  EXPECT_TRUE(settle());
+  ask(1, "DEL", "k");
+  buffer.at("k").seen({150, 160});
+  add("k", 1);
+  ASSERT_TRUE(run([&] { return buffer.size() == 0 && at(1, "k") == 1; }));
+  ask(1, "DEL", "k");
+  EXPECT_TRUE(settle());
+  EXPECT_EQ(ask(1, "EXISTS", "k").integer, 0);
+}
+
+TEST_F(ClusterLaneTest, WhatAServerMayHaveLostIsKeptAsLongAsItIsAway) {
+  start(1, {.ledger = "_l.test", .keep_ms = 500});
+  add_many();
+  EXPECT_TRUE(settle());
+  peers[1].client.reset();
+  lane->down(1);
+  const int64_t until = now_ms + 5'000;
+  run([&] { return now_ms >= until; });
+  EXPECT_EQ(lane->kept(), 40U);
+  ask(1, "FLUSHALL");
+  ask(1, "DEBUG", "CHANGE-REPL-ID");
+  connect(1);
+  EXPECT_TRUE(run([&] { return lane->counts().rolled_back == 40; })) << "all of them are asked again";
+  EXPECT_TRUE(settle());
+  EXPECT_TRUE(holds_truth());
+  EXPECT_TRUE(run([&] { return lane->kept() == 0; }));
 }
 
 TEST_F(ClusterLaneTest, UnitsAreKeptUntilTheReplicaHasThem) {

@@ -21,10 +21,10 @@ std::string trouble_of(const Result& result) {
 }  // namespace
 
 ClusterWay::ClusterWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane,
-                       std::string heartbeat, UnitSource& source)
+                       EarlierLife earlier, UnitSource& source)
     : loop_(loop),
       url_(url),
-      heartbeat_(std::move(heartbeat)),
+      earlier_(std::move(earlier)),
       lane_(std::move(lane), source, *this),
       cluster_(loop, url.endpoints, {.client = std::move(client)},
                {[this](NodeId node, resp::ClientEvents::State state, const std::string&) { on_node(node, state); },
@@ -57,6 +57,7 @@ WayStatus ClusterWay::status() const {
   status.connected = ready && lane_.begun();
   status.trouble = !ready ? cluster_.trouble() : lane_.begun() ? lane_.trouble() : trouble_;
   status.fatal = fatal_;
+  status.schema = schema_;
   tell_lane(status, lane_);
   return status;
 }
@@ -86,11 +87,9 @@ void ClusterWay::count_keys(std::function<void(uint64_t)> done) {
   const std::vector<NodeId> masters = cluster_.ready_masters();
   auto sum = std::make_shared<Sum>(Sum{masters.size(), 0, std::move(done)});
   for (const NodeId master : masters) {
-    resp::Commands commands;
-    commands.add("DBSIZE");
-    cluster_.client(master)->send(std::move(commands), [sum](const Result& result) {
+    cluster_.client(master)->send(count_commands(), [sum](const Result& result) {
       if (result.outcome != Outcome::Ok) return;  // then it is not told this time
-      sum->keys += static_cast<uint64_t>(std::max<int64_t>(0, result.replies.back().as_integer().value_or(0)));
+      sum->keys += volatile_keys(result.replies).value_or(0);
       if (--sum->left == 0) sum->done(sum->keys);
     });
   }
@@ -134,12 +133,13 @@ void ClusterWay::on_schema(const Result& result) {
   beginning_ = false;
   trouble_ = trouble_of(result);
   if (!trouble_.empty()) return;
+  schema_ = result.replies.back().as_integer().value_or(0);
   fatal_ = schema_trouble(result.replies.back(), url_.text());
   if (!fatal_.empty()) return;
   beginning_ = true;
   resp::Commands commands;
-  commands.add("HGET", heartbeat_, "batch");
-  send(heartbeat_, commands, [this](const Result& earlier) { on_earlier_life(earlier); });
+  commands.add("HGET", earlier_.key, earlier_.field);
+  send(earlier_.key, commands, [this](const Result& earlier) { on_earlier_life(earlier); });
 }
 
 void ClusterWay::on_earlier_life(const Result& result) {

@@ -9,10 +9,15 @@
 
 namespace microcloud {
 
+/// Where the last number stands that an earlier life of a writer has used: a field of a hash.
+struct EarlierLife {
+  std::string key;
+  std::string field;
+};
+
 class ClusterWay final : public UpdateWay, private ClusterLink {
  public:
-  /// `heartbeat`: the key whose field `batch` tells the last number that an earlier life of this writer has used.
-  ClusterWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, std::string heartbeat,
+  ClusterWay(Loop& loop, const resp::Url& url, resp::ClientSettings client, LaneSettings lane, EarlierLife earlier,
              UnitSource& source);
 
   void start(int64_t now_ms) override;
@@ -34,13 +39,14 @@ class ClusterWay final : public UpdateWay, private ClusterLink {
 
   Loop& loop_;
   const resp::Url url_;
-  const std::string heartbeat_;
+  const EarlierLife earlier_;
   mutable std::recursive_mutex lane_mutex_;  // what the lane hears may make the cluster tell it more
   ClusterLane lane_;
   resp::Cluster cluster_;
   bool beginning_ = false;
   std::string trouble_;  // of the beginning
   std::string fatal_;
+  int64_t schema_ = 0;
   int64_t now_ms_ = 0;
 };
 

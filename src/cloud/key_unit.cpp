@@ -15,7 +15,7 @@ constexpr size_t kMostMembers = 512;  // in one unit
 /// that time, then kind, field and value of each; of KeyUpdate::Ending three: what is to be there, what to put there
 /// then, and the time to live.
 /// Refused as a whole before it begins where the server takes no writes or the user may not write so. Answers 0 and the
-/// ledger, or 1, whether the ledger is new, and how many increments were refused, with the last reason.
+/// ledger, or 1, whether the ledger is new, which of these threes were refused (from 0), and the last reason.
 constexpr std::string_view kChecked = R"(#!lua
 local key, set = KEYS[1], ARGV[3] == 'z'
 for _, command in ipairs(set and {'ZADD', 'ZINCRBY', 'EXPIRE'} or {'HSET', 'HINCRBY', 'HSETNX', 'HGET', 'HEXISTS', 'EXPIRE'}) do
@@ -26,23 +26,27 @@ if set then last = redis.call('ZSCORE', key, ARGV[1]) else last = redis.call('HG
 last = last and math.abs(tonumber(last))
 if last and last >= tonumber(ARGV[2]) then return {0, string.format('%.0f', last)} end
 if set then redis.call('ZADD', key, '-' .. ARGV[2], ARGV[1]) else redis.call('HSET', key, ARGV[1], ARGV[2]) end
-local refused, why, ends, lives = 0, '', false, nil
-local function grow(...)
+local refused, why, ends, lives = {}, '', false, nil
+local function refuse(at, reason)
+  refused[#refused + 1] = (at - 6) / 3
+  why = reason
+end
+local function grow(at, ...)
   local reply = redis.pcall(...)
-  if type(reply) == 'table' and reply.err then refused, why = refused + 1, reply.err end
+  if type(reply) == 'table' and reply.err then refuse(at, reply.err) end
 end
 for at = 6, #ARGV, 3 do
   local kind, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  if kind == '+' then grow('HINCRBY', key, field, value)
-  elseif kind == 'z' then grow('ZINCRBY', key, value, field)
+  if kind == '+' then grow(at, 'HINCRBY', key, field, value)
+  elseif kind == 'z' then grow(at, 'ZINCRBY', key, value, field)
   elseif kind == '=' then redis.call('HSET', key, field, value)
-  elseif kind == '?' then redis.call('HSETNX', key, field, value)
   elseif kind == 'w' then ends = redis.call('HGET', key, field) == value
   elseif kind == 'm' then if ends then redis.call('HSET', key, field, value) end
   elseif kind == 'x' then if ends then lives = value end
   else
     local old = redis.call('HGET', key, field)
-    if not old or tonumber(old) > tonumber(value) then redis.call('HSET', key, field, value) end
+    if old and not tonumber(old) then refuse(at, 'ERR no number in ' .. field)
+    elseif not old or tonumber(old) > tonumber(value) then redis.call('HSET', key, field, value) end
   end
 end
 if ARGV[4] == '1' then redis.call('EXPIRE', key, ARGV[5])
@@ -51,6 +55,28 @@ elseif ARGV[4] ~= '0' then
 elseif not last then redis.call('EXPIRE', key, ARGV[5], 'NX') end
 if lives then redis.call('EXPIRE', key, lives) end
 return {1, last and 0 or 1, refused, why})";
+
+/// Arguments: ledger, number, seconds, firstSeen, lastSeen. As kChecked, for a hash that still has the ledger: another
+/// one has none of the increments of these times. Answers with its firstSeen, too.
+constexpr std::string_view kCheckedTimes = R"(#!lua
+local key = KEYS[1]
+for _, command in ipairs({'HSET', 'HGET', 'TTL', 'EXPIRE'}) do
+  if not redis.acl_check_cmd(command, key, 1, 1) then return redis.error_reply('NOPERM no right to ' .. command) end
+end
+local ledger = redis.call('HGET', key, ARGV[1])
+if not ledger then return {1, 0, {}, ''} end
+if tonumber(ledger) >= tonumber(ARGV[2]) then return {0, ledger} end
+redis.call('HSET', key, ARGV[1], ARGV[2])
+local first = redis.call('HGET', key, 'firstSeen')
+if first and not tonumber(first) then return {1, 0, {0}, 'ERR no number in firstSeen'} end
+if not first or tonumber(first) > tonumber(ARGV[4]) then
+  first = ARGV[4]
+  redis.call('HSET', key, 'firstSeen', first)
+end
+local last = redis.call('HGET', key, 'lastSeen')
+if not last or (tonumber(last) or 0) < tonumber(ARGV[5]) then redis.call('HSET', key, 'lastSeen', ARGV[5]) end
+if redis.call('TTL', key) == -1 then redis.call('EXPIRE', key, ARGV[3]) end
+return {1, 0, {}, '', first})";
 
 /// Arguments: most members in all, least of those that are no ledgers. Ledgers have negative scores: the lowest ranks.
 constexpr std::string_view kTrim = R"(#!lua
@@ -103,25 +129,41 @@ size_t transaction_size(const KeyUnit& unit) {
   return 1 + unit.numbers.size() + unit.texts.size() - at_once + (at_once > 0 ? 1 : 0) + refresh;
 }
 
+/// Of the transaction: those that bring no increment, beside what the unit itself needs (the ledger, ZCARD).
+size_t other_commands(const KeyUnit& unit) {
+  const auto adds = [](const KeyUpdate::Number& one) { return one.op == Op::Add; };
+  const auto increments = unit.is_set()
+                              ? unit.members.size() + 1
+                              : static_cast<size_t>(std::count_if(unit.numbers.begin(), unit.numbers.end(), adds));
+  return transaction_size(unit) - 1 - increments;
+}
+
 const char* kind_of(Op op) {
   switch (op) {
     case Op::Add:
       return "+";
     case Op::Latest:
       return "=";
-    case Op::IfAbsent:
-      return "?";
+    case Op::IfAbsent:  // another one's may be later
     case Op::Earliest:
       return "<";
   }
   return "";
 }
 
-/// For good: what is not permitted may be later.
-void count_refusal(UnitVerdict& verdict, const resp::Value& reply) {
+/// For good: what is not permitted may be later. `increments`: that the command brings.
+void count_refusal(UnitVerdict& verdict, const resp::Value& reply, uint64_t increments) {
   if (!reply.is_error() || is_not_permitted(reply)) return;
-  ++verdict.refused;
+  verdict.refused += increments;
+  if (increments == 0) ++verdict.refused_others;
   verdict.refusal = &reply;
+}
+
+/// Of what a unit holds, in the order of append_checked().
+uint64_t increments_at(const KeyUnit& unit, size_t at) {
+  if (at < unit.members.size()) return unit.members[at].second.increments;
+  at -= unit.members.size();
+  return at < unit.numbers.size() ? unit.numbers[at].increments : 0;
 }
 
 /// Of the transaction: the ledger's reply first, then those of the increments in their order.
@@ -135,17 +177,20 @@ void judge_results(const KeyUnit& unit, const std::vector<resp::Value>& results,
   }
   verdict.born = results[kLedgerAt].as_integer() == 1;
   if (unit.is_set()) {
-    for (size_t at = 0; at < unit.members.size(); ++at) count_refusal(verdict, results[1 + at]);
-    const auto members = results[1 + unit.members.size()].as_integer();
+    size_t at = kLedgerAt + 1;
+    for (const auto& one : unit.members) count_refusal(verdict, results[at++], one.second.increments);
+    const auto members = results[at++].as_integer();
     verdict.too_many = members && *members > static_cast<int64_t>(form.members);
+    for (; at < results.size(); ++at) count_refusal(verdict, results[at], 0);
     return;
   }
-  size_t at = 1;
+  size_t at = kLedgerAt + 1;
   for (const KeyUpdate::Number& one : unit.numbers) {
     if (is_set_by_hset(one)) continue;
-    if (one.op == Op::Add) count_refusal(verdict, results[at]);
-    ++at;
+    if (one.op == Op::IfAbsent && results[at].as_integer() == 0) verdict.was_told = true;
+    count_refusal(verdict, results[at++], one.increments);
   }
+  for (; at < results.size(); ++at) count_refusal(verdict, results[at], 0);
 }
 
 KeyUnit unit_of(const KeyUpdate& update, resp::Slot slot) {
@@ -154,6 +199,8 @@ KeyUnit unit_of(const KeyUpdate& update, resp::Slot slot) {
   unit.key = update.key();
   unit.numbers = update.numbers();
   unit.texts = update.texts();
+  unit.times = update.times();
+  unit.begins = update.begins();
   unit.refreshes = update.refreshes();
   unit.refreshes_unless = update.refreshes_unless();
   unit.ending = update.ending();
@@ -172,16 +219,27 @@ size_t KeyUnit::bytes() const {
   return sum;
 }
 
-uint64_t KeyUnit::increment_commands() const {
-  const auto adds = std::count_if(numbers.begin(), numbers.end(), [](const auto& one) { return one.op == Op::Add; });
-  return static_cast<uint64_t>(adds) + members.size();
+bool tells_first(const KeyUnit& unit) {
+  return std::any_of(unit.numbers.begin(), unit.numbers.end(), [](const auto& one) { return one.op == Op::IfAbsent; });
+}
+
+KeyUnit question_of_times(const KeyUnit& unit) {
+  KeyUnit question;
+  question.slot = unit.slot;
+  question.key = unit.key;
+  question.times = unit.times;
+  question.asks_times = true;
+  question.begins = unit.begins || tells_first(unit);
+  question.numbers = {{kFirstSeenField, unit.times.first_ms, Op::Earliest},
+                      {kLastSeenField, unit.times.last_ms, Op::Latest}};
+  return question;
 }
 
 void append_plain(resp::Commands& commands, const KeyUnit& unit, const UnitForm& form) {
   commands.add("MULTI");
   if (unit.is_set()) {
     commands.add("ZADD", unit.key, -static_cast<int64_t>(unit.number), form.ledger);
-    for (const auto& [member, amount] : unit.members) commands.add("ZINCRBY", unit.key, amount, member);
+    for (const auto& [member, sum] : unit.members) commands.add("ZINCRBY", unit.key, sum.amount, member);
     commands.add("ZCARD", unit.key);
   } else {
     append_hash(commands, unit, form);
@@ -202,6 +260,11 @@ size_t plain_replies(const KeyUnit& unit) {
 }
 
 void append_checked(resp::Commands& commands, const KeyUnit& unit, const UnitForm& form) {
+  if (unit.asks_times) {
+    commands.add("EVAL", kCheckedTimes, 1, unit.key, form.ledger, unit.number, form.ttl_s, unit.times.first_ms,
+                 unit.times.last_ms);
+    return;
+  }
   const size_t ops = unit.numbers.size() + unit.texts.size() + unit.members.size() + (unit.ending ? 3 : 0);
   commands.start(9 + 3 * ops);
   commands.argument("EVAL");
@@ -213,10 +276,10 @@ void append_checked(resp::Commands& commands, const KeyUnit& unit, const UnitFor
   commands.argument(unit.is_set() ? "z" : "h");
   commands.argument(!unit.refreshes ? "0" : unit.refreshes_unless.empty() ? "1" : unit.refreshes_unless);
   commands.argument(form.ttl_s);
-  for (const auto& [member, amount] : unit.members) {
+  for (const auto& [member, sum] : unit.members) {
     commands.argument("z");
     commands.argument(member);
-    commands.argument(amount);
+    commands.argument(sum.amount);
   }
   for (const KeyUpdate::Number& one : unit.numbers) {
     commands.argument(kind_of(one.op));
@@ -267,7 +330,8 @@ UnitVerdict judge_checked(const KeyUnit& unit, const resp::Value* reply) {
     verdict.error = reply;
     if (resp::provably_unapplied(*reply) || resp::outcome_of(*reply) == resp::Outcome::Retry) return verdict;
     verdict.kind = UnitVerdict::Kind::Applied;  // another type under the key: it will never be
-    verdict.refused = unit.increment_commands();
+    verdict.refused = unit.increments;
+    verdict.refused_others = other_commands(unit);
     verdict.refusal = reply;
     return verdict;
   }
@@ -279,8 +343,14 @@ UnitVerdict judge_checked(const KeyUnit& unit, const resp::Value* reply) {
     return verdict;
   }
   verdict.born = part(1) == 1;
-  verdict.refused = static_cast<uint64_t>(part(2));
-  if (verdict.refused > 0 && parts.size() > 3) verdict.refusal = &parts[3];
+  if (unit.asks_times && parts.size() > 4) verdict.first_ms = parts[4].as_integer();
+  if (parts.size() < 4) return verdict;
+  for (const resp::Value& one : parts[2].elements) {
+    const uint64_t increments = increments_at(unit, static_cast<size_t>(one.as_integer().value_or(0)));
+    verdict.refused += increments;
+    if (increments == 0) ++verdict.refused_others;
+    verdict.refusal = &parts[3];
+  }
   return verdict;
 }
 
@@ -323,7 +393,8 @@ KeyUnit take_out(KeyUnit& unit, const std::vector<size_t>& commands) {
     taken.refreshes_unless = unit.refreshes_unless;
   }
   if (unit.ending && is_taken(at)) taken.ending = std::exchange(unit.ending, std::nullopt);
-  taken.increments = std::min(taken.increment_commands(), unit.increments);
+  for (const KeyUpdate::Number& one : taken.numbers) taken.increments += one.increments;
+  for (const auto& one : taken.members) taken.increments += one.second.increments;
   unit.increments -= taken.increments;
   return taken;
 }

@@ -33,12 +33,18 @@ struct KeyUnit {
   std::string key;
   std::vector<KeyUpdate::Number> numbers;
   std::vector<KeyUpdate::Text> texts;
-  std::vector<std::pair<std::string, int64_t>> members;  // of a sorted set: then the others are empty
-  bool of_set = false;                                   // though there may be no members
+  std::vector<std::pair<std::string, KeyUpdate::Sum>> members;  // of a sorted set: then the others are empty
+  bool of_set = false;                                          // though there may be no members
+  SeenTimes times;                                              // KeyUpdate::times
+  bool begins = false;                                          // KeyUpdate::begins
+  /// The key was perhaps born again by an earlier unit, with these times: it gets them, in its numbers too, where it
+  /// has later ones or none, unless it has gone again. Only goes checked.
+  bool asks_times = false;
   bool refreshes = false;
   std::string_view refreshes_unless;  // KeyUpdate::refreshes_unless
   std::optional<KeyUpdate::Ending> ending;
-  uint64_t increments = 0;  // that were merged into it
+  uint64_t increments = 0;  // that were merged into it: those of its numbers and members
+  uint64_t refused = 0;     // of them, when it was applied last
   int64_t since_ms = 0;     // when the oldest of them came
   int64_t packet_us = 0;    // KeyUpdate::packet_us
 
@@ -53,8 +59,12 @@ struct KeyUnit {
 
   bool is_set() const { return of_set || !members.empty(); }
   size_t bytes() const;
-  uint64_t increment_commands() const;
 };
+
+/// Whether it tells the key's firstSeen as the first one.
+bool tells_first(const KeyUnit& unit);
+/// What asks for the times of the unit's key, without a number.
+KeyUnit question_of_times(const KeyUnit& unit);
 
 void append_plain(resp::Commands& commands, const KeyUnit& unit, const UnitForm& form);
 /// Replies to it, from that to MULTI to that to EXEC.
@@ -74,13 +84,17 @@ struct UnitVerdict {
   uint64_t ledger = 0;  // of a Repeat: what the key holds
   bool checked = false;
   bool born = false;      // the key did not have this probe's ledger
+  bool was_told = false;  // firstSeen, by another probe or an earlier life of this one, though the unit tells it first
+  /// Of a unit that asks for times: the firstSeen that the key has by now; nothing: the key has gone.
+  std::optional<int64_t> first_ms;
   bool too_many = false;  // members
   /// Commands of the transaction, from that to EXEC 0 on, that the user may not run any more: it was checked again, and
   /// the others were run. `why` says it.
   std::vector<size_t> not_permitted;
   const resp::Value* why = nullptr;
   uint64_t refused = 0;                  // increments
-  const resp::Value* refusal = nullptr;  // of the last of them
+  uint64_t refused_others = 0;           // commands that bring none
+  const resp::Value* refusal = nullptr;  // of the last of both
   const resp::Value* error = nullptr;
 };
 

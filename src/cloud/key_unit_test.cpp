@@ -17,18 +17,20 @@ class KeyUnitTest : public ::testing::Test {
     KeyUnit unit;
     unit.number = number;
     unit.key = "ip.10.0.0.1";
-    unit.numbers = {{"bytesSent", 5, KeyUpdate::Op::Add},
+    unit.numbers = {{"bytesSent", 5, KeyUpdate::Op::Add, 4},
                     {"lastSeen", 70, KeyUpdate::Op::Latest},
                     {"firstSeen", 30, KeyUpdate::Op::Earliest},
-                    {"packetsSent", 1, KeyUpdate::Op::Add}};
+                    {"packetsSent", 1, KeyUpdate::Op::Add, 3}};
     unit.texts = {{"mac", "aa"}};
+    unit.increments = 7;
     return unit;
   }
   KeyUnit set(uint64_t number) {
     KeyUnit unit;
     unit.number = number;
     unit.key = "ip.10.0.0.1.peers";
-    unit.members = {{"10.0.0.2", 500}, {"10.0.0.3", 20}};
+    unit.members = {{"10.0.0.2", {500, 5}}, {"10.0.0.3", {20, 2}}};
+    unit.increments = 7;
     return unit;
   }
   UnitVerdict plain(const KeyUnit& unit) {
@@ -152,19 +154,43 @@ TEST_F(KeyUnitTest, AKeyThatSomebodyKeepsIsLeftItsTime) {
 
 TEST_F(KeyUnitTest, AnotherTypeUnderTheKeyIsRefusedForGood) {
   client.ask("SET", "ip.10.0.0.1", "mine");
-  for (const UnitVerdict& verdict : {plain(hash(1)), checked(hash(1))}) {
+  for (const bool checks : {false, true}) {
+    const UnitVerdict verdict = checks ? checked(hash(1)) : plain(hash(1));
     EXPECT_EQ(verdict.kind, Kind::Applied);
-    EXPECT_EQ(verdict.refused, 2U) << "increments";
+    EXPECT_EQ(verdict.refused, 7U) << "increments";
+    EXPECT_EQ(verdict.refused_others, 2U) << "firstSeen; lastSeen and mac at once";
+    EXPECT_TRUE(verdict.refusal->text.starts_with("WRONGTYPE")) << verdict.refusal->text;
   }
   EXPECT_TRUE(client.ask("GET", "ip.10.0.0.1").is("mine"));
+  client.ask("SET", "ip.10.0.0.1.peers", "mine");
+  for (const bool checks : {false, true}) {
+    const UnitVerdict verdict = checks ? checked(set(1)) : plain(set(1));
+    EXPECT_EQ(verdict.kind, Kind::Applied);
+    EXPECT_EQ(verdict.refused, 7U);
+    EXPECT_EQ(verdict.refused_others, 0U);
+  }
+}
+
+TEST_F(KeyUnitTest, ATimeThatIsNoNumberIsLeftAndDoesNotHoldUpTheOthers) {
+  client.ask("HSET", "ip.10.0.0.1", "firstSeen", "long ago");
+  for (uint64_t number = 1; number <= 2; ++number) {
+    const UnitVerdict verdict = number == 1 ? plain(hash(number)) : checked(hash(number));
+    EXPECT_EQ(verdict.kind, Kind::Applied);
+    EXPECT_EQ(verdict.refused, 0U);
+    EXPECT_EQ(verdict.refused_others, 1U);
+    EXPECT_EQ(field("firstSeen"), "long ago");
+    EXPECT_EQ(field("packetsSent"), std::to_string(number));
+    EXPECT_EQ(field("mac"), "aa");
+  }
 }
 
 TEST_F(KeyUnitTest, ACounterThatCannotGrowIsRefusedAlone) {
   client.ask("HSET", "ip.10.0.0.1", "bytesSent", "9223372036854775807");
   UnitVerdict verdict = plain(hash(1));
-  EXPECT_EQ(verdict.refused, 1U);
+  EXPECT_EQ(verdict.refused, 4U);
   verdict = checked(hash(2));
-  EXPECT_EQ(verdict.refused, 1U);
+  EXPECT_EQ(verdict.refused, 4U);
+  EXPECT_EQ(verdict.refused_others, 0U);
   ASSERT_NE(verdict.refusal, nullptr);
   EXPECT_NE(verdict.refusal->text.find("overflow"), std::string::npos) << verdict.refusal->text;
   EXPECT_EQ(field("packetsSent"), "2");
@@ -185,6 +211,30 @@ TEST_F(KeyUnitTest, WithoutRightsOrMemoryNothingIsApplied) {
   EXPECT_EQ(client.ask("EXISTS", "ip.10.0.0.1").integer, 0);
 }
 
+TEST_F(KeyUnitTest, WhatIsTakenOutAndWhatIsLeftStandForAllIncrements) {
+  const auto check = [](const KeyUnit& unit, uint64_t expected) {
+    uint64_t sum = 0;
+    for (const KeyUpdate::Number& one : unit.numbers) sum += one.increments;
+    for (const auto& [member, of_member] : unit.members) sum += of_member.increments;
+    EXPECT_EQ(sum, expected);
+    EXPECT_EQ(unit.increments, expected);
+  };
+  for (const bool is_set : {false, true}) {
+    for (const size_t command : {1U, 2U, 3U}) {
+      KeyUnit unit = is_set ? set(1) : hash(1);
+      // Of a hash HINCRBY, EVAL, HINCRBY; of a set two ZINCRBYs and ZCARD.
+      const uint64_t expected = is_set ? (command == 1   ? 5
+                                          : command == 2 ? 2
+                                                         : 0)
+                                       : (command == 1   ? 4
+                                          : command == 2 ? 0
+                                                         : 3);
+      check(take_out(unit, {command}), expected);
+      check(unit, 7 - expected);
+    }
+  }
+}
+
 /// EXEC runs what the user still may; the rest is a unit of its own from then on.
 TEST_F(KeyUnitTest, WhatIsNotPermittedAnyMoreInsideOfATransactionGoesAgain) {
   const std::string end = "*1\r\n$4\r\nEXEC\r\n";
@@ -193,7 +243,6 @@ TEST_F(KeyUnitTest, WhatIsNotPermittedAnyMoreInsideOfATransactionGoesAgain) {
       client.ask("DEL", is_set ? "ip.10.0.0.1.peers" : "ip.10.0.0.1");
       KeyUnit unit = is_set ? set(1) : hash(1);
       unit.refreshes = true;
-      unit.increments = 7;
       resp::Commands all, queued, exec;
       append_plain(all, unit, form);
       queued.append(all.bytes().substr(0, all.bytes().size() - end.size()), all.count() - 1);
@@ -209,6 +258,7 @@ TEST_F(KeyUnitTest, WhatIsNotPermittedAnyMoreInsideOfATransactionGoesAgain) {
       KeyUnit refused = take_out(unit, verdict.not_permitted);
       refused.number = 2;
       EXPECT_EQ(unit.increments + refused.increments, 7U);
+      EXPECT_EQ(refused.increments, std::string_view(right) == (is_set ? "zincrby" : "hincrby") ? 7U : 0U);
       if (!verdict.not_permitted.empty()) {
         EXPECT_TRUE(verdict.why->text.starts_with("NOPERM")) << verdict.why->text;
         EXPECT_EQ(checked(refused).kind, Kind::NotApplied) << right;
@@ -251,6 +301,7 @@ TEST_F(KeyUnitTest, TrimmingLeavesLedgersAndTheLargest) {
   EXPECT_TRUE(client.ask("ZSCORE", "ip.10.0.0.1.peers", "10.0.0.3").is_null()) << "too small";
   EXPECT_FALSE(client.ask("ZSCORE", "ip.10.0.0.1.peers", "m199").is_null());
   EXPECT_TRUE(plain(set(2)).too_many) << "each time";
+  EXPECT_EQ(client.ask("ZSCORE", "ip.10.0.0.1.peers", "10.0.0.3").as_double(), 20) << "it starts again at 0";
 }
 
 TEST(CutUnits, KeysOfSlotsThatTakeNothingAreLaidAside) {
@@ -270,7 +321,7 @@ TEST(CutUnits, KeysOfSlotsThatTakeNothingAreLaidAside) {
 
 TEST(CutUnits, ALargeSortedSetIsDividedAndItsRestWaits) {
   MergeBuffer buffer(1 << 20, HashSeed{});
-  for (int member = 0; member < 700; ++member) buffer.at("s").add_member(std::to_string(member), 2);
+  for (int time = 0; time < 1'400; ++time) buffer.at("s").add_member(std::to_string(time % 1'000 % 700), 2);
   uint64_t increments = 0;
   size_t members = 0;
   for (int part = 0; part < 2; ++part) {
@@ -278,10 +329,13 @@ TEST(CutUnits, ALargeSortedSetIsDividedAndItsRestWaits) {
     ASSERT_EQ(cut.units.size(), 1U) << "never twice the same key";
     increments += cut.units[0].increments;
     members += cut.units[0].members.size();
+    uint64_t of_members = 0;
+    for (const auto& [member, sum] : cut.units[0].members) of_members += sum.increments;
+    EXPECT_EQ(of_members, cut.units[0].increments);
     for (const resp::Slot slot : cut.divided) buffer.unshelve(slot);
   }
   EXPECT_EQ(members, 700U);
-  EXPECT_EQ(increments, 700U);
+  EXPECT_EQ(increments, 1'400U);
   EXPECT_EQ(buffer.size(), 0U);
 }
 

@@ -38,15 +38,12 @@ std::optional<uint64_t> ledger_number(const resp::Value& value) {
   return number && *number >= 0 ? std::optional(static_cast<uint64_t>(*number)) : std::nullopt;
 }
 
-/// Each increment found nothing there: its reply is itself.
-bool was_born(const Piece& piece, const Piece::Check& check, const std::vector<resp::Value>& results) {
-  for (size_t number = 0; number < check.count; ++number) {
-    const size_t at = kOwnCount + check.command + number;
-    if (at >= results.size() ||
-        results[at].as_double() != static_cast<double>(piece.amounts[check.amounts_at + number]))
-      return false;
+SeenTimes times_in(const Piece& piece, std::string_view key) {
+  SeenTimes times;
+  for (const Piece::Check& check : piece.checks) {
+    if (check.kind != Piece::Check::Times::Asked && piece.key(check) == key) times.include(check.times);
   }
-  return true;
+  return times;
 }
 
 /// The reason why a transaction was not run: EXEC says only that there is one.
@@ -138,9 +135,11 @@ void Lane::go_on_from(uint64_t ledger) {
   for (uint64_t number = ledger + 1; number <= acknowledged_; ++number) {
     kept(number).was_acknowledged = false;
     counts_.increments -= kept(number).piece.increments;
+    counts_.refused -= kept(number).refused;
   }
   acknowledged_ = std::min(acknowledged_, ledger);
-  acknowledge(ledger);
+  acknowledge(ledger, false);
+  ask_reborn();
   next_ = ledger + 1;
   cut_ms_ = now_ms_;
   state_ = State::Ready;
@@ -176,10 +175,8 @@ void Lane::tick(int64_t now_ms) {
 }
 
 void Lane::send_batches() {
-  const int64_t since = now_ms_ - flushed_ms_;
-  const bool urgent = since >= settings_.urgent_ms && source_.urgent();  // asked first: what comes after is not counted
   const size_t waiting = source_.waiting();
-  if (since >= settings_.flush_ms || waiting >= settings_.full || urgent) {
+  if (is_time_to_flush(settings_, now_ms_ - flushed_ms_, waiting, waiting > 0)) {
     flushed_ms_ = now_ms_;
     to_flush_ = waiting;
   }
@@ -255,7 +252,9 @@ void Lane::on_batch(uint64_t number, const std::vector<resp::Value>& replies) {
 }
 
 void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) {
-  const Piece& piece = kept(number).piece;
+  Kept& batch = kept(number);
+  const Piece& piece = batch.piece;
+  batch.refused = 0;
   next_pause_ms_ = kFirstPauseMs;
   trouble_.clear();
   ++counts_.applied;
@@ -269,17 +268,22 @@ void Lane::on_applied(uint64_t number, const std::vector<resp::Value>& results) 
       why = results[at].text;
       continue;
     }
-    ++counts_.refused;
-    refusal_ = results[at].text;
+    count_refusal(batch, at - kOwnCount, results[at]);
   }
-  std::vector<std::string_view> reborn;
-  for (const Piece::Check& check : piece.checks) {
-    if (was_born(piece, check, results)) reborn.push_back(piece.key(check));
-  }
-  if (!reborn.empty()) expire_reborn(std::move(reborn));
+  const auto first = results.begin() + static_cast<std::ptrdiff_t>(std::min(kOwnCount, results.size()));
+  expire_reborn(reborn_.look(number, piece, {first, results.end()}, last_number_));
   if (!not_permitted.empty()) divide(number, not_permitted);
-  acknowledge(number);
+  acknowledge(number, true);
+  ask_reborn();
   if (!not_permitted.empty()) drain(std::move(why), next_pause_ms_);
+}
+
+/// For good: it will never be taken.
+void Lane::count_refusal(Kept& batch, size_t command, const resp::Value& error) {
+  const uint64_t increments = batch.piece.increments_of.at(command);
+  batch.refused += increments;
+  if (increments == 0) ++counts_.refused_others;
+  if (refusal_.empty()) refusal_ = key_of(batch.piece, command) + ": " + error.text;
 }
 
 /// EXEC asks for rights once more, and runs what it may: where one was taken away just before, the rest is applied.
@@ -296,7 +300,8 @@ void Lane::divide(uint64_t number, const std::vector<size_t>& not_permitted) {
 }
 
 /// Keys that this probe believed alive and that may not have been: then they have no time to live.
-void Lane::expire_reborn(std::vector<std::string_view> keys) {
+void Lane::expire_reborn(const std::vector<std::string_view>& keys) {
+  if (keys.empty()) return;
   resp::Commands commands;
   for (const std::string_view key : keys) commands.add("EXPIRE", key, settings_.ttl_s, "NX");
   link_.send(std::move(commands), [this](resp::Outcome, const std::vector<resp::Value>& replies) {
@@ -305,12 +310,31 @@ void Lane::expire_reborn(std::vector<std::string_view> keys) {
   });
 }
 
-void Lane::acknowledge(uint64_t number) {
+/// And those that have no times either, or not the right ones.
+void Lane::ask_reborn() {
+  if (std::vector<KeyTimes> known = reborn_.take_known(); !known.empty()) {
+    for (uint64_t number = acknowledged_ + 1; number <= last_number_; ++number) {
+      for (KeyTimes& one : known) one.times.include(times_in(kept(number).piece, one.key));
+    }
+    counts_.reborn += known.size();
+    source_.reborn(known);
+  }
+  while (std::optional<Piece> piece = reborn_.take_questions(last_number_ + 1, settings_.ttl_s, now_ms_)) {
+    source_.added(*piece);
+    kept_bytes_ += piece->bytes();
+    kept_.push_back({++last_number_, std::move(*piece)});
+  }
+}
+
+/// Those before one that was answered were perhaps not: bytes of an old connection brought them.
+void Lane::acknowledge(uint64_t number, bool is_answered) {
   while (acknowledged_ < number) {
     Kept& batch = kept(++acknowledged_);
+    if (acknowledged_ < number || !is_answered) reborn_.look_unanswered(acknowledged_, batch.piece, last_number_);
     batch.was_acknowledged = true;
     batch.acknowledged_ms = now_ms_;
     counts_.increments += batch.piece.increments;
+    counts_.refused += batch.refused;
     if (settings_.applied && !batch.was_told) settings_.applied(batch.piece.packets_us);
     batch.was_told = true;
   }
@@ -359,14 +383,15 @@ void Lane::forget_up_to(uint64_t number) {
   while (!kept_.empty() && kept_.front().number <= number && kept_.front().was_acknowledged) {
     const Kept& batch = kept_.front();
     kept_bytes_ -= batch.piece.bytes();
-    forgotten_.push_back({batch.number, batch.piece.increments});
+    forgotten_.push_back({batch.number, batch.piece.increments - batch.refused});
     if (forgotten_.size() > kMostForgotten) forgotten_.pop_front();
     kept_.pop_front();
   }
 }
 
+/// Not while it is open what the server has: one that is away comes back with what stood on its disk when it went.
 void Lane::forget_by_time() {
-  if (confirmation_.replicated()) return;
+  if (confirmation_.replicated() || (state_ != State::Ready && state_ != State::Draining)) return;
   while (!kept_.empty() && kept_.front().was_acknowledged &&
          (now_ms_ - kept_.front().acknowledged_ms >= settings_.keep_ms || kept_bytes_ >= settings_.keep_bytes))
     forget_up_to(kept_.front().number);

@@ -18,6 +18,7 @@
 
 #include "cloud/confirmation.h"
 #include "cloud/piece.h"
+#include "cloud/reborn_keys.h"
 #include "resp/commands.h"
 #include "resp/outcome.h"
 
@@ -27,7 +28,7 @@ struct LaneSettings {
   std::string ledger;     // key; in a cluster: field of hashes and member of sorted sets
   size_t in_flight = 16;  // batches that are out and not answered
   int64_t flush_ms = 10;  // what waits goes out after so long
-  int64_t urgent_ms = 5;  // the same of what is urgent, where that is shorter
+  bool at_once = false;   // or at once, where nothing went out for so long
   size_t full = 32'768;   // or when so many keys wait: some 16 MB
   uint32_t ttl_s = 3'600;
   /// Batches that were acknowledged are kept until every replica has them: a master may lose what it acknowledged. A
@@ -38,6 +39,12 @@ struct LaneSettings {
   /// Called when a server says that it has something, once: with the times of its packets (KeyUpdate::packet_us).
   std::function<void(std::span<const int64_t> packets_us)> applied = {};
 };
+
+/// `since_ms`: after the last flush; `ready`: keys that may go. `any` waits, be it laid aside.
+inline bool is_time_to_flush(const LaneSettings& settings, int64_t since_ms, size_t ready, bool any) {
+  if (settings.at_once && !any) return false;
+  return since_ms >= settings.flush_ms || ready >= settings.full;
+}
 
 /// What a lane sends over. It is called back later, never from inside send(); after a break all that was out is
 /// answered.
@@ -57,21 +64,24 @@ class PieceSource {
   virtual ~PieceSource() = default;
   virtual size_t waiting() = 0;  // keys that may go
   virtual std::optional<Piece> cut() = 0;
-  /// Something waits that others wait for: it does not wait for the flush, nor does what came with it.
-  virtual bool urgent() { return false; }
   /// Of the batch `number` the server has applied `rest` only; what it refused for now is the next batch, as if it had
   /// been cut.
   virtual void divided(uint64_t /*number*/, const Piece& /*rest*/, const Piece& /*refused*/) {}
+  /// The lane has a batch of its own, as if it had been cut.
+  virtual void added(const Piece& /*piece*/) {}
+  /// These keys had gone and were born again by what was cut: what they hold is of these times.
+  virtual void reborn(const std::vector<KeyTimes>& /*keys*/) {}
 };
 
 struct LaneCounts {
-  uint64_t applied = 0;      // batches
-  uint64_t increments = 0;   // that are in the server, refused ones among them
-  uint64_t sent_again = 0;   // batches
-  uint64_t refused = 0;      // increments that the server does not take: another type under the key, beyond 64 bits
-  uint64_t rolled_back = 0;  // batches that the server had acknowledged, lost, and got again
-  uint64_t lost = 0;         // increments in batches that the server lost when they were no longer kept
-  uint64_t reborn = 0;       // keys that had gone although this probe believed them alive
+  uint64_t applied = 0;         // batches
+  uint64_t increments = 0;      // that are in the server, refused ones among them
+  uint64_t sent_again = 0;      // batches
+  uint64_t refused = 0;         // of them: the server does not take them; another type under the key, beyond 64 bits
+  uint64_t refused_others = 0;  // times that it did not take what brings no increment: texts, times, times to live
+  uint64_t rolled_back = 0;     // batches that the server had acknowledged, lost, and got again
+  uint64_t lost = 0;            // increments in batches that the server lost when they were no longer kept
+  uint64_t reborn = 0;          // keys that had gone although this probe believed them alive
   uint64_t alarms = 0;  // increments that were never applied and yet refused as a repeat: their numbers are not new
   int64_t lag_ms = 0;   // of the last batch: from its oldest update to the reply
 };
@@ -85,8 +95,6 @@ class Lane {
   void down();
   /// Every few milliseconds: sends what is due.
   void tick(int64_t now_ms);
-  /// From now on nothing waits for its time.
-  void flush_at_once() { settings_.flush_ms = 0; }
 
   const LaneCounts& counts() const { return counts_; }
   /// Number of the last batch of which the server said that it has it.
@@ -101,6 +109,8 @@ class Lane {
     return &kept_[static_cast<size_t>(number - kept_.front().number)].piece;
   }
   uint64_t last_number() const { return last_number_; }
+  /// What the server has is known: what waits goes to it.
+  bool ready() const { return state_ == State::Ready; }
   /// All is in the server, and with every replica that it has; what waits in the source aside.
   bool settled() const {
     return unacknowledged() == 0 &&
@@ -108,7 +118,7 @@ class Lane {
   }
   /// Why nothing is applied, in the server's words; empty: all is well.
   const std::string& trouble() const { return trouble_; }
-  /// Of the last increment that was refused, in the server's words.
+  /// Of the last command that was refused for good, in the server's words.
   const std::string& refusal() const { return refusal_; }
 
  private:
@@ -116,13 +126,14 @@ class Lane {
   struct Kept {
     uint64_t number;
     Piece piece;
+    uint64_t refused = 0;  // of its increments, when it was applied last
     bool was_acknowledged = false;
     bool was_told = false;  // to LaneSettings::applied
     int64_t acknowledged_ms = 0;
   };
   struct Forgotten {
     uint64_t number;
-    uint64_t increments;
+    uint64_t increments;  // that the server took
   };
 
   void ask_ledger();
@@ -135,9 +146,11 @@ class Lane {
   void send_batch(Kept& batch);
   void on_batch(uint64_t number, const std::vector<resp::Value>& replies);
   void on_applied(uint64_t number, const std::vector<resp::Value>& results);
+  void count_refusal(Kept& batch, size_t command, const resp::Value& error);
   void divide(uint64_t number, const std::vector<size_t>& not_permitted);
-  void expire_reborn(std::vector<std::string_view> keys);
-  void acknowledge(uint64_t number);
+  void expire_reborn(const std::vector<std::string_view>& keys);
+  void ask_reborn();
+  void acknowledge(uint64_t number, bool is_answered);
   void drain(std::string trouble, int64_t pause_ms);
   void drained();
   void ask_role();
@@ -168,6 +181,7 @@ class Lane {
   uint64_t unwritten_ = 0;  // a batch that is applied, although the ledger does not say so; 0: none
   std::deque<Forgotten> forgotten_;
 
+  RebornKeys reborn_;
   Confirmation confirmation_;
   int64_t role_asked_ms_ = 0;
   int64_t cut_ms_ = 0;  // the last time that a batch was cut, or that nothing was to be

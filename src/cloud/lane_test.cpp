@@ -49,35 +49,22 @@ TEST(Lane, ABacklogGoesOutWithTheRepliesNotWithTheClock) {
   EXPECT_LT(bed.lane.kept_bytes(), 4'500U) << "of those without a replica the oldest made room";
 }
 
-TEST(Lane, WhatIsUrgentDoesNotWaitForTheFlush) {
-  LaneBed bed({.ledger = "mc.led.test", .flush_ms = 2'000});
-  bed.lane.up(bed.now_ms);
-  bed.run(2'100);
-  bed.counters.add("k", 1);
-  bed.run(500);
-  EXPECT_TRUE(bed.server.data.hashes.empty());
-  bed.counters.add("urgent", 1);
-  bed.counters.is_urgent = true;
-  bed.run(20);
-  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth) << "what came before goes with it";
-  bed.counters.add("k", 1);
-  bed.run(500);
-  EXPECT_NE(bed.server.data.hashes, bed.counters.truth) << "once";
-  bed.run(2'000);
-  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
-}
-
-TEST(Lane, WhatBecomesUrgentWhileTheLaneLooksIsNotForgotten) {
-  LaneBed bed({.ledger = "mc.led.test", .flush_ms = 2'000});
-  bed.lane.up(bed.now_ms);
-  bed.run(2'100);
-  bed.counters.comes_then = [&bed] {
-    bed.counters.add("urgent", 1);
-    bed.counters.is_urgent = true;
-  };
-  bed.run(20);
-  EXPECT_FALSE(bed.counters.truth.empty());
-  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+TEST(Lane, WhatComesAfterASilenceGoesAtOnceWhereTheLaneIsOfThatKind) {
+  for (const bool at_once : {false, true}) {
+    LaneBed bed({.ledger = "mc.led.test", .flush_ms = 2'000, .at_once = at_once});
+    bed.lane.up(bed.now_ms);
+    bed.run(2'100);
+    bed.run(1'000);
+    bed.counters.add("k", 1);
+    bed.run(5);
+    EXPECT_EQ(bed.server.data.hashes == bed.counters.truth, at_once);
+    bed.counters.add("k", 1);
+    bed.counters.add("other", 1);
+    bed.run(800);
+    EXPECT_NE(bed.server.data.hashes, bed.counters.truth) << "something went just before";
+    bed.run(2'000);
+    EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+  }
 }
 
 TEST(Lane, ARepeatOfWhatWasAppliedIsRefusedByTheGuard) {
@@ -226,8 +213,14 @@ TEST(Lane, RightsThatComeAndGoInsideOfTransactionsLoseNothing) {
   std::mt19937 random(11);
   LaneBed bed;
   bed.lane.up(bed.now_ms);
+  bed.server.wrong_type = {"k7"};
+  uint64_t refused = 0;
   for (int round = 0; round < 2'000; ++round) {
-    bed.counters.add("k" + std::to_string(random() % 20), 1 + random() % 9);
+    for (auto count = 1 + random() % 3; count > 0; --count) {
+      const auto key = random() % 20;
+      bed.counters.add("k" + std::to_string(key), 1 + random() % 9);
+      if (key == 7) ++refused;
+    }
     const auto what = random() % 12;
     if (what == 0) bed.server.denied_at_exec = {"HINCRBY"};
     if (what == 1) bed.server.denied_at_exec = {"SET"};
@@ -243,9 +236,10 @@ TEST(Lane, RightsThatComeAndGoInsideOfTransactionsLoseNothing) {
   bed.server.denied.clear();
   bed.server.denied_at_exec.clear();
   bed.run(30'000);
+  bed.counters.truth.erase("k7");
   EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
-  EXPECT_EQ(bed.lane.counts().refused, 0U);
-  EXPECT_EQ(bed.lane.counts().increments, bed.counters.increments);
+  EXPECT_EQ(bed.lane.counts().refused, refused) << "what is refused for good, and nothing that is taken later";
+  EXPECT_EQ(bed.lane.counts().increments, bed.counters.increments) << "also of batches that were divided";
   EXPECT_TRUE(bed.lane.settled());
 }
 
@@ -273,6 +267,83 @@ TEST(Lane, AKeyOfAnotherTypeIsCountedAndTheOthersAreApplied) {
   EXPECT_EQ(bed.lane.counts().refused, 1U);
   EXPECT_NE(bed.lane.refusal().find("WRONGTYPE"), std::string::npos);
   EXPECT_EQ(bed.lane.trouble(), "");
+}
+
+TEST(Lane, EachIncrementThatWasMergedIntoARefusedOneIsCounted) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.server.wrong_type = {"k1", "set"};
+  bed.server.data.hashes["k2"]["n"] = INT64_MAX;
+  for (int time = 0; time < 5; ++time) {
+    for (const char* key : {"k0", "k1", "k2"}) bed.counters.add(key, 3);
+    bed.counters.buffer.at("set").add_member("a", 1);
+    bed.counters.buffer.at("set").add_member(time < 2 ? "b" : "c", 1);
+  }
+  bed.run(100);
+  EXPECT_EQ(bed.server.data.hashes.at("k0"), bed.counters.truth.at("k0"));
+  EXPECT_EQ(bed.server.data.hashes.at("k2").at("n"), INT64_MAX);
+  EXPECT_EQ(bed.lane.counts().refused, 20U) << "5 of k1, 5 of k2, 10 of the set";
+  EXPECT_EQ(bed.lane.counts().increments, 25U);
+  EXPECT_EQ(bed.lane.counts().refused_others, 0U);
+}
+
+TEST(Lane, ARefusedCommandThatBringsNoIncrementIsCountedApart) {
+  LaneBed bed;
+  bed.lane.up(bed.now_ms);
+  bed.server.wrong_type.insert("k");
+  KeyUpdate& update = bed.counters.buffer.at("k");
+  update.set("mac", "aa");
+  update.latest("lastSeen", 9);
+  update.if_absent("firstSeen", 1);
+  update.refresh();
+  bed.run(100);
+  EXPECT_EQ(bed.lane.counts().refused_others, 2U) << "HSETNX and HSET; EXPIRE works with any type";
+  EXPECT_EQ(bed.lane.counts().refused, 0U);
+  EXPECT_EQ(bed.lane.counts().increments, 0U);
+  EXPECT_NE(bed.lane.refusal().find("WRONGTYPE"), std::string::npos);
+}
+
+/// The server that lost a batch takes it anew, and says again what it refuses.
+TEST(Lane, WhatWasRefusedIsCountedOnceThoughItGoesTwice) {
+  for (const bool again : {true, false}) {
+    LaneBed bed;
+    bed.lane.up(bed.now_ms);
+    bed.server.wrong_type.insert("k1");
+    for (int time = 0; time < 7; ++time) {
+      for (const char* key : {"k0", "k1"}) bed.counters.add(key, 3);
+    }
+    bed.run(100);
+    EXPECT_EQ(bed.lane.counts().refused, 7U);
+    bed.server.data = {};
+    if (!again) bed.server.wrong_type.clear();
+    bed.network.cut(bed.lane, false);
+    bed.server.restart();
+    bed.lane.up(bed.now_ms);
+    bed.run(100);
+    EXPECT_EQ(bed.lane.counts().rolled_back, 1U);
+    EXPECT_EQ(bed.lane.counts().increments, 14U);
+    EXPECT_EQ(bed.lane.counts().refused, again ? 7U : 0U);
+    EXPECT_EQ(bed.server.data.hashes == bed.counters.truth, !again);
+  }
+}
+
+TEST(Lane, WhatWasRefusedIsNotLostASecondTimeByTheServer) {
+  LaneBed bed({.ledger = "mc.led.test", .keep_ms = 1'000});
+  bed.lane.up(bed.now_ms);
+  bed.server.wrong_type.insert("k1");
+  for (int time = 0; time < 7; ++time) {
+    for (const char* key : {"k0", "k1", "k2"}) bed.counters.add(key, 3);
+  }
+  bed.run(2'000);  // no longer kept
+  EXPECT_EQ(bed.lane.counts().refused, 7U);
+  bed.server.data = {};
+  bed.network.cut(bed.lane, false);
+  bed.server.restart();
+  bed.lane.up(bed.now_ms);
+  bed.run(500);
+  EXPECT_EQ(bed.lane.counts().lost, 14U);
+  EXPECT_EQ(bed.lane.counts().refused, 7U);
+  EXPECT_EQ(bed.lane.counts().increments, 7U) << "none of them that it has not refused";
 }
 
 TEST(Lane, AKeyBornAgainGetsATimeToLive) {
@@ -344,6 +415,27 @@ TEST(Lane, WhatAServerLostAfterItsAcknowledgementIsSentAgain) {
   EXPECT_EQ(bed.lane.counts().rolled_back, 3U);
   EXPECT_EQ(bed.lane.counts().sent_again, 3U);
   EXPECT_EQ(bed.lane.counts().lost, 0U);
+}
+
+TEST(Lane, WhatAServerMayHaveLostIsKeptAsLongAsItIsAway) {
+  LaneBed bed({.ledger = "mc.led.test", .keep_ms = 1'000});
+  bed.lane.up(bed.now_ms);
+  bed.counters.add("k", 5);
+  bed.run(100);
+  const Database saved = bed.server.data;
+  bed.counters.add("k", 10);
+  bed.run(100);
+  bed.network.cut(bed.lane, false);
+  bed.server.restart();
+  bed.server.data = saved;
+  bed.run(60'000);
+  EXPECT_EQ(bed.lane.kept(), 2U);
+  bed.lane.up(bed.now_ms);
+  bed.run(500);
+  EXPECT_EQ(bed.server.data.hashes, bed.counters.truth);
+  EXPECT_EQ(bed.lane.counts().lost, 0U);
+  bed.run(2'000);
+  EXPECT_EQ(bed.lane.kept(), 0U);
 }
 
 TEST(Lane, WhatAServerLostTooLateIsCounted) {

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "cloud/lane.h"
+#include "cloud/scripts.h"
 #include "resp/command_decoder.h"
 
 namespace microcloud::cloud_test {
@@ -141,15 +142,23 @@ class Server {
       write(words[1], words[2]);
       return before;
     }
-    if (wrong_type.contains(words[1]))
-      return Value::of_error("WRONGTYPE Operation against a key holding the wrong kind of value");
     if (name == "EXPIRE") {
       expires.insert(words[1]);
       return number(1);
     }
+    if (wrong_type.contains(words[1]))
+      return Value::of_error("WRONGTYPE Operation against a key holding the wrong kind of value");
     if (name == "HINCRBY") {
+      int64_t& value = data.hashes[words[1]][words[2]];
+      int64_t sum = 0;
+      if (__builtin_add_overflow(value, std::stoll(words[3]), &sum))
+        return Value::of_error("ERR increment or decrement would overflow");
       offset += 10;
-      return number(data.hashes[words[1]][words[2]] += std::stoll(words[3]));
+      return number(value = sum);
+    }
+    if (name == "HSETNX") return number(data.hashes[words[1]].try_emplace(words[2], std::stoll(words[3])).second);
+    if (name == "HSET") {
+      return number(data.hashes[words[1]].insert_or_assign(words[2], std::stoll(words[3])).second);
     }
     if (name == "ZINCRBY") {
       offset += 10;
@@ -158,8 +167,28 @@ class Server {
     return Value::of_error("ERR unknown command");
   }
 
+  /// As kEarliestScript and kTimesScript do.
+  Value times(const Words& words) {
+    std::map<std::string, int64_t>& fields = data.hashes[words[3]];
+    const auto first = fields.find("firstSeen"), last = fields.find("lastSeen");
+    if (words[1] == kEarliestScript) {
+      const int64_t value = std::stoll(words[5]);
+      if (first == fields.end() || first->second > value) fields["firstSeen"] = value;
+      return {};
+    }
+    if (fields.empty()) return data.hashes.erase(words[3]), Value{};
+    const int64_t own = std::stoll(words[5]), own_last = std::stoll(words[6]);
+    if (first == fields.end() || first->second > own || (!words[7].empty() && first->second == std::stoll(words[7])))
+      fields["firstSeen"] = own;
+    if (last == fields.end() || last->second < own_last || (!words[8].empty() && last->second == std::stoll(words[8])))
+      fields["lastSeen"] = own_last;
+    expires.insert(words[3]);
+    return bulk(std::to_string(fields["firstSeen"]));
+  }
+
   Value script(const Words& words) {
     if (words[1] == "return 1") return number(1);
+    if (words[1] == kEarliestScript || words[1] == kTimesScript) return times(words);
     const auto found = data.texts.find(words[3]);
     std::string value = found == data.texts.end() ? "0" : found->second;
     const bool is_guard = words.size() == 5;
@@ -236,8 +265,6 @@ class Counters final : public PieceSource {
  public:
   std::map<std::string, std::map<std::string, int64_t>> truth;
   uint64_t increments = 0;
-  bool is_urgent = false;
-  std::function<void()> comes_then;  // just after somebody asked what waits
   MergeBuffer buffer{size_t{1} << 20, HashSeed{}};
   size_t work = 4;  // of one piece: so many keys
 
@@ -246,12 +273,7 @@ class Counters final : public PieceSource {
     truth[key]["n"] += static_cast<int64_t>(amount);
     ++increments;
   }
-  size_t waiting() override {
-    const size_t count = buffer.ready();
-    if (comes_then) std::exchange(comes_then, {})();
-    return count;
-  }
-  bool urgent() override { return std::exchange(is_urgent, false); }
+  size_t waiting() override { return buffer.ready(); }
   std::optional<Piece> cut() override { return cut_piece(buffer, {.work = work}); }
 };
 

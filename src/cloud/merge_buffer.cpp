@@ -3,23 +3,52 @@
 #include <algorithm>
 #include <utility>
 
+#include "cloud/spilled_update.h"
+
 namespace microcloud {
 namespace {
 
+constexpr uint64_t kMostIncrements = (uint64_t{1} << 56) - 1;  // that a Number can tell of
 // What an entry and its parts take, the containers around them included.
 constexpr size_t kBytesOfKey = sizeof(KeyUpdate) + 96;
-constexpr size_t kBytesOfMember = 64;
+constexpr size_t kBytesOfMember = 80;
+
+/// Numbers of Redis have 63 bits.
+bool fits(int64_t sum, uint64_t amount) {
+  return amount <= static_cast<uint64_t>(INT64_MAX - std::max<int64_t>(0, sum));
+}
 
 }  // namespace
 
-void KeyUpdate::number(std::string_view field, int64_t value, Op op) {
-  if (op == Op::Add) count_increment();
+inline KeyUpdate::Number* KeyUpdate::find(std::string_view field, Op op) {
+  // Names are the program's own, so that mostly the same text is at the same place.
   for (Number& one : numbers_) {
-    // Names are the program's own, so that mostly the same text is at the same place.
-    if (one.op != op || (one.field.data() != field.data() && one.field != field)) continue;
-    if (op == Op::Add) one.value += value;
-    if (op == Op::Latest) one.value = std::max(one.value, value);
-    if (op == Op::IfAbsent || op == Op::Earliest) one.value = std::min(one.value, value);
+    if (one.field.data() == field.data() && one.op == op) return &one;
+  }
+  for (Number& one : numbers_) {
+    if (one.op == op && one.field == field) return &one;
+  }
+  return nullptr;
+}
+
+void KeyUpdate::add(std::string_view field, uint64_t amount, uint64_t increments) {
+  Number* one = find(field, Op::Add);
+  if (!fits(one == nullptr ? 0 : one->value, amount)) return refuse(increments);
+  count_increments(increments);
+  const auto value = static_cast<int64_t>(amount);
+  if (one != nullptr) {
+    one->value += value;
+    one->increments = (one->increments + increments) & kMostIncrements;
+    return;
+  }
+  numbers_.push_back({field, value, Op::Add, increments & kMostIncrements});
+  grew(sizeof(Number));
+}
+
+/// Of what is no sum.
+void KeyUpdate::number(std::string_view field, int64_t value, Op op) {
+  if (Number* one = find(field, op); one != nullptr) {
+    one->value = op == Op::Latest ? std::max(one->value, value) : std::min(one->value, value);
     return;
   }
   numbers_.push_back({field, value, op});
@@ -42,17 +71,44 @@ void KeyUpdate::end(Ending ending) {
   ending_ = std::move(ending);
 }
 
-void KeyUpdate::add_member(std::string_view member, uint64_t amount) {
-  count_increment();
-  const auto [at, is_new] = members_.try_emplace(std::string(member), 0);
-  at->second += static_cast<int64_t>(amount);
+void KeyUpdate::add_member(std::string_view member, uint64_t amount, uint64_t increments) {
+  if (!fits(0, amount)) return refuse(increments);
+  const auto [at, is_new] = members_.try_emplace(std::string(member));
   if (is_new) grew(kBytesOfMember + member.size());
+  if (!fits(at->second.amount, amount)) return refuse(increments);
+  count_increments(increments);
+  at->second.amount += static_cast<int64_t>(amount);
+  at->second.increments += increments;
+}
+
+void KeyUpdate::merge(const Number& one) {
+  if (one.op == Op::Add) {
+    add(one.field, static_cast<uint64_t>(one.value), one.increments);
+  } else {
+    number(one.field, one.value, one.op);
+  }
 }
 
 void KeyUpdate::merge(const KeyUpdate& other) {
-  for (const Number& one : other.numbers_) number(one.field, one.value, one.op);
+  for (const Number& one : other.numbers_) merge(one);
   for (const Text& one : other.texts_) set(one.field, one.value);
-  for (const auto& [member, amount] : other.members_) add_member(member, static_cast<uint64_t>(amount));
+  for (const auto& [member, sum] : other.members_)
+    add_member(member, static_cast<uint64_t>(sum.amount), sum.increments);
+}
+
+/// As if all that made it had come to this one.
+void KeyUpdate::follow(const SpilledUpdate& later) {
+  for (const Number& one : later.numbers) merge(one);
+  for (const auto& [field, value] : later.texts) set(field, value);
+  for (const auto& [member, sum] : later.members) add_member(member, static_cast<uint64_t>(sum.amount), sum.increments);
+  times_.include(later.times);
+  begins_ = begins_ || later.begins;
+  if (later.refreshes && later.refreshes_unless.empty()) refresh();
+  if (!later.refreshes_unless.empty()) refresh_unless(later.refreshes_unless);
+  if (later.ending) end(*later.ending);
+  trim_ = trim_ || later.trims;
+  since_ms_ = std::min(since_ms_, later.since_ms);
+  if (later.packet_us != 0 && (packet_us_ == 0 || later.packet_us < packet_us_)) packet_us_ = later.packet_us;
 }
 
 void KeyUpdate::start(std::string_view key) {
@@ -60,6 +116,8 @@ void KeyUpdate::start(std::string_view key) {
   numbers_.clear();
   texts_.clear();
   members_.clear();
+  times_ = {};
+  begins_ = false;
   refresh_ = false;
   unless_ = {};
   ending_.reset();
@@ -94,6 +152,13 @@ const KeyUpdate* MergeBuffer::find(std::string_view key) const {
   return found == index_.end() ? nullptr : found->second;
 }
 
+void MergeBuffer::put_back(const SpilledUpdate& update) {
+  const bool is_new = !index_.contains(update.key);
+  KeyUpdate& waiting = at(update.key);
+  if (is_new) waiting.since_ms_ = update.since_ms;
+  waiting.follow(update);
+}
+
 void MergeBuffer::release(int64_t now_ms) {
   const auto is_due = [this, now_ms] {
     return hurried_ || now_ms - leisurely_.front()->since_ms_ >= kLeisureMs || leisurely_.size() > kMostAtLeisure ||
@@ -115,19 +180,14 @@ void MergeBuffer::hurry() {
 }
 
 bool MergeBuffer::each_from(Position& position, size_t most, const std::function<void(const KeyUpdate&)>& look) const {
-  if (!std::exchange(position.begun, true)) {
-    for (const auto& [at, shelf] : shelves_) {
-      for (const auto& update : shelf.updates) look(*update);
-    }
+  const size_t buckets = index_.bucket_count();
+  if (std::exchange(position.buckets, buckets) != buckets) position.bucket = 0;  // all have other places now
+  for (; most > 0 && position.bucket < buckets; ++position.bucket) {
+    size_t keys = 0;
+    for (auto at = index_.begin(position.bucket); at != index_.end(position.bucket); ++at, ++keys) look(*at->second);
+    most -= std::min(most, std::max<size_t>(1, keys));
   }
-  const auto walk = [&](const Updates& queue, uint64_t first, uint64_t& number) {
-    number = std::max(number, first);
-    for (; most > 0 && number < first + queue.size(); --most, ++number)
-      look(*queue[static_cast<size_t>(number - first)]);
-    return number == first + queue.size();
-  };
-  // What is released meanwhile comes at the end of the other ones.
-  return !walk(leisurely_, released_, position.leisurely) || !walk(waiting_, gone_, position.waiting);
+  return position.bucket < buckets;
 }
 
 void MergeBuffer::pop_front() {
@@ -151,7 +211,7 @@ void MergeBuffer::give_up_oldest() {
     const auto shelf = shelves_.find(number);
     if (shelf == shelves_.end() || shelf->second.filling != filling) continue;
     std::vector<std::unique_ptr<KeyUpdate>>& updates = shelf->second.updates;
-    totals_.lost += updates.front()->increments();
+    give_up(*updates.front());
     --shelved_;
     discard(std::move(updates.front()));
     updates.erase(updates.begin());
@@ -159,8 +219,14 @@ void MergeBuffer::give_up_oldest() {
     return;
   }
   if (waiting_.empty()) release_front(now_ms_);
-  totals_.lost += front().increments();
+  give_up(front());
   pop_front();
+}
+
+void MergeBuffer::give_up(const KeyUpdate& update) {
+  if (spill_ && spill_(update)) return;
+  totals_.lost += update.increments();
+  if (update.increments() == 0) ++totals_.others_lost;
 }
 
 void MergeBuffer::shelve_front(uint32_t shelf) {
@@ -189,17 +255,17 @@ void MergeBuffer::unshelve(uint32_t shelf) {
   shelves_.erase(found);
 }
 
-std::vector<std::pair<std::string, int64_t>> MergeBuffer::take_members(size_t count) {
-  std::vector<std::pair<std::string, int64_t>> taken;
+std::vector<std::pair<std::string, KeyUpdate::Sum>> MergeBuffer::take_members(size_t count) {
+  std::vector<std::pair<std::string, KeyUpdate::Sum>> taken;
   KeyUpdate& update = front();
   while (taken.size() < count && !update.members_.empty()) {
     auto node = update.members_.extract(update.members_.begin());
     const size_t bytes = kBytesOfMember + node.key().size();
     update.own_bytes_ -= bytes;
     totals_.bytes -= bytes;
+    update.increments_ -= node.mapped().increments;
     taken.emplace_back(std::move(node.key()), node.mapped());
   }
-  update.increments_ -= std::min<uint64_t>(update.increments_, taken.size());
   return taken;
 }
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +39,35 @@ TEST(MergeBuffer, WhatIsForOneKeyBecomesOneUpdate) {
   EXPECT_EQ(update.texts()[0].value, "bb");
   EXPECT_EQ(update.increments(), 3U);
   EXPECT_FALSE(update.refreshes());
+}
+
+uint64_t increments_of(const KeyUpdate& update) {
+  uint64_t sum = 0;
+  for (const KeyUpdate::Number& one : update.numbers()) sum += one.increments;
+  for (const auto& [member, of_member] : update.members()) sum += of_member.increments;
+  return sum;
+}
+
+TEST(MergeBuffer, EachCounterKnowsHowManyIncrementsWereMergedIntoIt) {
+  MergeBuffer from(1 << 20, HashSeed{}), into(1 << 20, HashSeed{});
+  std::mt19937 random(3);
+  for (int time = 0; time < 1'000; ++time) {
+    MergeBuffer& buffer = random() % 3 == 0 ? into : from;
+    buffer.at("host").add(random() % 4 == 0 ? "bytesSent" : "packetsSent", random() % 100);
+    buffer.at("host").latest("lastSeen", time);
+    buffer.at("host").if_absent("firstSeen", time);
+    buffer.at("host").set("mac", "aa");
+    buffer.at("peers").add_member(std::to_string(random() % 50), random() % 100);
+  }
+  for (const char* key : {"host", "peers"}) into.at(key).merge(from.at(key));
+  into.at("host").add("bytesSent", 5, 7);
+  EXPECT_EQ(into.at("host").increments(), 1'007U);
+  EXPECT_EQ(increments_of(into.at("host")), 1'007U);
+  EXPECT_EQ(into.at("peers").increments(), 1'000U);
+  EXPECT_EQ(increments_of(into.at("peers")), 1'000U);
+  EXPECT_EQ(into.totals().increments, 2'007U) << "all of the other one came here, too";
+  for (const KeyUpdate::Number& one : into.at("host").numbers())
+    EXPECT_EQ(one.increments > 0, one.op == KeyUpdate::Op::Add) << one.field;
 }
 
 TEST(MergeBuffer, GoesOutInTheOrderOfTheFirstUpdates) {
@@ -81,10 +113,16 @@ TEST(MergeBuffer, MembersOfASortedSetAreTakenInParts) {
     buffer.at("peers").add_member("m" + std::to_string(member), 2);
   }
   std::map<std::string, int64_t> seen;
+  uint64_t left = 20;
   for (const size_t expected : {4U, 4U, 2U, 0U}) {
     const auto part = buffer.take_members(4);
     EXPECT_EQ(part.size(), expected);
-    for (const auto& [member, amount] : part) seen[member] += amount;
+    for (const auto& [member, sum] : part) {
+      seen[member] += sum.amount;
+      EXPECT_EQ(sum.increments, 2U) << member;
+      left -= sum.increments;
+    }
+    EXPECT_EQ(buffer.front().increments(), left);
   }
   EXPECT_EQ(seen.size(), 10U);
   for (const auto& [member, amount] : seen) EXPECT_EQ(amount, 3) << member;
@@ -150,13 +188,6 @@ TEST(MergeBuffer, OneShelfThatStaysDoesNotMakeTheOthersCost) {
   EXPECT_EQ(buffer.ready(), 1U);
 }
 
-std::vector<std::string> keys_from(const MergeBuffer& buffer, MergeBuffer::Position& position, size_t most) {
-  std::vector<std::string> keys;
-  const bool more = buffer.each_from(position, most, [&](const KeyUpdate& one) { keys.push_back(one.key()); });
-  if (!more) keys.emplace_back("end");
-  return keys;
-}
-
 TEST(MergeBuffer, WhatMayWaitMergesUntilItsTimeIsOver) {
   MergeBuffer buffer(1 << 20, HashSeed{});
   buffer.set_time(100);
@@ -176,7 +207,7 @@ TEST(MergeBuffer, WhatMayWaitMergesUntilItsTimeIsOver) {
   EXPECT_EQ(buffer.front().numbers().at(0).value, 2);
   buffer.at_leisure("peers").add_member("a", 3);
   buffer.pop_front();
-  EXPECT_EQ(buffer.front().members().at("a"), 6);
+  EXPECT_EQ(buffer.front().members().at("a").amount, 6);
   EXPECT_EQ(buffer.front().since_ms(), 100 + MergeBuffer::kLeisureMs) << "what it waited on purpose is no lag";
   buffer.pop_front();
   EXPECT_EQ(buffer.size(), 1U);
@@ -212,19 +243,107 @@ TEST(MergeBuffer, FullItGivesUpWhatMayWaitWhenThereIsNothingElse) {
   EXPECT_EQ(buffer.find("k0"), nullptr);
 }
 
-TEST(MergeBuffer, IsLookedThroughInPartsAlsoWhenSomethingIsReleasedMeanwhile) {
+std::vector<std::string> keys_from(const MergeBuffer& buffer, MergeBuffer::Position& position, size_t most,
+                                   bool& more) {
+  std::vector<std::string> keys;
+  more = buffer.each_from(position, most, [&](const KeyUpdate& one) { keys.push_back(one.key()); });
+  return keys;
+}
+
+TEST(MergeBuffer, IsLookedThroughInParts) {
   MergeBuffer buffer(1 << 20, HashSeed{});
-  for (const char* key : {"a", "b", "shelved"}) buffer.at(key).add("n", 1);
-  for (const char* key : {"x", "y", "z"}) buffer.at_leisure(key).add_member("m", 1);
-  buffer.pop_front();  // a
-  buffer.at("c").add("n", 1);
-  buffer.shelve_front(1);  // b
+  for (int key = 0; key < 300; ++key) {
+    if (key % 3 == 0) buffer.at_leisure("k" + std::to_string(key)).add_member("m", 1);
+    if (key % 3 == 1) buffer.at("k" + std::to_string(key)).add("n", 1);
+    if (key % 3 == 2) buffer.at("k" + std::to_string(key)).add("n", 1);
+    if (key % 3 == 2) buffer.shelve_front(static_cast<uint32_t>(key % 5));
+  }
   MergeBuffer::Position position;
-  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"b", "x", "y"})) << "what is laid aside is one";
-  buffer.hurry();
-  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"shelved", "c"}));
-  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"x", "y"}));
-  EXPECT_EQ(keys_from(buffer, position, 2), (std::vector<std::string>{"z", "end"}));
+  std::map<std::string, int> shown;
+  size_t parts = 0, largest = 0;
+  for (bool more = true; more; ++parts) {
+    const auto keys = keys_from(buffer, position, 10, more);
+    largest = std::max(largest, keys.size());
+    for (const std::string& key : keys) ++shown[key];
+  }
+  EXPECT_EQ(shown.size(), 300U);
+  for (const auto& [key, times] : shown) EXPECT_EQ(times, 1) << key;
+  EXPECT_GE(parts, 30U);
+  EXPECT_LT(largest, 20U);
+  bool more = true;
+  EXPECT_TRUE(keys_from(buffer, position, 10, more).empty());
+  EXPECT_FALSE(more);
+  EXPECT_TRUE(keys_from(MergeBuffer(1'000, HashSeed{}), position = {}, 10, more).empty());
+}
+
+/// What is laid aside behind the place that was looked at, and put back in front of it, is not missed.
+TEST(MergeBuffer, IsLookedThroughWhileKeysMove) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  std::set<std::string> keys;
+  for (int key = 0; key < 100; ++key) {
+    keys.insert("k" + std::to_string(key));
+    buffer.at("k" + std::to_string(key)).add("n", 1);
+  }
+  MergeBuffer::Position position;
+  std::set<std::string> shown;
+  uint32_t shelf = 0;
+  for (bool more = true; more; shelf = (shelf + 1) % 7) {
+    for (const std::string& key : keys_from(buffer, position, 3, more)) shown.insert(key);
+    for (int count = 0; count < 20 && buffer.ready() > 0; ++count) buffer.shelve_front(shelf + count % 2);
+    buffer.unshelve((shelf + 4) % 7);
+  }
+  EXPECT_EQ(shown, keys);
+}
+
+TEST(MergeBuffer, WhateverStaysWhileItIsLookedThroughIsShown) {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    std::mt19937 random(seed);
+    MergeBuffer buffer(1 << 20, HashSeed{});
+    std::set<std::string> waiting;
+    int64_t now_ms = 0;
+    const auto move = [&] {
+      const uint32_t shelf = random() % 4;
+      switch (random() % 8) {
+        case 0:
+        case 1:
+        case 2: {
+          const std::string key = "k" + std::to_string(random() % 500);
+          buffer.set_time(now_ms);
+          (random() % 2 == 0 ? buffer.at(key) : buffer.at_leisure(key)).add("n", 1);
+          waiting.insert(key);
+          break;
+        }
+        case 3:
+        case 4:
+          if (buffer.ready() > 0) buffer.shelve_front(shelf);
+          break;
+        case 5:
+          buffer.unshelve(shelf);
+          break;
+        case 6:
+          if (buffer.ready() == 0) break;
+          waiting.erase(buffer.front().key());
+          buffer.pop_front();
+          break;
+        default:
+          buffer.release(now_ms += random() % 500);
+      }
+    };
+    for (auto count = random() % 2'000; count > 0; --count) move();
+    std::set<std::string> stays = waiting, shown;
+    MergeBuffer::Position position;
+    for (bool more = true; more;) {
+      for (const std::string& key : keys_from(buffer, position, 1 + random() % 30, more)) {
+        shown.insert(key);
+        ASSERT_TRUE(waiting.contains(key)) << "seed " << seed;
+      }
+      if (!more) break;
+      for (auto count = random() % 40; count > 0; --count) move();
+      std::erase_if(stays, [&](const std::string& key) { return !waiting.contains(key); });
+    }
+    ASSERT_TRUE(std::includes(shown.begin(), shown.end(), stays.begin(), stays.end())) << "seed " << seed;
+    ASSERT_EQ(waiting.size(), buffer.size());
+  }
 }
 
 TEST(KeyNames, AreThoseOfTheContract) {
@@ -259,6 +378,32 @@ TEST(KeyNames, FieldsOfAVlanBeginWithItsNumber) {
   const char* before = names[1].data();
   fields.of_vlan(1);
   EXPECT_EQ(fields.of_vlan(4094)[1].data(), before) << "names stay where they are";
+}
+
+TEST(MergeBuffer, WhatNoNumberCanHoldIsLostAndCounted) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("k").add("n", INT64_MAX - 1);
+  buffer.at("k").add("n", 1);
+  buffer.at("k").add("n", 1, 3);
+  buffer.at("k").add("m", uint64_t{1} << 63);
+  buffer.at("s").add_member("a", INT64_MAX);
+  buffer.at("s").add_member("a", 7);
+  buffer.at("s").add_member("b", UINT64_MAX);
+  EXPECT_EQ(buffer.at("k").numbers().size(), 1U);
+  EXPECT_EQ(buffer.at("k").numbers()[0].value, INT64_MAX);
+  EXPECT_EQ(buffer.at("k").increments(), 2U);
+  EXPECT_EQ(buffer.at("s").members().at("a").amount, INT64_MAX);
+  EXPECT_FALSE(buffer.at("s").members().contains("b"));
+  EXPECT_EQ(buffer.totals().increments, 9U);
+  EXPECT_EQ(buffer.totals().lost, 6U);
+}
+
+TEST(MergeBuffer, TextsThatAreGivenUpAreCountedByThemselves) {
+  MergeBuffer buffer(10'000, HashSeed{});
+  for (int key = 0; key < 100; ++key) buffer.at("text" + std::to_string(key)).set("name", "value");
+  EXPECT_GT(buffer.size(), 10U);
+  EXPECT_EQ(buffer.totals().others_lost, 100 - buffer.size());
+  EXPECT_EQ(buffer.totals().lost, 0U);
 }
 
 }  // namespace

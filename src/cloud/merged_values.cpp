@@ -59,6 +59,10 @@ std::string* find_value(Values& values, std::string_view name) {
   return found == values.end() ? nullptr : &found->second;
 }
 
+const std::string* find_value(const Values& values, std::string_view name) {
+  return find_value(const_cast<Values&>(values), name);
+}
+
 std::string text_of(const Value& value) {
   if (value.type == resp::Type::Integer) return std::to_string(value.integer);
   if (value.type == resp::Type::Double) return score_text(value.number);
@@ -67,7 +71,7 @@ std::string text_of(const Value& value) {
 
 void take_all(Values& into, const Value& from, KeyKind kind) {
   if (kind == KeyKind::Text && from.has_text()) into.emplace_back("", from.text);
-  if (kind == KeyKind::Set)
+  if (kind == KeyKind::Set || kind == KeyKind::List)
     for (const Value& member : from.elements) into.emplace_back(member.text, "");
   if (kind == KeyKind::Hash || kind == KeyKind::SortedSet) {
     for_pairs(from, [&into](const Value& name, const Value& value) {

@@ -26,19 +26,42 @@ constexpr std::chrono::milliseconds kPatience{500};  // for an exact answer, aft
 constexpr int64_t kFreshMs = 5'000;
 constexpr int64_t kAnyClockMs = 60'000;  // clocks of machines may differ by so much
 
-KeyKind kind_of(const Value& type) {
-  constexpr std::pair<std::string_view, KeyKind> kKinds[] = {
-      {"hash", KeyKind::Hash}, {"zset", KeyKind::SortedSet}, {"set", KeyKind::Set}, {"string", KeyKind::Text}};
+constexpr std::pair<std::string_view, KeyKind> kKinds[] = {
+    {"none", KeyKind::None},   {"hash", KeyKind::Hash}, {"zset", KeyKind::SortedSet}, {"set", KeyKind::Set},
+    {"string", KeyKind::Text}, {"list", KeyKind::List}, {"stream", KeyKind::Stream}};
+
+KeyKind kind_of(const Value& type, const std::string& key, const Store& store) {
   for (const auto& [name, kind] : kKinds)
     if (type.is(name)) return kind;
-  return KeyKind::None;
+  throw std::runtime_error(store.name() + ": " + key + " is of the type " + type.text + ", which is not known here");
 }
 
-void add_read(Commands& commands, const std::string& key, KeyKind kind) {
+void add_read(Commands& commands, const std::string& key, KeyKind kind, size_t entries) {
   if (kind == KeyKind::SortedSet) commands.add("ZREVRANGE", key, 0, -1, "WITHSCORES");
   if (kind == KeyKind::Set) commands.add("SMEMBERS", key);
   if (kind == KeyKind::Text) commands.add("GET", key);
+  if (kind == KeyKind::List) commands.add("LRANGE", key, 0, -1);
+  if (kind == KeyKind::Stream) commands.add("XREVRANGE", key, "+", "-", "COUNT", entries);
   if (kind == KeyKind::Hash || kind == KeyKind::None) commands.add("HGETALL", key);
+}
+
+/// A face has neither lists nor streams, nor commands for them.
+void add_read_of_face(Commands& commands, const std::string& key, KeyKind kind) {
+  if (kind == KeyKind::List || kind == KeyKind::Stream) {
+    commands.add("EXISTS", key);
+  } else {
+    add_read(commands, key, kind, 0);
+  }
+}
+
+void take_entries(Answer& answer, const Value& reply) {
+  for (const Value& entry : reply.elements) {
+    if (entry.elements.size() != 2) continue;
+    Values fields;
+    const std::vector<Value>& words = entry.elements[1].elements;
+    for (size_t at = 0; at + 1 < words.size(); at += 2) fields.emplace_back(words[at].text, words[at + 1].text);
+    answer.entries.emplace_back(entry.elements[0].text, std::move(fields));
+  }
 }
 
 void merge(Answer& answer, const Value& reply, bool counted) {
@@ -46,6 +69,8 @@ void merge(Answer& answer, const Value& reply, bool counted) {
     merge_hash(answer.values, reply);
   } else if (counted && answer.kind == KeyKind::SortedSet) {
     merge_sorted_set(answer.values, reply);
+  } else if (answer.kind == KeyKind::Stream) {
+    take_entries(answer, reply);
   } else if (answer.values.empty()) {
     take_all(answer.values, reply, answer.kind);
   }
@@ -133,7 +158,7 @@ std::vector<KeyKind> MergedView::kinds(const std::vector<std::string>& keys) {
     const auto replies =
         ask_each(store, keys, [](Commands& commands, const std::string& key, size_t) { commands.add("TYPE", key); });
     for (size_t at = 0; at < keys.size(); ++at)
-      if (found[at] == KeyKind::None) found[at] = kind_of(replies[at]);
+      if (found[at] == KeyKind::None) found[at] = kind_of(replies[at], keys[at], store);
   };
   look(cloud_);
   for (const Face& face : faces_) look(*face.store);
@@ -146,7 +171,7 @@ MergedView::FaceReading MergedView::ask_face(const Face& face, const std::vector
   Commands commands;
   const std::string own = realm_prefix(realm_) + "probe." + face.probe;
   commands.add("HMGET", own, "ledger", "batch", "lastBatch");
-  for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at]);
+  for (size_t at = 0; at < keys.size(); ++at) add_read_of_face(commands, keys[at], kinds[at]);
   commands.add("HGET", own, "batch");
   std::vector<Value> replies = face.store->ask("", commands);
   const Value& stand = no_error(replies.front(), *face.store);
@@ -178,15 +203,15 @@ MergedView::CloudReading MergedView::ask_cloud(const std::vector<std::string>& k
   CloudReading reading;
   for (const std::string& ledger : ledgers_) reading.standings.push_back({ledger, {}, {}, {}});
   if (cloud_.is_cluster() || ledgers_.empty()) {
-    reading.replies = ask_each(cloud_, keys, [&kinds](Commands& commands, const std::string& key, size_t at) {
-      add_read(commands, key, kinds[at]);
+    reading.replies = ask_each(cloud_, keys, [&kinds, this](Commands& commands, const std::string& key, size_t at) {
+      add_read(commands, key, kinds[at], entries_);
     });
     return reading;
   }
   Commands commands;
   commands.add("MULTI");
   for (const std::string& ledger : ledgers_) commands.add("GET", ledger.empty() ? "-" : ledger);
-  for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at]);
+  for (size_t at = 0; at < keys.size(); ++at) add_read(commands, keys[at], kinds[at], entries_);
   commands.add("EXEC");
   std::vector<Value> replies = cloud_.ask("", commands);
   std::vector<Value> all = std::move(replies.back().elements);
@@ -213,7 +238,7 @@ std::vector<Answer> MergedView::ask(const std::vector<std::string>& keys, const 
 
   std::vector<Answer> answers;
   for (size_t at = 0; at < keys.size(); ++at) {
-    Answer answer{keys[at], kinds[at], {}, true};
+    Answer answer{keys[at], kinds[at], {}, {}, true};
     const bool counted = is_counted(keys[at], realm_);
     const auto meets = [&](const CloudReading& cloud) {
       for (size_t face = 0; counted && face < still.size(); ++face) {
@@ -233,7 +258,8 @@ std::vector<Answer> MergedView::ask(const std::vector<std::string>& keys, const 
 
 /// All together; what is not exact then again, and fewer at once each time: that is faster, so that less happens
 /// meanwhile.
-std::vector<Answer> MergedView::get(const std::vector<std::string>& keys) {
+std::vector<Answer> MergedView::get(const std::vector<std::string>& keys, size_t entries) {
+  entries_ = entries;
   const auto until = std::chrono::steady_clock::now() + kPatience;
   const std::vector<KeyKind> kinds = this->kinds(keys);
   std::vector<Answer> answers(keys.size());
@@ -265,6 +291,7 @@ bool MergedView::meet(const Standing& face, const Standing& cloud, const Value& 
   if (face.ledger.empty()) return true;
   if (face.ledger != cloud.ledger) return false;  // another life of the probe answered meanwhile
   const int64_t batch = resp::parse_integer(face.batch).value_or(0);
+  if (batch < 0) return false;  // something is in the probe's spill file, which it cannot tell
   const int64_t of_key = system_number(of_face, "_batch");
   if (cloud_.is_cluster()) {
     // Each key has a ledger of its own. A key that the face does not have stands where the face stood before.
@@ -278,36 +305,26 @@ bool MergedView::meet(const Standing& face, const Standing& cloud, const Value& 
   return ledger <= stands_at && ledger >= resp::parse_integer(face.batch_after).value_or(0);
 }
 
-void MergedView::add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields,
-                          std::vector<std::pair<std::string, uint64_t>>& sums) {
+void MergedView::add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields, Sums& sums) {
   for (size_t from = 0; from < names.size(); from += kAtOnce) {
     const auto some = std::span(names).subspan(from, std::min(kAtOnce, names.size() - from));
     const auto replies = ask_each(store, some, [&fields](Commands& commands, const std::string& key, size_t) {
       commands.add("HMGET", key, fields[0], fields[1]);
     });
     for (size_t at = 0; at < some.size(); ++at) {
-      uint64_t sum = 0;
+      uint64_t& sum = sums[some[at]];
       for (const Value& one : replies[at].elements)
         sum += static_cast<uint64_t>(std::max<int64_t>(0, one.as_integer().value_or(0)));
-      sums.emplace_back(some[at], sum);
     }
   }
 }
 
-std::vector<MergedView::Top> MergedView::largest(const std::string& tree, size_t count, const SummedFields& fields) {
+MergedView::Sums MergedView::sums(const std::string& tree, const SummedFields& fields) {
   const std::string pattern = realm_prefix(realm_) + tree + ".*";
-  std::vector<std::pair<std::string, uint64_t>> sums;
+  Sums sums;
   add_sums(cloud_, cloud_.keys(pattern, "hash"), fields, sums);
   for (const Face& face : faces_) add_sums(*face.store, face.store->keys(pattern, "hash"), fields, sums);
-  std::unordered_map<std::string, uint64_t> by_key;
-  for (auto& [key, sum] : sums) by_key[std::move(key)] += sum;
-  std::vector<Top> all;
-  for (const auto& [key, sum] : by_key) all.push_back({key, sum});
-  const auto more = [](const Top& a, const Top& b) { return a.sum != b.sum ? a.sum > b.sum : a.key < b.key; };
-  const size_t kept = std::min(count, all.size());
-  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(kept), all.end(), more);
-  all.resize(kept);
-  return all;
+  return sums;
 }
 
 }  // namespace microcloud

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,10 @@ namespace microcloud {
 struct Answer {
   std::string key;
   KeyKind kind = KeyKind::None;
-  /// Hash: fields and values; sorted set: members and scores, the largest first; set: members; text: the text.
+  /// Hash: fields and values; sorted set: members and scores, the largest first; set, list: members; text: the text.
   Values values;
+  /// Of a stream, the latest first: ids, and fields and values.
+  std::vector<std::pair<std::string, Values>> entries = {};
   /// False: the node and a probe's face did not come to stand at one batch while they were asked, so that what was on
   /// its way between them may be counted twice; or a probe could not be asked, and what is open in it is missing.
   bool exact = true;
@@ -52,16 +55,15 @@ class MergedView {
 
   /// Names that match the pattern, anywhere; each once. `type` as TYPE says it; empty: any.
   std::vector<std::string> keys(const std::string& pattern, const std::string& type);
-  /// In the order of the keys. Each stands for itself: they need not be of one moment.
-  std::vector<Answer> get(const std::vector<std::string>& keys);
+  /// In the order of the keys. Each stands for itself: they need not be of one moment. Of a stream so many of its last
+  /// entries. Throws std::runtime_error for a type that is not known here.
+  std::vector<Answer> get(const std::vector<std::string>& keys, size_t entries = 20);
 
-  struct Top {
-    std::string key;
-    uint64_t sum = 0;  // of the fields
-  };
+  using Sums = std::unordered_map<std::string, uint64_t>;
   using SummedFields = std::array<const char*, 2>;
-  /// The keys `TREE.*` in which these fields add up to most, found by asking everybody for everything.
-  std::vector<Top> largest(const std::string& tree, size_t count, const SummedFields& fields);
+  /// What these fields of each key `TREE.*` add up to, found by asking everybody for everything, one after the other:
+  /// what moves meanwhile may be missing.
+  Sums sums(const std::string& tree, const SummedFields& fields);
 
  private:
   struct Standing {
@@ -78,8 +80,7 @@ class MergedView {
     std::vector<resp::Value> replies;  // one a key
   };
   std::vector<FaceReading> ask_faces(const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds);
-  static void add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields,
-                       std::vector<std::pair<std::string, uint64_t>>& sums);
+  static void add_sums(Store& store, const std::vector<std::string>& names, const SummedFields& fields, Sums& sums);
   FaceReading ask_face(const Face& face, const std::vector<std::string>& keys, const std::vector<KeyKind>& kinds) const;
   /// One reply a key; and, of a node, what each probe's ledger holds.
   struct CloudReading {
@@ -93,6 +94,7 @@ class MergedView {
   std::vector<std::string> ledgers_;  // of the faces' probes, as they said last
   std::string realm_;
   bool is_whole_;
+  size_t entries_ = 0;  // of a stream
 };
 
 }  // namespace microcloud

@@ -32,6 +32,7 @@ WayStatus NodeWay::status() const {
   status.connected = client_->ready();
   status.trouble = status.connected ? lane_.trouble() : why_down_;
   status.fatal = fatal_;
+  status.schema = schema_;
   tell_lane(status, lane_);
   return status;
 }
@@ -49,11 +50,9 @@ void NodeWay::send(std::string_view, const resp::Commands& commands, resp::Clien
 }
 
 void NodeWay::count_keys(std::function<void(uint64_t)> done) {
-  resp::Commands commands;
-  commands.add("DBSIZE");
-  client_->send(std::move(commands), [done = std::move(done)](const Result& result) {
+  client_->send(count_commands(), [done = std::move(done)](const Result& result) {
     if (result.outcome != Outcome::Ok) return;
-    if (const auto keys = result.replies.back().as_integer(); keys && *keys >= 0) done(static_cast<uint64_t>(*keys));
+    if (const auto keys = volatile_keys(result.replies)) done(*keys);
   });
 }
 
@@ -68,8 +67,13 @@ void NodeWay::on_state(resp::ClientEvents::State state, const std::string& why) 
 
 void NodeWay::on_schema(const Result& result) {
   if (result.outcome != Outcome::Ok || !client_->ready()) return;  // the connection broke
-  fatal_ = schema_trouble(result.replies.back(), url_.text());
-  if (fatal_.empty()) lane_.up(now_ms_);
+  schema_ = result.replies.back().as_integer().value_or(0);
+  const std::string trouble = schema_trouble(result.replies.back(), url_.text());
+  if (!trouble.empty() && was_up_) return client_->reconnect(trouble);  // it may be mended: what waits is not given up
+  fatal_ = trouble;
+  if (!fatal_.empty()) return;
+  was_up_ = true;
+  lane_.up(now_ms_);
 }
 
 }  // namespace microcloud

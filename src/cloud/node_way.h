@@ -33,6 +33,8 @@ class NodeWay final : public UpdateWay, private LaneLink {
   std::unique_ptr<resp::Client> client_;
   std::string why_down_;
   std::string fatal_;
+  int64_t schema_ = 0;
+  bool was_up_ = false;
   int64_t now_ms_ = 0;
 };
 

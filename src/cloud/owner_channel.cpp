@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/thread_name.h"
 #include "cloud/owner_cluster_way.h"
 #include "cloud/owner_node_way.h"
 
@@ -17,7 +18,10 @@ void OwnerChannel::start() {
     way_ = std::make_unique<OwnerNodeWay>(loop_, desk_);
   }
   way_->start();
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    name_thread("mc-owners");
+    loop_.run();
+  });
 }
 
 void OwnerChannel::stop() {

@@ -45,6 +45,7 @@ void OwnerDesk::add_commands(resp::Commands& commands, const OwnerQuestion& ques
 
 KeyAnswer OwnerDesk::read(const OwnerQuestion& question, const resp::Value& said, const resp::Value* lives) {
   KeyAnswer answer{.answered = true};
+  if (resp::outcome_of(said) == resp::Outcome::Retry) return {};  // it may hold something
   if (said.is_error()) {
     counts.refused.add();
     if (!std::exchange(told_refused_, true))

@@ -19,25 +19,49 @@ size_t work_of(const KeyUpdate& update) {
 
 class PieceWriter {
  public:
-  PieceWriter(const PieceLimits& limits, int64_t since_ms) : limits_(limits) { piece_.since_ms = since_ms; }
+  PieceWriter(const PieceLimits& limits, int64_t since_ms) : limits_(limits) {
+    piece_.since_ms = since_ms;
+    piece_.increments_of.reserve(limits.work);
+  }
 
   void hash(const KeyUpdate& update) {
-    bool checked = update.refreshes();
+    start_check(update.key());
+    Piece::Check& check = piece_.checks.back();
+    check.times = update.times();
+    const bool asks = !update.begins() && (check.times.known() || !update.refreshes());
     size_t at_once = update.texts().size();
     for (const KeyUpdate::Number& one : update.numbers()) {
-      if (one.op == KeyUpdate::Op::Add && !checked) {
-        start_check(update.key(), 1);
+      if (one.op != KeyUpdate::Op::Add) continue;
+      if (asks) {
         piece_.amounts.push_back(one.value);
+        ++check.count;
       }
-      checked = checked || one.op == KeyUpdate::Op::Add;
-      if (one.op == KeyUpdate::Op::Latest) ++at_once;
       number(update.key(), one);
     }
-    if (at_once > 0) set_at_once(update, at_once);
+    for (const KeyUpdate::Number& one : update.numbers()) {
+      if (one.op == KeyUpdate::Op::Latest) ++at_once;
+      if (one.op == KeyUpdate::Op::Add) continue;
+      if (one.op == KeyUpdate::Op::IfAbsent) tell_times(check, Piece::Check::Times::Told);
+      number(update.key(), one);
+    }
+    if (at_once > 0) {
+      if (check.kind == Piece::Check::Times::None) check.times_at = static_cast<uint32_t>(commands_.count());
+      set_at_once(update, at_once);
+    }
+    if (check.count == 0 && check.kind == Piece::Check::Times::None) drop_check();
     refresh(update);
     if (const auto& ending = update.ending())
       commands_.add("EVAL", kEndScript, 1, update.key(), ending->field, ending->value, ending->mark, ending->mark_value,
                     ending->seconds);
+  }
+
+  void times(const KeyTimes& of) {
+    start_check(of.key);
+    piece_.checks.back().times = of.times;
+    tell_times(piece_.checks.back(), Piece::Check::Times::Asked);
+    commands_.add("EVAL", kTimesScript, 1, of.key, limits_.ttl_s, of.times.first_ms, of.times.last_ms,
+                  of.not_times ? std::to_string(of.not_times->first_ms) : std::string(),
+                  of.not_times ? std::to_string(of.not_times->last_ms) : std::string());
   }
 
   void refresh(const KeyUpdate& update) {
@@ -49,12 +73,16 @@ class PieceWriter {
     }
   }
 
-  void sorted_set(const KeyUpdate& update, const std::vector<std::pair<std::string, int64_t>>& members) {
+  void sorted_set(const KeyUpdate& update, const std::vector<std::pair<std::string, KeyUpdate::Sum>>& members) {
     if (!update.refreshes() && !members.empty()) {
-      start_check(update.key(), members.size());
-      for (const auto& one : members) piece_.amounts.push_back(one.second);
+      start_check(update.key());
+      piece_.checks.back().count = static_cast<uint32_t>(members.size());
+      for (const auto& one : members) piece_.amounts.push_back(one.second.amount);
     }
-    for (const auto& [member, amount] : members) commands_.add("ZINCRBY", update.key(), amount, member);
+    for (const auto& [member, sum] : members) {
+      piece_.increments_of.set(commands_.count(), sum.increments);
+      commands_.add("ZINCRBY", update.key(), sum.amount, member);
+    }
     if (update.trims()) commands_.add("ZREMRANGEBYRANK", update.key(), 0, -static_cast<int64_t>(limits_.members) - 1);
     if (update.refreshes()) commands_.add("EXPIRE", update.key(), limits_.ttl_s);
   }
@@ -73,16 +101,25 @@ class PieceWriter {
   }
 
  private:
-  /// Of the next `count` commands; their amounts follow.
-  void start_check(const std::string& key, size_t count) {
-    piece_.checks.push_back({static_cast<uint32_t>(commands_.count()), static_cast<uint32_t>(count),
-                             static_cast<uint32_t>(piece_.amounts.size()), static_cast<uint32_t>(piece_.keys.size()),
-                             static_cast<uint32_t>(key.size())});
+  /// Of the next commands; their amounts follow.
+  void start_check(const std::string& key) {
+    piece_.checks.push_back({static_cast<uint32_t>(commands_.count()), 0, static_cast<uint32_t>(piece_.amounts.size()),
+                             static_cast<uint32_t>(piece_.keys.size()), static_cast<uint32_t>(key.size())});
     piece_.keys += key;
+  }
+  void drop_check() {
+    piece_.keys.resize(piece_.checks.back().key_at);
+    piece_.checks.pop_back();
+  }
+  /// By the next command.
+  void tell_times(Piece::Check& check, Piece::Check::Times kind) {
+    check.kind = kind;
+    check.times_at = static_cast<uint32_t>(commands_.count());
   }
   void number(const std::string& key, const KeyUpdate::Number& one) {
     switch (one.op) {
       case KeyUpdate::Op::Add:
+        piece_.increments_of.set(commands_.count(), one.increments);
         commands_.add("HINCRBY", key, one.field, one.value);
         break;
       case KeyUpdate::Op::Latest:  // set_at_once()
@@ -117,6 +154,20 @@ class PieceWriter {
 };
 
 }  // namespace
+
+uint64_t CommandIncrements::at(size_t command) const {
+  if (command >= few_.size()) return 0;
+  if (few_[command] != kMany) return few_[command];
+  const auto before = std::count(few_.begin(), few_.begin() + static_cast<std::ptrdiff_t>(command), kMany);
+  return many_[static_cast<size_t>(before)];
+}
+
+Piece times_piece(std::span<const KeyTimes> keys, uint32_t ttl_s, int64_t now_ms) {
+  const PieceLimits limits{.ttl_s = ttl_s};
+  PieceWriter writer(limits, now_ms);
+  for (const KeyTimes& one : keys) writer.times(one);
+  return writer.finish();
+}
 
 std::optional<Piece> cut_piece(MergeBuffer& buffer, const PieceLimits& limits) {
   if (buffer.ready() == 0) return std::nullopt;

@@ -55,17 +55,30 @@ struct Part {
   const Piece::Check* of = nullptr;  // of the whole piece: the one that the last of `piece.checks` is a part of
 
   void add(const Piece& from, size_t number) {
+    if (const uint64_t increments = from.increments_of.at(number); increments > 0) {
+      piece.increments += increments;
+      piece.increments_of.set(commands.count(), increments);
+    }
     for (const Piece::Check& check : from.checks) {
-      if (number < check.command || number >= size_t{check.command} + check.count) continue;
+      const bool is_increment = number >= check.command && number < size_t{check.command} + check.count;
+      const bool tells_times = check.kind != Piece::Check::Times::None && number == check.times_at;
+      if (!is_increment && !tells_times) continue;
       if (&check != of) start(check, from.key(check));
       of = &check;
-      ++piece.checks.back().count;
+      Piece::Check& own = piece.checks.back();
+      if (tells_times) {
+        own.kind = check.kind;
+        own.times_at = static_cast<uint32_t>(commands.count());
+        continue;
+      }
+      ++own.count;
       piece.amounts.push_back(from.amounts[check.amounts_at + number - check.command]);
     }
   }
   void start(const Piece::Check& check, std::string_view key) {
     piece.checks.push_back({static_cast<uint32_t>(commands.count()), 0, static_cast<uint32_t>(piece.amounts.size()),
                             static_cast<uint32_t>(piece.keys.size()), check.key_size});
+    piece.checks.back().times = check.times;
     piece.keys += key;
   }
   Piece finish() {
@@ -77,6 +90,14 @@ struct Part {
 
 }  // namespace
 
+std::string key_of(const Piece& piece, size_t number) {
+  std::string key;
+  each_command(piece.commands, [&, at = size_t{0}](const CommandView& command) mutable {
+    if (at++ == number && command.size() > 1) key = command[1];
+  });
+  return key;
+}
+
 Piece take_out(Piece& piece, const std::vector<size_t>& numbers, const std::vector<const Piece*>& later) {
   const FieldsOfKeys newer = set_by(later);
   Part rest, taken;
@@ -87,12 +108,9 @@ Piece take_out(Piece& piece, const std::vector<size_t>& numbers, const std::vect
     part.add(piece, number++);
     if (is_taken && command[0] == "HSET") return append_set(part.commands, command, newer);
     append(part.commands, command);
-    if (is_taken && (command[0] == "HINCRBY" || command[0] == "ZINCRBY")) ++part.piece.increments;
   });
-  taken.piece.increments = std::min(taken.piece.increments, piece.increments);
   taken.piece.since_ms = piece.since_ms;
   rest.piece.taken = piece.taken;
-  rest.piece.increments = piece.increments - taken.piece.increments;
   rest.piece.since_ms = piece.since_ms;
   rest.piece.packets_us = std::move(piece.packets_us);
   piece = rest.finish();

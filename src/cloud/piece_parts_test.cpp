@@ -36,7 +36,7 @@ TEST(PieceParts, WhatIsTakenOutIsAPieceOfItsOwn) {
   EXPECT_EQ(lines_of(taken), (Lines{"HINCRBY b n 3", "HSET b lastSeen 9"}));
   EXPECT_EQ(lines_of(piece), (Lines{"HINCRBY a n 3", "ZINCRBY c 4 m"}));
   EXPECT_EQ(taken.increments, 1U);
-  EXPECT_EQ(piece.increments, 3U);
+  EXPECT_EQ(piece.increments, 3U) << "n of a stands for two";
   EXPECT_EQ(taken.since_ms, 77);
   EXPECT_EQ(taken.taken, 0U) << "its keys do not wait any more";
   EXPECT_EQ(piece.packets_us.size(), 3U);
@@ -68,6 +68,39 @@ TEST(PieceParts, BothPartsOfASortedSetAreChecked) {
   EXPECT_EQ(taken.key(taken.checks[0]), "c");
   EXPECT_EQ(taken.checks[0].count, 1U);
   EXPECT_EQ(taken.amounts, (std::vector<int64_t>{amount(taken, 0)}));
+}
+
+TEST(PieceParts, BothPartsTogetherStandForAllIncrements) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  for (uint64_t time = 0; time < 1'000; ++time) {
+    buffer.at("a").add("n", time);
+    if (time % 2 == 0) buffer.at("a").add("m", time);
+    buffer.at("a").latest("lastSeen", 9);
+    if (time % 3 == 0) buffer.at("b").add_member(std::to_string(time % 4), 1);
+  }
+  const Piece whole = *cut_piece(buffer, {});
+  ASSERT_EQ(whole.count, 7U);
+  for (unsigned chosen = 0; chosen < 1U << whole.count; ++chosen) {
+    std::vector<size_t> numbers;
+    uint64_t expected = 0;
+    for (size_t at = 0; at < whole.count; ++at) {
+      if ((chosen >> at & 1) == 0) continue;
+      numbers.push_back(at);
+      expected += whole.increments_of.at(at);
+    }
+    Piece rest = whole;
+    const Piece taken = take_out(rest, numbers, {});
+    ASSERT_EQ(taken.increments, expected) << chosen;
+    ASSERT_EQ(rest.increments, whole.increments - expected) << chosen;
+    for (const Piece* part : {static_cast<const Piece*>(&rest), &taken}) {
+      uint64_t sum = 0;
+      for (size_t at = 0; at < part->count; ++at) sum += part->increments_of.at(at);
+      ASSERT_EQ(sum, part->increments) << chosen;
+      const Lines lines = lines_of(*part);
+      for (size_t at = 0; at < lines.size(); ++at)
+        ASSERT_EQ(part->increments_of.at(at) > 0, lines[at].find("INCRBY") != std::string::npos) << lines[at];
+    }
+  }
 }
 
 TEST(PieceParts, WhatALaterPieceSetsIsNotSetAgain) {

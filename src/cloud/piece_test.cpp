@@ -36,10 +36,14 @@ TEST(Piece, HoldsTheCommandsOfEachKey) {
   EXPECT_EQ(commands_of(*piece),
             (std::vector<std::string>{"HINCRBY ip.1 bytesSent 5", "HSETNX ip.1 firstSeen 1",
                                       "HSET ip.1 lastSeen 9 mac aa", "EXPIRE ip.1 60", "ZINCRBY ip.1.peers 5 2"}));
-  ASSERT_EQ(piece->checks.size(), 1U) << "of ip.1.peers; ip.1 lives anew by the piece itself";
-  EXPECT_EQ(piece->checks[0].command, 4U);
-  EXPECT_EQ(piece->amounts.at(piece->checks[0].amounts_at), 5);
-  EXPECT_EQ(piece->key(piece->checks[0]), "ip.1.peers");
+  ASSERT_EQ(piece->checks.size(), 2U);
+  EXPECT_EQ(piece->key(piece->checks[0]), "ip.1");
+  EXPECT_EQ(piece->checks[0].count, 0U) << "it lives anew by the piece itself";
+  EXPECT_EQ(piece->checks[0].kind, Piece::Check::Times::Told);
+  EXPECT_EQ(piece->checks[0].times_at, 1U);
+  EXPECT_EQ(piece->checks[1].command, 4U);
+  EXPECT_EQ(piece->amounts.at(piece->checks[1].amounts_at), 5);
+  EXPECT_EQ(piece->key(piece->checks[1]), "ip.1.peers");
   EXPECT_EQ(piece->increments, 2U);
   EXPECT_EQ(piece->since_ms, 77);
   EXPECT_FALSE(cut_piece(buffer, {}));
@@ -73,7 +77,7 @@ TEST(Piece, TrimsASetThatMayHaveGrownTooLarge) {
   EXPECT_EQ(cut_piece(buffer, {})->count, 1U) << "what is used again forgets it";
 }
 
-TEST(Piece, ChecksTheFirstIncrementOfAKeyThatItDoesNotRefresh) {
+TEST(Piece, ChecksAllIncrementsOfAKeyThatItDoesNotRefresh) {
   MergeBuffer buffer(1 << 20, HashSeed{});
   buffer.at("a").latest("lastSeen", 9);
   buffer.at("a").add("n", 3);
@@ -83,9 +87,26 @@ TEST(Piece, ChecksTheFirstIncrementOfAKeyThatItDoesNotRefresh) {
   ASSERT_TRUE(piece);
   ASSERT_EQ(piece->checks.size(), 1U);
   EXPECT_EQ(piece->checks[0].command, 0U);
-  EXPECT_EQ(piece->checks[0].count, 1U);
-  EXPECT_EQ(piece->amounts, std::vector<int64_t>{3});
+  EXPECT_EQ(piece->checks[0].count, 2U);
+  EXPECT_EQ(piece->checks[0].kind, Piece::Check::Times::None);
+  EXPECT_EQ(piece->amounts, (std::vector<int64_t>{3, 4}));
   EXPECT_EQ(piece->key(piece->checks[0]), "a");
+}
+
+TEST(Piece, ChecksAKeyThatItRefreshesWhereThereAreTimesAndTheKeyIsNotNew) {
+  for (const bool begins : {false, true}) {
+    MergeBuffer buffer(1 << 20, HashSeed{});
+    buffer.at("a").add("n", 3);
+    buffer.at("a").seen({50, 60});
+    buffer.at("a").seen({40, 45});
+    begins ? buffer.at("a").begin() : buffer.at("a").refresh();
+    const auto piece = cut_piece(buffer, {});
+    ASSERT_TRUE(piece);
+    ASSERT_EQ(piece->checks.size(), begins ? 0U : 1U);
+    if (begins) continue;
+    EXPECT_EQ(piece->checks[0].times.first_ms, 40);
+    EXPECT_EQ(piece->checks[0].times.last_ms, 60);
+  }
 }
 
 TEST(Piece, ChecksAllMembersOfASetThatItDoesNotRefresh) {
@@ -133,18 +154,49 @@ TEST(Piece, BringsNoMoreWorkThanItMay) {
   EXPECT_GT(rest, 200U) << "a key is never divided, and always goes";
 }
 
+uint64_t sum_of_commands(const Piece& piece) {
+  uint64_t sum = 0;
+  for (size_t command = 0; command < piece.count; ++command) sum += piece.increments_of.at(command);
+  return sum;
+}
+
+TEST(Piece, KnowsHowManyIncrementsEachCommandStandsFor) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  KeyUpdate& host = buffer.at("a");
+  host.latest("lastSeen", 9);
+  host.if_absent("firstSeen", 1);
+  for (int time = 0; time < 254; ++time) host.add("n", 1);
+  for (int time = 0; time < 255; ++time) host.add("m", 1);
+  host.earliest("firstSeen", 1);
+  for (int time = 0; time < 70'000; ++time) host.add("l", 1);
+  host.add("k", 1, uint64_t{1} << 40);
+  host.refresh();
+  buffer.at("b").add("n", 3);
+  for (int time = 0; time < 5; ++time) buffer.at("b.peers").add_member("x", 2);
+  buffer.at("b.peers").refresh();
+  const auto piece = cut_piece(buffer, {});
+  ASSERT_TRUE(piece);
+  std::vector<uint64_t> increments;
+  for (size_t command = 0; command < piece->count; ++command) increments.push_back(piece->increments_of.at(command));
+  EXPECT_EQ(increments, (std::vector<uint64_t>{254, 255, 70'000, uint64_t{1} << 40, 0, 0, 0, 0, 1, 5, 0}));
+  EXPECT_EQ(sum_of_commands(*piece), piece->increments);
+}
+
 TEST(Piece, DividesALargeSortedSet) {
   MergeBuffer buffer(1 << 20, HashSeed{});
-  for (int member = 0; member < 100; ++member) buffer.at("peers").add_member(std::to_string(member), 1);
+  for (int member = 0; member < 100; ++member) {
+    for (int time = 0; time <= member % 3; ++time) buffer.at("peers").add_member(std::to_string(member), 1);
+  }
   size_t members = 0;
   uint64_t increments = 0;
   while (const auto piece = cut_piece(buffer, {.work = 90})) {
     EXPECT_LE(piece->count, 32U);
     members += piece->count;
     increments += piece->increments;
+    EXPECT_EQ(sum_of_commands(*piece), piece->increments);
   }
   EXPECT_EQ(members, 100U);
-  EXPECT_EQ(increments, 100U);
+  EXPECT_EQ(increments, 199U);
 }
 
 }  // namespace

@@ -19,12 +19,21 @@ using resp::Value;
 constexpr milliseconds kTurn{1};
 constexpr milliseconds kPause{20};  // before what cannot be answered now is asked again
 
+/// Another try would be refused as well.
+bool is_refusal(const std::string& why) {
+  constexpr std::string_view kCodes[] = {"NOAUTH ", "WRONGPASS ", "NOPERM "};
+  return std::any_of(std::begin(kCodes), std::end(kCodes),
+                     [&why](std::string_view code) { return why.find(code) != std::string::npos; });
+}
+
 }  // namespace
 
 Store::Store(std::string name, const resp::Url& url, resp::ClientSettings settings) : name_(std::move(name)) {
   resp::ClientEvents events;
   events.state = [this](resp::ClientEvents::State state, const std::string& why) {
-    if (state == resp::ClientEvents::State::Down) why_down_ = why;
+    if (state != resp::ClientEvents::State::Down) return;
+    why_down_ = why;
+    was_down_ = true;
   };
   events.push = [this](const Value& value) {
     if (on_push_) on_push_(value);
@@ -46,15 +55,24 @@ void Store::fail(const std::string& why) const {
   throw std::runtime_error(name_ + ": " + why);
 }
 
+void Store::away(const std::string& why) const {
+  throw StoreAway(name_ + ": " + why);
+}
+
 bool Store::connected() const {
   if (client_) return client_->ready();
   return cluster_->complete() && cluster_->masters_ready() == cluster_->masters();
 }
 
 void Store::wait(const std::function<bool()>& done) {
-  const auto until = Clock::now() + kConnectPatience;
+  const auto began = Clock::now();
+  const auto why = [this] { return cluster_ && !cluster_->trouble().empty() ? cluster_->trouble() : why_down_; };
+  const std::string before = why();
   while (!done()) {
-    if (Clock::now() >= until) fail(cluster_ && !cluster_->trouble().empty() ? cluster_->trouble() : why_down_);
+    const auto waited = Clock::now() - began;
+    // One of before may be over: there is time for another try.
+    if (is_refusal(why()) && (why() != before || waited >= kConnectPatience / 2)) fail(why());
+    if (waited >= kConnectPatience) away(why());
     loop_.run_for(kTurn);
   }
 }
@@ -75,7 +93,7 @@ std::vector<resp::Client*> Store::servers() {
   std::vector<resp::Client*> found;
   for (const resp::NodeId node : owners) {
     resp::Client* client = cluster_->client(node);
-    if (client == nullptr) fail("the cluster changes just now");
+    if (client == nullptr) away("the cluster changes just now");
     found.push_back(client);
   }
   return found;
@@ -90,7 +108,7 @@ std::vector<Value> Store::exchange(resp::Client& server, const Commands& command
     server.send(
         std::move(copy), [&result](resp::Result come) { result = std::move(come); }, kPatience);
     while (!result) loop_.run_for(kTurn);
-    if (result->outcome != Outcome::Ok) fail(result->why);
+    if (result->outcome != Outcome::Ok) away(result->why);
     const bool passes = std::any_of(result->replies.begin(), result->replies.end(),
                                     [](const Value& reply) { return resp::outcome_of(reply) == Outcome::Retry; });
     if (!passes || Clock::now() >= until) return std::move(result->replies);
@@ -134,7 +152,7 @@ std::vector<std::vector<Value>> Store::ask_cluster(const std::vector<Question>& 
   }
   // Each has an answer within its patience, a failed one if there is no other.
   while (left > 0) loop_.run_for(kTurn);
-  if (!why.empty()) fail(why);
+  if (!why.empty()) away(why);
   return answers;
 }
 
@@ -177,6 +195,8 @@ std::vector<std::string> Store::keys(const std::string& pattern, const std::stri
 
 void Store::subscribe(const std::string& pattern, Heard heard) {
   connect();
+  refused_.clear();
+  was_down_ = false;
   on_push_ = [heard = std::move(heard)](const Value& value) {
     if (value.elements.size() == 4 && value.elements[0].is("pmessage"))
       heard(value.elements[2].text, value.elements[3].text);
@@ -184,7 +204,7 @@ void Store::subscribe(const std::string& pattern, Heard heard) {
   Commands commands;
   commands.add("PSUBSCRIBE", pattern);
   client_->subscribe(std::move(commands), [this](const resp::Result& result) {
-    if (result.outcome != Outcome::Ok) refused_ = result.why;
+    if (result.outcome != Outcome::Ok) was_down_ = true;
     for (const Value& reply : result.replies)
       if (reply.is_error()) refused_ = reply.text;
   });
@@ -193,7 +213,7 @@ void Store::subscribe(const std::string& pattern, Heard heard) {
 void Store::hear(milliseconds time) {
   loop_.run_for(time);
   if (!refused_.empty()) fail(refused_);
-  if (!client_->ready()) fail(why_down_);
+  if (was_down_ || !client_->ready()) away(why_down_);
 }
 
 }  // namespace microcloud

@@ -11,9 +11,11 @@ namespace {
 
 constexpr int64_t kEveryMs = 500;
 
-/// The only reply, or why there is none; a connection that broke is told elsewhere.
+/// The only reply; nullptr: there is none now, as the connection broke or the server is busy with itself, which is told
+/// elsewhere.
 const resp::Value* reply_of(const resp::Result& result) {
-  return result.outcome == resp::Outcome::Ok && result.replies.size() == 1 ? &result.replies[0] : nullptr;
+  if (result.outcome != resp::Outcome::Ok || result.replies.size() != 1) return nullptr;
+  return resp::outcome_of(result.replies[0]) == resp::Outcome::Retry ? nullptr : &result.replies[0];
 }
 
 }  // namespace

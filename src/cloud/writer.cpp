@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/thread_name.h"
 #include "base/wall_clock.h"
 #include "cloud/cluster_way.h"
 #include "cloud/node_way.h"
@@ -12,12 +13,8 @@ namespace {
 constexpr size_t kMostEventBytes = size_t{8} << 20;  // that wait
 constexpr int64_t kBeatMs = 1'000;
 constexpr int64_t kLongestTurnMs = 50;
-constexpr int64_t kUrgentMs = 5;  // between two flushes of what is urgent
-
-std::string ledger_name(const WriterSettings& settings) {
-  if (settings.url.kind == resp::Url::Kind::Cluster) return "_l." + settings.probe_id;
-  return realm_prefix(settings.accounting.realm) + "mc.led." + settings.probe_id + "." + settings.incarnation + ".0";
-}
+constexpr int64_t kUrgentMs = 5;                      // between two flushes of what is urgent
+constexpr size_t kMostUrgentKept = size_t{16} << 20;  // bytes of batches
 
 /// Packets that the clock was set back behind are visible at once.
 void observe(std::span<const int64_t> packets_us, Histogram& visible) {
@@ -26,14 +23,18 @@ void observe(std::span<const int64_t> packets_us, Histogram& visible) {
     visible.observe(static_cast<uint64_t>(std::max<int64_t>(0, now_us - packet_us)));
 }
 
-LaneSettings lane_settings(const WriterSettings& settings, Histogram& visible) {
-  LaneSettings lane;
-  lane.ledger = ledger_name(settings);
-  lane.flush_ms = settings.flush_ms;
-  lane.urgent_ms = kUrgentMs;
-  lane.ttl_s = settings.accounting.births.ttl_s;
-  lane.applied = [&visible](std::span<const int64_t> packets_us) { observe(packets_us, visible); };
-  return lane;
+/// Of both lanes.
+LaneCounts sum_of(LaneCounts sum, const LaneCounts& urgent) {
+  sum.applied += urgent.applied;
+  sum.increments += urgent.increments;
+  sum.sent_again += urgent.sent_again;
+  sum.refused += urgent.refused;
+  sum.refused_others += urgent.refused_others;
+  sum.rolled_back += urgent.rolled_back;
+  sum.lost += urgent.lost;
+  sum.reborn += urgent.reborn;
+  sum.alarms += urgent.alarms;
+  return sum;
 }
 
 }  // namespace
@@ -41,26 +42,46 @@ LaneSettings lane_settings(const WriterSettings& settings, Histogram& visible) {
 CloudWriter::CloudWriter(WriterSettings settings)
     : settings_(std::move(settings)),
       started_(Clock::now() - std::chrono::seconds(1)),
-      limits_{.ttl_s = settings_.accounting.births.ttl_s},
       names_(settings_.accounting.realm),
-      buffer_(settings_.most_waiting_bytes, HashSeed::random()),
-      accounting_(settings_.accounting, buffer_, HashSeed::random()),
+      merging_(mutex_, {settings_.most_waiting_bytes, settings_.accounting.births.ttl_s, settings_.readable,
+                        settings_.spill, is_cluster(),
+                        [this](std::string_view key, const SeenTimes& times) { accounting_.reborn(key, times); }}),
+      urgent_(mutex_, {settings_.most_urgent_bytes, settings_.accounting.births.ttl_s, settings_.readable}),
+      accounting_(settings_.accounting, merging_.buffer(), urgent_.buffer(), HashSeed::random()),
       events_(realm_prefix(settings_.accounting.realm), kMostEventBytes),
       alerts_(realm_prefix(settings_.accounting.realm), settings_.probe_id, events_),
       list_(realm_prefix(settings_.accounting.realm) + "list." + settings_.watch_list),
       timer_(loop_),
-      way_(make_way()) {}
+      urgent_timer_(loop_),
+      reach_("the MicroCloud at " + settings_.url.text(), log_line),
+      losses_("the MicroCloud at " + settings_.url.text(), log_line),
+      way_(make_way(LaneKind::Merging, merging_, "batch")),
+      urgent_way_(make_way(LaneKind::Urgent, urgent_, "urgentBatch")) {}
 
-std::unique_ptr<UpdateWay> CloudWriter::make_way() {
-  LaneSettings lane = lane_settings(settings_, visible_);
-  PieceSource& pieces = *this;
-  UnitSource& units = *this;
-  if (settings_.url.kind != resp::Url::Kind::Cluster)
-    return std::make_unique<NodeWay>(loop_, settings_.url, settings_.client, std::move(lane), pieces,
-                                     [this](const Lane& answered) { note_batches(answered); });
-  std::string heartbeat(names_.probe(settings_.probe_id));
-  return std::make_unique<ClusterWay>(loop_, settings_.url, settings_.client, std::move(lane), std::move(heartbeat),
-                                      units);
+std::string CloudWriter::ledger_of(LaneKind kind) const {
+  const bool urgent = kind == LaneKind::Urgent;
+  if (is_cluster()) return (urgent ? "_u." : "_l.") + settings_.probe_id;
+  return realm_prefix(settings_.accounting.realm) + "mc.led." + settings_.probe_id + "." + settings_.incarnation +
+         (urgent ? ".1" : ".0");
+}
+
+std::unique_ptr<UpdateWay> CloudWriter::make_way(LaneKind kind, LaneFeed& feed, std::string_view batch_field) {
+  LaneSettings lane;
+  lane.ledger = ledger_of(kind);
+  lane.flush_ms = settings_.flush_ms;
+  if (kind == LaneKind::Urgent) {
+    lane.flush_ms = kUrgentMs;
+    lane.at_once = true;
+    lane.keep_bytes = kMostUrgentKept;
+  }
+  lane.ttl_s = settings_.accounting.births.ttl_s;
+  lane.applied = [this](std::span<const int64_t> packets_us) { observe(packets_us, visible_); };
+  if (!is_cluster())
+    return std::make_unique<NodeWay>(loop_, settings_.url, settings_.client, std::move(lane), feed,
+                                     [&feed](const Lane& answered) { feed.note_batches(answered); });
+  EarlierLife earlier{std::string(names_.probe(settings_.probe_id)), std::string(batch_field)};
+  return std::make_unique<ClusterWay>(loop_, settings_.url, settings_.client, std::move(lane), std::move(earlier),
+                                      feed);
 }
 
 CloudWriter::~CloudWriter() {
@@ -75,31 +96,31 @@ void CloudWriter::stop() {
 
 void CloudWriter::start() {
   way_->start(now_ms());
+  urgent_way_->start(now_ms());
   tick();
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    name_thread("mc-cloud");
+    loop_.run();
+  });
 }
 
 int64_t CloudWriter::now_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_).count();
 }
 
-std::unique_lock<std::mutex> CloudWriter::in_turn() const {
-  const std::lock_guard turn(turn_);
-  return std::unique_lock(mutex_);
-}
-
-void CloudWriter::note_ready() {
-  ready_.store(buffer_.ready(), std::memory_order_relaxed);
-}
-
 void CloudWriter::put(const RecordRef& record) {
   const int64_t now = now_ms();
-  const auto lock = in_turn();
-  buffer_.set_time(now, settings_.live ? record.common->packet_us : 0);
+  const int64_t packet_us = settings_.live ? record.common->packet_us : 0;
+  const std::lock_guard lock(mutex_);
+  MergeBuffer& urgent = urgent_.buffer();
+  const bool was_empty = urgent.ready() == 0;
+  merging_.buffer().set_time(now, packet_us);
+  urgent.set_time(now, packet_us);
   accounting_.put(record, static_cast<uint32_t>(now / 1000));
-  note_ready();
-  // Who sees that something is urgent sees what is ready, too.
-  if (accounting_.take_urgent() && !urgent_.exchange(true, std::memory_order_release)) loop_.post([this] { tick(); });
+  merging_.note_ready();
+  if (urgent.ready() == 0) return;
+  urgent_.note_ready();
+  if (was_empty) loop_.post([this] { tick_urgent(); });
 }
 
 void CloudWriter::sweep() {
@@ -109,9 +130,9 @@ void CloudWriter::sweep() {
 
 bool CloudWriter::drain(const std::function<bool()>& give_up) {
   {
-    const auto lock = in_turn();
-    buffer_.hurry();
-    note_ready();
+    const std::lock_guard lock(mutex_);
+    merging_.buffer().hurry();
+    merging_.note_ready();
   }
   const auto wait = [&] {
     while (!done()) {
@@ -141,101 +162,62 @@ bool CloudWriter::drain(const std::function<bool()>& give_up) {
 bool CloudWriter::done() const {
   if (!alerts_.settled() || !events_.empty()) return false;  // in this order: alerts make events
   const std::lock_guard lock(mutex_);
-  return settled_ && buffer_.size() == 0;
+  return merging_.empty() && urgent_.empty();
 }
 
 WriterStatus CloudWriter::status() const {
   const std::lock_guard lock(mutex_);
   WriterStatus status = status_;
-  status.increments = buffer_.totals().increments;
-  status.overflowed = buffer_.totals().lost;
-  status.waiting_keys = buffer_.size();
-  status.waiting_bytes = buffer_.bytes();
+  for (const LaneFeed* feed : {&merging_, &urgent_}) {
+    const MergeBuffer& buffer = feed->buffer();
+    status.increments += buffer.totals().increments;
+    status.overflowed += buffer.totals().lost;
+    status.others_overflowed += buffer.totals().others_lost;
+    status.waiting_keys += buffer.size();
+    status.waiting_bytes += buffer.bytes();
+  }
+  if (const Overflow* overflow = merging_.overflow(); overflow != nullptr) {
+    const Overflow::Counts counts = overflow->counts();
+    status.overflowed += counts.overflowed;
+    status.damaged = counts.lost;
+    status.waiting_keys += overflow->returning().size();
+    status.waiting_bytes += overflow->returning().bytes();
+    status.spill = {counts.updates, counts.bytes, counts.failures};
+  }
   status.keys_refused = accounting_.keys_refused();
   status.visible = visible_.read();
   return status;
 }
 
-size_t CloudWriter::waiting() {
-  return ready_.load(std::memory_order_relaxed);
-}
-
-std::optional<Piece> CloudWriter::cut() {
-  const auto lock = in_turn();
-  settled_ = false;  // until the lane says so
-  std::optional<Piece> piece = cut_piece(buffer_, limits_);
-  note_ready();
-  if (piece && settings_.readable)
-    unacknowledged_.push_back(std::make_shared<const Batch>(Batch{++unacknowledged_to_, piece->commands}));
-  return piece;
-}
-
-void CloudWriter::divided(uint64_t number, const Piece& rest, const Piece& refused) {
-  if (!settings_.readable) return;
-  const auto lock = in_turn();
-  for (std::shared_ptr<const Batch>& batch : unacknowledged_) {
-    if (batch->number == number) batch = std::make_shared<const Batch>(Batch{number, rest.commands});
-  }
-  unacknowledged_.push_back(std::make_shared<const Batch>(Batch{++unacknowledged_to_, refused.commands}));
-}
-
 std::string CloudWriter::ledger() const {
-  return ledger_name(settings_);
+  return ledger_of(LaneKind::Merging);
 }
 
 void CloudWriter::look(const std::function<void(const Unacknowledged&)>& at) const {
-  way_->hold_still([&](const ClusterLane* lane) {
-    const std::lock_guard lock(mutex_);
-    at({buffer_, accounting_, acknowledged_, std::max(acknowledged_, unacknowledged_to_), unacknowledged_, lane});
+  way_->hold_still([&](const ClusterLane* merging) {
+    urgent_way_->hold_still([&](const ClusterLane* urgent) {
+      const std::lock_guard lock(mutex_);
+      at({accounting_, {merging_, merging}, {urgent_, urgent}});
+    });
   });
-}
-
-/// A server that lost what it had acknowledged has those batches no more.
-void CloudWriter::note_batches(const Lane& lane) {
-  if (!settings_.readable) return;
-  const auto lock = in_turn();
-  const uint64_t acknowledged = lane.acknowledged();
-  while (!unacknowledged_.empty() && unacknowledged_.front()->number <= acknowledged) unacknowledged_.pop_front();
-  if (acknowledged < acknowledged_) {
-    unacknowledged_.clear();
-    for (uint64_t number = acknowledged + 1; number <= lane.last_number(); ++number) {
-      if (const Piece* piece = lane.piece(number); piece != nullptr)
-        unacknowledged_.push_back(std::make_shared<const Batch>(Batch{number, piece->commands}));
-    }
-  }
-  acknowledged_ = acknowledged;
-}
-
-size_t CloudWriter::ready() {
-  return ready_.load(std::memory_order_relaxed);
-}
-
-UnitCut CloudWriter::cut(size_t most, const std::function<bool(resp::Slot)>& takes) {
-  const auto lock = in_turn();
-  settled_ = false;  // until the lane says so
-  UnitCut units = cut_units(buffer_, most, takes);
-  note_ready();
-  return units;
-}
-
-void CloudWriter::unshelve(const std::vector<resp::Slot>& slots) {
-  const auto lock = in_turn();
-  for (const resp::Slot slot : slots) buffer_.unshelve(slot);
-  note_ready();
 }
 
 void CloudWriter::tick() {
   const int64_t now = now_ms();
-  {
-    const auto lock = in_turn();
-    buffer_.release(now);
-    note_ready();
-  }
+  merging_.release(now);
   way_->tick(now);
+  tick_urgent();
   const WayStatus way = way_->status();
-  publish_status(way);
-  tell_alarms(way.counts.alarms);
-  if (now - beaten_ms_ >= kBeatMs) beat(false);
+  const WayStatus urgent = urgent_way_->status();
+  publish_status(way, urgent);
+  if (way.takes && !is_cluster() && !std::exchange(has_begun_, true)) begin_ledgers();
+  tell_schema(way.schema);
+  tell_alarms(way.counts.alarms + urgent.counts.alarms);
+  const bool can_begin_to_beat = !has_beaten_ && way.takes && urgent.takes;
+  if (now - beaten_ms_ >= kBeatMs || can_begin_to_beat) {
+    tell_losses(way.refusal.empty() ? urgent.refusal : way.refusal);
+    beat(false);
+  }
   if (settings_.each_second && now - second_ms_ >= kBeatMs) {
     second_ms_ = now;
     settings_.each_second(false);
@@ -245,25 +227,29 @@ void CloudWriter::tick() {
     alerts_.send(*way_, now);
     events_.send(*way_);
   }
-  if (!way.connected) {
-    if (!way.trouble.empty()) tell(Reach::Away, way.trouble);
-  } else {
-    tell(way.trouble.empty() ? Reach::Takes : Reach::Refuses, way.trouble);
-  }
-  const bool soon = way.connected && urgent_.load(std::memory_order_relaxed);  // one went just before
-  const int64_t turn_ms = std::clamp<int64_t>(settings_.flush_ms / 2, 1, soon ? kUrgentMs : kLongestTurnMs);
+  tell_reach(way, urgent);
+  const int64_t turn_ms = std::clamp<int64_t>(settings_.flush_ms / 2, 1, kLongestTurnMs);
   timer_.start(std::chrono::milliseconds(turn_ms), [this] { tick(); });
 }
 
-void CloudWriter::publish_status(const WayStatus& way) {
-  const auto lock = in_turn();
-  status_.connected = way.connected;
-  status_.fatal = way.fatal;
-  status_.batch = way.batch;
-  status_.kept_batches = way.kept_batches;
-  status_.kept_bytes = way.kept_bytes;
-  status_.lane = way.counts;
-  settled_ = way.settled;
+/// What is urgent and cannot go at once goes a little later.
+void CloudWriter::tick_urgent() {
+  urgent_way_->tick(now_ms());
+  if (urgent_.ready() > 0 && urgent_way_->status().connected)
+    urgent_timer_.start(std::chrono::milliseconds(kUrgentMs), [this] { tick_urgent(); });
+}
+
+void CloudWriter::publish_status(const WayStatus& merging, const WayStatus& urgent) {
+  const std::lock_guard lock(mutex_);
+  status_.connected = merging.connected && urgent.connected;
+  status_.fatal = merging.fatal.empty() ? urgent.fatal : merging.fatal;
+  status_.batch = merging.batch;
+  status_.urgent_batch = urgent.batch;
+  status_.kept_batches = merging.kept_batches + urgent.kept_batches;
+  status_.kept_bytes = merging.kept_bytes + urgent.kept_bytes;
+  status_.lane = sum_of(merging.counts, urgent.counts);
+  merging_.settle(merging.settled);
+  urgent_.settle(urgent.settled);
 }
 
 }  // namespace microcloud

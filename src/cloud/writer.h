@@ -1,22 +1,27 @@
-// How the probe writes to the MicroCloud: records in on one thread, batches out to Redis on another.
+// How the probe writes to the MicroCloud: records in on one thread, batches out to Redis on another. Two lanes, each
+// with a buffer, a connection and a ledger of its own: one for what merges, and one for what others wait for, which
+// leaves at once and waits for nothing that the other one has on its way.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/fair_mutex.h"
 #include "base/histogram.h"
 #include "cloud/accounting.h"
 #include "cloud/alerts.h"
-#include "cloud/cluster_lane.h"
 #include "cloud/events.h"
+#include "cloud/lane_feed.h"
+#include "cloud/loss_log.h"
+#include "cloud/overflow.h"
+#include "cloud/reach_log.h"
 #include "cloud/update_way.h"
 #include "cloud/watch_list.h"
 #include "net/loop.h"
@@ -34,6 +39,9 @@ struct WriterSettings {
   int64_t flush_ms = 10;
   bool live = false;  // records are of now: how long they take to be visible is told
   size_t most_waiting_bytes = size_t{64} << 20;
+  size_t most_urgent_bytes = size_t{16} << 20;
+  /// Where what merges goes when it is more than that.
+  OverflowSettings spill = {};
   /// Batches that the server has not acknowledged are kept readable (look()).
   bool readable = false;
   /// What probe.<id> tells each second beside the writer's own; called on the writer's thread.
@@ -46,33 +54,38 @@ struct WriterSettings {
 
 struct WriterStatus {
   bool connected = false;
-  std::string trouble;      // why nothing is applied; empty: all is well
-  std::string fatal;        // why this writer must not go on; empty: it may
-  uint64_t increments = 0;  // of counters that records have made
-  uint64_t overflowed = 0;  // of them: given up because too much waited
+  std::string trouble;             // why nothing is applied; empty: all is well
+  std::string fatal;               // why this writer must not go on; empty: it may
+  uint64_t increments = 0;         // of counters that records have made
+  uint64_t overflowed = 0;         // of them: given up because too much waited
+  uint64_t damaged = 0;            // of them: could not be read back from the spill file
+  uint64_t others_overflowed = 0;  // updates of keys without increments (texts) that were given up
   uint64_t keys_refused = 0;
   size_t waiting_keys = 0;
   size_t waiting_bytes = 0;
-  uint64_t batch = 0;  // the last one acknowledged
+  struct Spill {
+    size_t keys = 0;  // updates of keys that wait in the file; some may be of the same one
+    uint64_t bytes = 0;
+    uint64_t failures = 0;  // of writing and reading
+  };
+  std::optional<Spill> spill;  // nothing: there is no such file
+  uint64_t batch = 0;          // the last one of the merging lane that was acknowledged
+  uint64_t urgent_batch = 0;   // of the urgent one
   size_t kept_batches = 0;
   size_t kept_bytes = 0;
   LaneCounts lane;
   /// From the packet that completed a record to the reply that tells of it; of one key, its oldest packet.
   HistogramCounts visible;
 
-  uint64_t lost() const { return overflowed + lane.lost + lane.refused; }
+  uint64_t lost() const { return overflowed + damaged + lane.lost + lane.refused; }
 };
 
-/// A batch on its way.
-struct Batch {
-  uint64_t number;
-  std::string commands;  // see Piece
-};
-
-class CloudWriter final : private PieceSource, private UnitSource {
+class CloudWriter final {
  public:
   explicit CloudWriter(WriterSettings settings);
-  ~CloudWriter() override;
+  ~CloudWriter();
+  CloudWriter(const CloudWriter&) = delete;
+  CloudWriter& operator=(const CloudWriter&) = delete;
 
   void start();
   /// Ends the thread; what the server has not taken by now it will not get.
@@ -93,23 +106,26 @@ class CloudWriter final : private PieceSource, private UnitSource {
   [[nodiscard]] bool drain(const std::function<bool()>& give_up);
   /// Any thread.
   WriterStatus status() const;
+  /// What probe.<id> tells of the writer, but for the batch: how far it is and what is lost. Any thread. `last`: the
+  /// process ends, and alerts that wait never come.
+  std::vector<std::pair<std::string, std::string>> health(bool last = false) const;
   std::string node() const { return settings_.url.text(); }
   const AccountingSettings& accounting() const { return settings_.accounting; }
   const std::string& incarnation() const { return settings_.incarnation; }
-  /// What holds the number of the last batch applied: a key, or of a cluster a field of each hash and a member of each
-  /// sorted set.
+  /// What holds the number of the merging lane's last batch applied: a key, or of a cluster a field of each hash and a
+  /// member of each sorted set.
   std::string ledger() const;
 
   /// What the server has not acknowledged, of one moment: what waits, and commands of batches (readable settings only),
   /// of a cluster units.
   struct Unacknowledged {
-    const MergeBuffer& waiting;
+    struct OfLane {
+      const LaneFeed& feed;
+      const ClusterLane* lane;  // nullptr: it is no cluster
+    };
     const Accounting& accounting;
-    uint64_t batch;  // the last one acknowledged
-    uint64_t last;   // the last one that was made of what waited
-    /// In the order of their numbers; the texts stay as they are.
-    const std::deque<std::shared_ptr<const Batch>>& batches;
-    const ClusterLane* lane;  // nullptr: it is no cluster
+    OfLane merging;
+    OfLane urgent;
   };
   /// Any thread; records wait for it meanwhile.
   void look(const std::function<void(const Unacknowledged&)>& at) const;
@@ -117,46 +133,38 @@ class CloudWriter final : private PieceSource, private UnitSource {
  private:
   using Clock = std::chrono::steady_clock;
   int64_t now_ms() const;
-  std::unique_lock<std::mutex> in_turn() const;
-  void note_ready();
 
   // On the loop's thread.
-  std::unique_ptr<UpdateWay> make_way();
-  size_t waiting() override;
-  std::optional<Piece> cut() override;
-  bool urgent() override { return urgent_.exchange(false, std::memory_order_acquire); }
-  void divided(uint64_t number, const Piece& rest, const Piece& refused) override;
+  bool is_cluster() const { return settings_.url.kind == resp::Url::Kind::Cluster; }
+  enum class LaneKind : uint8_t { Merging, Urgent };
+  std::string ledger_of(LaneKind kind) const;
+  std::unique_ptr<UpdateWay> make_way(LaneKind kind, LaneFeed& feed, std::string_view batch_field);
   bool done() const;
-  size_t ready() override;
-  UnitCut cut(size_t most, const std::function<bool(resp::Slot)>& takes) override;
-  void unshelve(const std::vector<resp::Slot>& slots) override;
   void tick();
+  void tick_urgent();
   void beat(bool last);
+  // Not of a cluster, whose ledgers go with their keys.
+  std::string lives() const;
+  void begin_ledgers();
+  void expire_ledgers(const std::vector<std::string>& ledgers);
+  void tell_earlier_life(const resp::Value& beat_and_ended) const;
+  void look_for_namesake(const resp::Value& life);
   void on_beat(bool last);
-  void publish_status(const WayStatus& way);
-  void note_batches(const Lane& lane);
-  enum class Reach : uint8_t { Unknown, Takes, Refuses, Away };
-  void tell(Reach reach, const std::string& why);
+  void publish_status(const WayStatus& merging, const WayStatus& urgent);
+  void tell_reach(const WayStatus& merging, const WayStatus& urgent);
+  void tell_schema(int64_t schema);
+  void tell_losses(const std::string& refusal);
   void tell_alarms(uint64_t alarms);
 
   const WriterSettings settings_;
   const Clock::time_point started_;
-  const PieceLimits limits_;
   KeyNames names_;
 
-  /// Held while it waits for the other one, by the thread of records and the loop's: records follow one another so
-  /// closely that the loop would seldom find the other one free.
-  mutable std::mutex turn_;
-  mutable std::mutex mutex_;  // what records go into, and what is told of it
-  MergeBuffer buffer_;
-  std::atomic<size_t> ready_{0};  // keys in it that may go
-  std::atomic<bool> urgent_{false};
+  mutable FairMutex mutex_;  // what records go into, and what is told of it
+  LaneFeed merging_;
+  LaneFeed urgent_;
   Accounting accounting_;
   WriterStatus status_;
-  std::deque<std::shared_ptr<const Batch>> unacknowledged_;
-  uint64_t acknowledged_ = 0;       // the batch before them
-  uint64_t unacknowledged_to_ = 0;  // the number of the last one that was put there
-  bool settled_ = true;
   bool last_beat_done_ = false;
 
   Histogram visible_;
@@ -165,12 +173,18 @@ class CloudWriter final : private PieceSource, private UnitSource {
   WatchList list_;
   Loop loop_;
   Timer timer_;
+  Timer urgent_timer_;
+  ReachLog reach_;
+  LossLog losses_;
   std::unique_ptr<UpdateWay> way_;
+  std::unique_ptr<UpdateWay> urgent_way_;
   int64_t beaten_ms_ = 0;
   int64_t second_ms_ = 0;
   uint64_t alarms_told_ = 0;
+  bool has_begun_ = false;  // the list of lives has this one
   bool has_beaten_ = false;
-  Reach told_ = Reach::Unknown;
+  bool has_told_schema_ = false;
+  std::optional<int64_t> namesake_ms_;  // when another probe of this name last beat
   std::thread thread_;
 };
 

@@ -56,8 +56,8 @@ Told FlowNumbers::told(const RecordRef& record) const {
 
 void ExportClock::restart(int64_t start_ms, int64_t end_ms) {
   begun_ = true;
-  boot_ms_ = std::max<int64_t>(0, start_ms - kUptimeRoomMs);
-  boot_ms_ -= boot_ms_ % 1000;
+  boot_ms_ = std::max<int64_t>(0, start_ms - kUptimeRoomMs) / 1000 * 1000;
+  if (end_ms - boot_ms_ > kUptimeMostMs) boot_ms_ = (end_ms - kUptimeMostMs + 999) / 1000 * 1000;
   now_ms_ = end_ms;
 }
 
@@ -65,6 +65,8 @@ void ExportClock::tell(Session& session) {
   // Live, a record's time can be ahead of the wall's by a clock that was set back: its uptime must not be.
   if (!begun_) restart(wall_ms(), wall_ms());
   if (live_) now_ms_ = std::max(wall_ms(), boot_ms_);
+  // Of old records NetFlow's headers tell an older time, as collectors reckon the flows' times from it.
+  if (session.protocol != ExportProtocol::Ipfix) now_ms_ = std::min(now_ms_, boot_ms_ + kUptimeMostMs);
   session.now_ms = now_ms_;
   session.boot_ms = boot_ms_;
 }

@@ -51,7 +51,6 @@ class ExportClock {
   /// A record with these times comes; true when uptimes cannot tell them, so that what waits must go out before
   /// restart().
   bool note(int64_t start_ms, int64_t end_ms) {
-    constexpr int64_t kUptimeMostMs = 0xffffffff;
     if (!begun_) [[unlikely]] {
       restart(start_ms, end_ms);
       return false;
@@ -63,9 +62,16 @@ class ExportClock {
   }
   void restart(int64_t start_ms, int64_t end_ms);
   void tell(Session& session);
-  int64_t boot_ms() const { return boot_ms_; }
+  /// Of a record that was noted. What lies before the uptime's 32 bits (see is_told()) is told as their first moment.
+  uint32_t uptime_ms(int64_t time_ms) const {
+    return static_cast<uint32_t>(std::clamp<int64_t>(time_ms - boot_ms_, 0, kUptimeMostMs));
+  }
+  /// False: the start of a record that lasts for more than 49 days.
+  bool is_told(int64_t start_ms) const { return start_ms >= boot_ms_; }
 
  private:
+  static constexpr int64_t kUptimeMostMs = 0xffffffff;
+
   bool live_;
   bool begun_ = false;
   int64_t now_ms_ = 0;

@@ -208,6 +208,8 @@ std::vector<std::string> Exports::losses() const {
       if (of.lost.get(why) > 0) line += ", " + std::to_string(of.lost.get(why)) + " " + to_text(why);
     }
     if (of.shortened.get() > 0) line += ", " + std::to_string(of.shortened.get()) + " with a text or list cut short";
+    if (of.clipped.get() > 0)
+      line += ", " + std::to_string(of.clipped.get()) + " with a start 49 days before their end";
     if (!line.empty()) {
       lines.push_back(name(at) + ": " + std::to_string(of.sent.get()) + " of " + std::to_string(of.offered.get()) +
                       " records sent" + line);

@@ -70,6 +70,7 @@ struct ExportCounters {
   Counter up;            // 1 while there is a session
   Counter refused;       // times that the peer said it listens to no such port (UDP)
   Counter shortened;     // texts or lists cut, as a message or NetFlow v9 holds no longer ones
+  Counter clipped;       // of NetFlow: records that last longer than its uptimes can tell, with a later start
 
   void count_sent(const MessageInfo& info) {
     sent.add(info.told.records);

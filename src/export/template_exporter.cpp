@@ -69,10 +69,12 @@ void TemplateExporter::put(const RecordRef& record) {
     send_everything();
     clock_.restart(start_ms, end_ms);
   }
+  if (settings_.numbering.protocol == ExportProtocol::NetflowV9 && !clock_.is_told(start_ms))
+    link_.counters().clipped.add();
   Derived derived;
   derived.ip_version = record.common->source.version;
-  derived.start_uptime_ms = static_cast<uint32_t>(start_ms - clock_.boot_ms());
-  derived.end_uptime_ms = static_cast<uint32_t>(end_ms - clock_.boot_ms());
+  derived.start_uptime_ms = clock_.uptime_ms(start_ms);
+  derived.end_uptime_ms = clock_.uptime_ms(end_ms);
   derived.duration_ms = static_cast<uint32_t>(std::clamp<int64_t>(end_ms - start_ms, 0, UINT32_MAX));
 
   const uint64_t back = of.image.number(of.reverse_packets);

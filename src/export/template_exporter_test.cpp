@@ -168,6 +168,31 @@ TEST_F(TemplateExporterTest, TimesThatUptimesCannotTellRestartTheClock) {
   EXPECT_EQ(field_at(found[2], 24, 4), "0036ee80");
 }
 
+TEST_F(TemplateExporterTest, RecordOfYearsKeepsItsEndAndStartsAsEarlyAs32BitsTell) {
+  use(ExportProtocol::NetflowV9, "%FIRST_SWITCHED %LAST_SWITCHED");
+  TestFlow flow;
+  flow.reverse_packets = 0;
+  flow.start.value -= 86'400'000LL * 347;
+  const auto found = messages({flow});
+  ASSERT_EQ(found.size(), 2U);
+  const auto number = [&](size_t at) { return std::stoll(hex(found[1].substr(at, 4)), nullptr, 16); };
+  EXPECT_EQ(number(8) * 1000 - number(4) + number(28), flow.end.value);
+  EXPECT_LT(number(24), 1000);
+  EXPECT_EQ(link_.counters().clipped.get(), 1U);
+}
+
+TEST_F(TemplateExporterTest, InIpfixARecordOfYearsIsTold) {
+  use(ExportProtocol::Ipfix, "%FLOW_START_MILLISECONDS %FLOW_END_MILLISECONDS");
+  TestFlow flow;
+  flow.reverse_packets = 0;
+  flow.start.value -= 86'400'000LL * 347;
+  const auto found = messages({flow});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(std::stoll(hex(found[1].substr(20, 8)), nullptr, 16), flow.start.value);
+  EXPECT_EQ(std::stoll(hex(found[1].substr(28, 8)), nullptr, 16), flow.end.value);
+  EXPECT_EQ(link_.counters().clipped.get(), 0U);
+}
+
 TEST_F(TemplateExporterTest, TypesOfEnterpriseElements) {
   settings_.numbering.pen = 32473;
   use(ExportProtocol::Ipfix, "%IN_BYTES");

@@ -85,6 +85,7 @@ void V5Exporter::put(const RecordRef& record) {
     release();
     clock_.restart(out.start_ms, out.end_ms);
   }
+  if (!clock_.is_told(out.start_ms)) link_.counters().clipped.add();
   put_one_way(out, told);
   OneWay back = out;
   back.packets = number(kReversePackets);
@@ -124,8 +125,8 @@ void V5Exporter::put_piece(const OneWay& flow, uint32_t packets, uint32_t octets
   out = put_number(out, flow.output);
   out = put_number(out, packets);
   out = put_number(out, octets);
-  out = put_number(out, static_cast<uint32_t>(flow.start_ms - clock_.boot_ms()));
-  out = put_number(out, static_cast<uint32_t>(flow.end_ms - clock_.boot_ms()));
+  out = put_number(out, clock_.uptime_ms(flow.start_ms));
+  out = put_number(out, clock_.uptime_ms(flow.end_ms));
   out = put_number(out, flow.source_port);
   out = put_number(out, flow.destination_port);
   out = put_number(out, uint8_t{0});

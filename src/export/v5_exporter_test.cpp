@@ -59,6 +59,43 @@ TEST_F(V5ExporterTest, LargeCountersAreToldInPieces) {
   EXPECT_EQ(hex(link_.messages[0].substr(72 + 16, 8)), "0000000180000000");
 }
 
+/// What a collector makes of a message's header and the first or last uptime of its first record.
+int64_t absolute_ms(const std::string& message, size_t at) {
+  const auto number = [&](size_t offset) { return std::stoll(hex(message.substr(offset, 4)), nullptr, 16); };
+  return number(8) * 1000 - number(4) + number(24 + at);
+}
+
+TEST_F(V5ExporterTest, RecordOfYearsKeepsItsEndAndStartsAsEarlyAs32BitsTell) {
+  TestFlow flow, after;
+  flow.reverse_packets = after.reverse_packets = 0;
+  flow.start.value -= 86'400'000LL * 347;
+  after.start.value += 10'000;
+  after.end.value += 10'000;
+  put(flow);
+  put(after);
+  exporter_->flush({});
+  ASSERT_EQ(link_.messages.size(), 2U);
+  EXPECT_EQ(absolute_ms(link_.messages[0], 28), flow.end.value);
+  EXPECT_NEAR(static_cast<double>(absolute_ms(link_.messages[0], 24)), static_cast<double>(flow.end.value - 0xffffffff),
+              1000);
+  EXPECT_EQ(absolute_ms(link_.messages[1], 24), after.start.value) << "the next one is told as ever";
+  EXPECT_EQ(absolute_ms(link_.messages[1], 28), after.end.value);
+  EXPECT_EQ(link_.counters().clipped.get(), 1U);
+  EXPECT_EQ(link_.counters().offered.get(), link_.counters().sent.get());
+}
+
+TEST_F(V5ExporterTest, LiveAnOldRecordKeepsItsTimes) {
+  settings_.live = true;
+  exporter_ = make_exporter(settings_, link_);
+  TestFlow flow;  // of 2001
+  put(flow);
+  exporter_->flush({});
+  ASSERT_EQ(link_.messages.size(), 1U);
+  EXPECT_EQ(absolute_ms(link_.messages[0], 24), flow.start.value);
+  EXPECT_EQ(absolute_ms(link_.messages[0], 28), flow.end.value);
+  EXPECT_EQ(link_.counters().clipped.get(), 0U);
+}
+
 TEST_F(V5ExporterTest, WhatV5CannotTellIsCounted) {
   common_.source = common_.destination = IpAddress::v6(std::array<uint8_t, 16>{}.data());
   put(TestFlow{});

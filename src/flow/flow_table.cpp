@@ -401,8 +401,12 @@ void FlowTable::evict_oldest() {
       break;
     for (uint32_t at = 0; at < count; ++at) move_in_wheel(slots[at]);
   }
+  if ((hot_[oldest].state & kClosed) != 0) {
+    end(oldest, EndReason::Ended);
+    return;
+  }
   counters_.evicted.add();
-  end(oldest, (hot_[oldest].state & kClosed) != 0 ? EndReason::Ended : EndReason::LackOfResources);
+  end(oldest, EndReason::LackOfResources);
 }
 
 /// A closed flow only waits for late packets: it goes before any other.

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "base/counter.h"
+#include "base/thread_name.h"
 #include "net/bind.h"
 
 namespace microcloud {
@@ -29,8 +30,10 @@ using asio::ip::tcp;
 using Request = http::request<http::empty_body>;
 using Response = http::response<http::string_body>;
 
-ListenAddress parse_listen_address(std::string_view text) {
-  const std::string accepted = "'" + std::string(text) + "' is no ADDRESS:PORT: 127.0.0.1:9475 or [::1]:9475 are";
+ListenAddress parse_listen_address(std::string_view text, uint16_t usual_port) {
+  const std::string usual = std::to_string(usual_port);
+  const std::string accepted =
+      "'" + std::string(text) + "' is no ADDRESS:PORT: 127.0.0.1:" + usual + " or [::1]:" + usual + " are";
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) throw std::invalid_argument(accepted);
   std::string_view host = text.substr(0, colon);
@@ -144,7 +147,10 @@ HttpListener::~HttpListener() {
 
 void HttpListener::start() {
   asio::co_spawn(server_->context, server_->accept(), asio::detached);
-  server_->thread = std::thread([this] { server_->context.run(); });
+  server_->thread = std::thread([this] {
+    name_thread("mc-http");
+    server_->context.run();
+  });
 }
 
 uint64_t HttpListener::refused() const {

@@ -17,8 +17,9 @@ struct ListenAddress {
   bool loopback = false;
 };
 
-/// `127.0.0.1:9475` or `[::1]:9475`. Throws std::invalid_argument: what is wrong and what is accepted.
-ListenAddress parse_listen_address(std::string_view text);
+/// `127.0.0.1:9475` or `[::1]:9475`. Throws std::invalid_argument: what is wrong and what is accepted, by an example
+/// with `usual_port`.
+ListenAddress parse_listen_address(std::string_view text, uint16_t usual_port);
 
 struct HttpReply {
   unsigned status = 200;

@@ -10,17 +10,17 @@ namespace microcloud {
 namespace {
 
 TEST(ListenAddress, NumericOnly) {
-  const ListenAddress v4 = parse_listen_address("127.0.0.1:9475");
+  const ListenAddress v4 = parse_listen_address("127.0.0.1:9475", 9475);
   EXPECT_EQ(v4.host, "127.0.0.1");
   EXPECT_EQ(v4.port, 9475);
   EXPECT_TRUE(v4.loopback);
-  EXPECT_TRUE(parse_listen_address("[::1]:80").loopback);
-  EXPECT_TRUE(parse_listen_address("127.3.4.5:80").loopback);
-  EXPECT_FALSE(parse_listen_address("0.0.0.0:80").loopback);
-  EXPECT_FALSE(parse_listen_address("[::]:80").loopback);
+  EXPECT_TRUE(parse_listen_address("[::1]:80", 9475).loopback);
+  EXPECT_TRUE(parse_listen_address("127.3.4.5:80", 9475).loopback);
+  EXPECT_FALSE(parse_listen_address("0.0.0.0:80", 9475).loopback);
+  EXPECT_FALSE(parse_listen_address("[::]:80", 9475).loopback);
   for (const char* wrong : {"", ":", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:8x", "::1:80",
                             "[127.0.0.1]:80", "localhost:80", "[::1:80", "[]:80"}) {
-    EXPECT_THROW(parse_listen_address(wrong), std::invalid_argument) << wrong;
+    EXPECT_THROW(parse_listen_address(wrong, 9475), std::invalid_argument) << wrong;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
+#include <string_view>
 
 #include "net/stream_core.h"
 
@@ -26,6 +27,22 @@ std::string tls_reason(const asio::ssl::stream<Stream::Core::Socket&>& tls, cons
       SSL_get_verify_result(const_cast<asio::ssl::stream<Stream::Core::Socket&>&>(tls).native_handle());
   const std::string why = verdict == X509_V_OK ? "" : std::string(" (") + X509_verify_cert_error_string(verdict) + ")";
   return "TLS failed: " + error.message() + why;
+}
+
+/// What did not come in time.
+std::string late(std::string_view what, std::chrono::milliseconds time) {
+  const auto count = time.count();
+  return "no " + std::string(what) + " within " +
+         (count % 1000 == 0 ? std::to_string(count / 1000) + " s" : std::to_string(count) + " ms");
+}
+
+/// Asio's check of the name, which leaves OpenSSL without a reason where it says no.
+auto name_check(const std::string& name) {
+  return [check = asio::ssl::host_name_verification(name)](bool good, asio::ssl::verify_context& context) {
+    if (check(good, context)) return true;
+    if (good) X509_STORE_CTX_set_error(context.native_handle(), X509_V_ERR_HOSTNAME_MISMATCH);
+    return false;
+  };
 }
 
 }  // namespace
@@ -50,6 +67,8 @@ void Stream::Core::take(tcp::socket accepted) {
   Error error;
   const tcp::endpoint from = accepted.remote_endpoint(error);
   if (!error) peer = text_of(from.address().to_string(), from.port());
+  const tcp::endpoint here = accepted.local_endpoint(error);
+  if (!error) local = text_of(here.address().to_string(), here.port());
   socket = Socket(std::move(accepted));
 }
 
@@ -101,7 +120,7 @@ void Stream::Core::connected() {
 
 void Stream::Core::shake_hands(bool as_client, const std::string& name) {
   tls.emplace(socket, tls_settings->native().context);
-  if (as_client && tls_settings->verifies()) tls->set_verify_callback(asio::ssl::host_name_verification(name));
+  if (as_client && tls_settings->verifies()) tls->set_verify_callback(name_check(name));
   Error numeric;
   asio::ip::make_address(name, numeric);
   if (as_client && numeric) SSL_set_tlsext_host_name(tls->native_handle(), name.c_str());
@@ -214,7 +233,9 @@ void Stream::connect(const Endpoint& peer, std::shared_ptr<const StreamTls> tls,
                      StreamEvents events) {
   core_->tls_settings = std::move(tls);
   core_->events = std::move(events);
-  core_->patience.start(patience, [core = core_.get()] { core->fail("no connection within the time for it"); });
+  core_->patience.start(patience, [core = core_.get(), patience] {
+    core->fail(core->tls ? late("TLS handshake", patience) + "; does it speak TLS?" : late("connection", patience));
+  });
   core_->connect(peer);
 }
 
@@ -226,7 +247,7 @@ void Stream::accept(std::shared_ptr<const StreamTls> tls, std::chrono::milliseco
     return core_->loop.post([core = core_] {
       if (!core->is_closed) core->open();
     });
-  core_->patience.start(patience, [core = core_.get()] { core->fail("no TLS within the time for it"); });
+  core_->patience.start(patience, [core = core_.get(), patience] { core->fail(late("TLS handshake", patience)); });
   core_->shake_hands(false, {});
 }
 
@@ -272,6 +293,10 @@ void Stream::close_when_sent() {
 
 const std::string& Stream::peer() const {
   return core_->peer;
+}
+
+const std::string& Stream::local() const {
+  return core_->local;
 }
 
 }  // namespace microcloud

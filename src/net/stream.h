@@ -60,6 +60,8 @@ class Stream {
   void close_when_sent();
   /// The other end's address, when it is open.
   const std::string& peer() const;
+  /// This end's address, of a stream that came from an acceptor.
+  const std::string& local() const;
 
   struct Core;
   Core& core() { return *core_; }

@@ -50,6 +50,7 @@ struct Stream::Core : std::enable_shared_from_this<Stream::Core> {
   size_t tried = 0;
   std::string host;
   std::string peer;
+  std::string local;
   std::vector<uint8_t> buffer;  // encrypted streams only
   std::string waiting;          // to go out after `writing`
   std::string writing;

@@ -124,6 +124,10 @@ std::string ask_server(const ServerProgram& program, const NodeSettings& setting
                            (command.size() > 1 ? " " + command[1] : "") + "': " + (said.empty() ? "no answer" : said));
 }
 
+bool knows_no_other(const ServerProgram& program, const NodeSettings& settings, const std::string& admin_secret) {
+  return Forming(program, settings, admin_secret).info(0, "cluster_known_nodes") == "1";
+}
+
 bool form_cluster(const ServerProgram& program, const NodeSettings& settings, const std::string& admin_secret) {
   const Forming forming(program, settings, admin_secret);
   const bool fresh = forming.info(0, "cluster_known_nodes") == "1" && forming.info(0, "cluster_slots_assigned") == "0";

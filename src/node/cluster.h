@@ -13,6 +13,9 @@ namespace microcloud::node {
 /// that the servers form another cluster than the settings say.
 bool form_cluster(const ServerProgram& program, const NodeSettings& settings, const std::string& admin_secret);
 
+/// Whether a cluster's only server here knows no other one. Throws std::runtime_error.
+bool knows_no_other(const ServerProgram& program, const NodeSettings& settings, const std::string& admin_secret);
+
 /// One command to one server, as admin: what redis-cli printed. Throws std::runtime_error with an error's text.
 std::string ask_server(const ServerProgram& program, const NodeSettings& settings, uint16_t port,
                        const std::string& admin_secret, const std::vector<std::string>& command);

@@ -1,5 +1,6 @@
 #include "node/configuration.h"
 
+#include <optional>
 #include <string_view>
 
 namespace microcloud::node {
@@ -76,7 +77,29 @@ void memory(Lines& lines, const NodeSettings& settings) {
   lines.set("hash-max-listpack-entries", 128);
 }
 
-void replication(Lines& lines, const NodeSettings& settings, const std::string& secret) {
+/// "HOST PORT", empty: nobody.
+std::string told_to_follow(const NodeSettings& settings) {
+  if (settings.replica_of_host.empty()) return {};
+  return settings.replica_of_host + " " + std::to_string(settings.replica_of_port);
+}
+
+/// What `before` was told is in it as a comment, which a server that rewrites its configuration leaves as it is.
+std::string told_line(const NodeSettings& settings) {
+  const std::string told = told_to_follow(settings);
+  return "# --replica-of " + (told.empty() ? "nobody" : told);
+}
+
+/// The rest of the line that begins with `start`; nothing: there is none.
+std::optional<std::string> rest_of_line(const std::string& text, const std::string& start) {
+  for (size_t at = text.find(start); at != std::string::npos; at = text.find(start, at + 1)) {
+    if (at > 0 && text[at - 1] != '\n') continue;
+    const size_t begin = at + start.size();
+    return text.substr(begin, text.find_first_of("\r\n", begin) - begin);
+  }
+  return std::nullopt;
+}
+
+void replication(Lines& lines, const NodeSettings& settings, const std::string& secret, const std::string& followed) {
   constexpr uint64_t kLagS = 2;
   lines.set("masteruser", "replica");
   lines.text("masterauth", secret);
@@ -86,11 +109,12 @@ void replication(Lines& lines, const NodeSettings& settings, const std::string& 
     lines.set("min-replicas-to-write", settings.replicas_to_write);
     lines.set("min-replicas-max-lag", kLagS);
   }
-  if (!settings.replica_of_host.empty())
-    lines.set("replicaof", settings.replica_of_host + " " + std::to_string(settings.replica_of_port));
+  if (!settings.cluster() && !settings.announced.empty()) lines.set("replica-announce-ip", settings.announced);
+  if (!followed.empty()) lines.set("replicaof", followed);
 }
 
-void cluster(Lines& lines) {
+void cluster(Lines& lines, const NodeSettings& settings) {
+  if (!settings.announced.empty()) lines.set("cluster-announce-ip", settings.announced);
   lines.set("cluster-enabled", "yes");
   lines.set("cluster-config-file", "nodes.conf");
   lines.set("cluster-node-timeout", 5000);
@@ -100,7 +124,9 @@ void cluster(Lines& lines) {
 }  // namespace
 
 std::string server_configuration(const NodeSettings& settings, const ServerPlace& place,
-                                 const std::string& replica_secret) {
+                                 const std::string& replica_secret, const std::string& before) {
+  const bool told_the_same = !settings.cluster() && rest_of_line(before, told_line(settings)) == "";
+  const std::string followed = told_the_same ? followed_in(before) : told_to_follow(settings);
   Lines lines;
   lines.set("daemonize", "no");
   lines.set("logfile", "\"\"");
@@ -111,9 +137,14 @@ std::string server_configuration(const NodeSettings& settings, const ServerPlace
   listening(lines, settings, place.port);
   persistence(lines);
   memory(lines, settings);
-  replication(lines, settings, replica_secret);
-  if (settings.cluster()) cluster(lines);
-  return "# Written by microcloud node at each start: change its options, not this file.\n" + lines.take();
+  replication(lines, settings, replica_secret, followed);
+  if (settings.cluster()) cluster(lines, settings);
+  return "# Written by microcloud node at each start: change its options, not this file.\n" + told_line(settings) +
+         '\n' + lines.take();
+}
+
+std::string followed_in(const std::string& configuration) {
+  return rest_of_line(configuration, "replicaof ").value_or("");
 }
 
 }  // namespace microcloud::node

@@ -49,6 +49,7 @@ std::vector<std::string> environment_with(const std::vector<std::string>& variab
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, SIG_DFL);
   execve(program, words, environment);
   _exit(127);
 }

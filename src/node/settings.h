@@ -20,14 +20,17 @@ struct NodeSettings {
   uint16_t port = 6379;                                // of the first server; the others take the next ones
   unsigned masters = 0;                                // of a local cluster; 0: one server alone
   unsigned replicas = 0;                               // of each master of the cluster
-  std::string replica_of_host;                         // empty: it is no replica
+  bool cluster_member = false;                         // one server of a cluster whose others run elsewhere
+  std::string announced;        // the address that other servers and clients are told; empty: the one they see
+  std::string replica_of_host;  // empty: it is no replica
   uint16_t replica_of_port = 0;
   uint64_t memory_bytes = 0;  // all servers together; what goes over it evicts volatile keys
   unsigned replicas_to_write = 0;
   TlsFiles tls;
 
-  bool cluster() const { return masters > 0; }
-  unsigned servers() const { return cluster() ? masters * (1 + replicas) : 1; }
+  bool forms_cluster() const { return masters > 0; }
+  bool cluster() const { return forms_cluster() || cluster_member; }
+  unsigned servers() const { return forms_cluster() ? masters * (1 + replicas) : 1; }
 };
 
 /// One server of a node.

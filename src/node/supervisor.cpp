@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "base/log.h"
+#include "base/thread_name.h"
 
 namespace microcloud::node {
 namespace {
@@ -30,6 +31,9 @@ ServerLine parse(std::string_view line) {
   return {'#', line};  // not of the server's log: what is printed before there is one
 }
 
+/// What has the mark of a warning though all is well: a cluster works (again), a replica has read its copy.
+constexpr std::string_view kWorks = "Cluster state changed: ok", kReplicaReads = "Diskless rdb transfer, done reading";
+
 /// A server that comes up says much with the mark of a warning that is none.
 bool tells_trouble(std::string_view text) {
   constexpr std::string_view kWords[] = {"arning", "WARNING", "rror", "ail", "Can't", "annot", "Bad ", "atal", "abort"};
@@ -39,14 +43,18 @@ bool tells_trouble(std::string_view text) {
 
 }  // namespace
 
-Supervisor::Supervisor(const ServerProgram& program, ServerPlace place) : program_(program), place_(std::move(place)) {}
+Supervisor::Supervisor(const ServerProgram& program, ServerPlace place, StartWarnings& warnings)
+    : program_(program), place_(std::move(place)), warnings_(warnings) {}
 
 Supervisor::~Supervisor() {
   stop();
 }
 
 void Supervisor::begin() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_thread("mc-supervisor");
+    run();
+  });
 }
 
 void Supervisor::ask_to_end() {
@@ -156,13 +164,25 @@ void Supervisor::hear(const std::string& line) {
     const std::lock_guard lock(mutex_);
     last_words_ = said.text;
   }
-  const bool warns = said.mark == '#' && (state() == State::Accepting || tells_trouble(said.text)) && !stopping();
-  log_line(warns ? LogLevel::Warning : LogLevel::Debug, name() + ": " + std::string(said.text));
+  tell(said.mark, std::string(said.text));
   if (said.text.starts_with("Ready to accept connections")) {
     counts_.starts.add();
     log_info(name() + " accepts connections");
     set(State::Accepting);
   }
+}
+
+void Supervisor::tell(char mark, const std::string& words) {
+  const bool starts = state() != State::Accepting;
+  LogLevel level = LogLevel::Debug;
+  if (words == kWorks) {
+    level = LogLevel::Info;
+  } else if (mark == '#' && !words.starts_with(kReplicaReads) && (!starts || tells_trouble(words))) {
+    level = LogLevel::Warning;
+  }
+  if (stopping() || (starts && level == LogLevel::Warning && !warnings_.is_news(place_.port, words)))
+    level = LogLevel::Debug;
+  log_line(level, name() + ": " + words);
 }
 
 void Supervisor::end(Process& process) {

@@ -11,6 +11,7 @@
 #include "node/process.h"
 #include "node/server_program.h"
 #include "node/settings.h"
+#include "node/start_warnings.h"
 
 namespace microcloud::node {
 
@@ -22,8 +23,8 @@ class Supervisor {
     Counter kills;    // had to be killed at the end
   };
 
-  /// `program` must outlive it.
-  Supervisor(const ServerProgram& program, ServerPlace place);
+  /// `program` and `warnings`, which the servers of a node share, must outlive it.
+  Supervisor(const ServerProgram& program, ServerPlace place, StartWarnings& warnings);
   ~Supervisor();  // stop()
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -53,6 +54,7 @@ class Supervisor {
   void repair();
   void listen(Process& process);
   void hear(const std::string& line);
+  void tell(char mark, const std::string& words);
   void end(Process& process);
   void set(State state);
   void pause(Milliseconds time);
@@ -61,6 +63,7 @@ class Supervisor {
 
   const ServerProgram& program_;
   const ServerPlace place_;
+  StartWarnings& warnings_;
   Counts counts_;
   std::thread thread_;
   mutable std::mutex mutex_;  // the members below

@@ -16,17 +16,17 @@ namespace microcloud::node {
 namespace {
 
 // The first word of every key's name (a key of a realm has REALM/ before it).
-constexpr std::string_view kTrees[] = {"ip",       "mac",   "vlan",    "proto",   "port", "user",
-                                       "identity", "flow",  "session", "service", "http", "dns",
-                                       "voip",     "mysql", "mc",      "probe",   "meta", "stream"};
+constexpr std::string_view kTrees[] = {"ip",   "mac",     "vlan",    "proto", "port",  "user", "identity",
+                                       "flow", "session", "service", "http",  "dns",   "voip", "mysql",
+                                       "tns",  "mc",      "probe",   "meta",  "stream"};
 // What people and applications decide, and probes obey.
 constexpr std::string_view kDecisions[] = {"list", "rule"};
 
 constexpr User kUsers[] = {
     {"probe", "probes and collectors: read and write the trees, read lists and rules, publish events",
-     "TREES DECISIONS &event.* &alert.* &*/event.* &*/alert.* &__redis__:invalidate -@all +@connection -client "
-     "+client|id +client|setname +client|getname +client|kill +client|tracking +client|caching +client|no-evict +@read "
-     "-@dangerous +info +role +time +wait +hset +hsetnx +hincrby +hdel +set +setnx +incrby +del +unlink +expire "
+     "TREES DECISIONS &event.* &alert.* &*/event.* &*/alert.* &__redis__:invalidate -@all +@connection +@read "
+     "-@dangerous -client +client|id +client|setname +client|getname +client|kill +client|tracking +client|caching "
+     "+info +role +time +wait +hset +hsetnx +hincrby +hdel +set +setnx +incrby +del +unlink +expire "
      "+pexpire "
      "+persist +zadd +zincrby +zrem +zremrangebyrank +zremrangebyscore +sadd +srem +pfadd +pfmerge +xadd +xtrim "
      "+publish "
@@ -118,7 +118,9 @@ const std::string& secret_of(const Secrets& secrets, std::string_view name) {
 }
 
 std::string acl_text(const Secrets& secrets) {
-  std::string text = "user default reset\n";  // "off" alone would leave it without a password, and Redis protect itself
+  // Nobody can be this user, as it is off and has no password ("off" alone would leave it open, and Redis protect
+  // itself). But a server runs its own append-only file as `default`, and EXEC asks for rights then, too.
+  std::string text = "user default reset ~* &* +@all\n";
   for (const User& user : kUsers) {
     const std::string& secret = secret_of(secrets, user.name);
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};

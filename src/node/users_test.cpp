@@ -52,7 +52,7 @@ TEST_F(UsersTest, ASecretThatIsGivenIsTaken) {
 TEST_F(UsersTest, AclNamesNoSecretAndLocksOutTheDefaultUser) {
   const Secrets secrets = keep_secrets(folder_);
   const std::string acl = acl_text(secrets);
-  EXPECT_TRUE(acl.starts_with("user default reset\n"));
+  EXPECT_TRUE(acl.starts_with("user default reset ~* &* +@all\n"));
   for (const auto& [name, secret] : secrets) {
     EXPECT_EQ(acl.find(secret), std::string::npos);
     EXPECT_NE(acl.find("user " + name + " on #"), std::string::npos);

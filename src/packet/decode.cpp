@@ -172,8 +172,8 @@ bool is_final(const Next& next) {
 
 Ignored finish(Layers& at, Next next) {
   while (!is_final(next)) next = step(next, at);
-  if (at.too_deep) at.anomalies.add(Anomaly::TooDeep);
   if (at.have_ip) {
+    if (at.too_deep) at.anomalies.add(Anomaly::TooDeep);
     if (at.opened()) {  // nothing but a broken or foreign header was found in there: the packet is the outer one
       Packet& packet = at.packet;
       if (next.kind == Kind::Malformed || next.kind == Kind::Truncated) at.anomalies.add(Anomaly::MalformedInside);
@@ -181,6 +181,7 @@ Ignored finish(Layers& at, Next next) {
     }
     return Ignored::kCount;
   }
+  if (at.too_deep) return Ignored::TooDeep;
   if (at.arp) return Ignored::Arp;
   if (next.kind == Kind::Malformed) return Ignored::Malformed;
   return next.kind == Kind::Truncated ? Ignored::Truncated : Ignored::NotIp;
@@ -206,6 +207,8 @@ const char* ignored_name(Ignored reason) {
       return "malformed";
     case Ignored::Truncated:
       return "truncated";
+    case Ignored::TooDeep:
+      return "too_many_encapsulations";
     case Ignored::LostFragment:
       return "fragment_without_first";
     case Ignored::kCount:

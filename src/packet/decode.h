@@ -31,6 +31,7 @@ enum class Ignored : uint8_t {
   NotIp,         // any other protocol that carries no IP
   Malformed,     // an IP header that contradicts itself
   Truncated,     // the capture ends before the IP header does
+  TooDeep,       // no IP packet by where decoding stopped: more encapsulations than are opened
   LostFragment,  // a later IP fragment whose first one never came
   kCount
 };

@@ -222,13 +222,13 @@ TEST(Encapsulation, BeyondTheBoundThePacketCountsWhereDecodingStopped) {
   }
 }
 
-TEST(Encapsulation, TooManyWithoutIpAreCountedAsWell) {
+TEST(Encapsulation, TooManyWithoutIpAreTheReasonWhyThePacketIsIgnored) {
   Packet frame = Packet().eth();
   for (uint16_t id = 1; id <= kMaxTunnels; ++id) frame.vlan(id);
   EXPECT_EQ(Decoded(Packet(frame).append(inner_udp())).flow(), "udp 10.0.0.1:1000 > 10.0.0.2:2000");
   const Decoded seen(frame.vlan(11).append(inner_udp()));
-  EXPECT_EQ(seen.reason, Ignored::NotIp);
-  EXPECT_EQ(seen.count(Anomaly::TooDeep), 1U);
+  EXPECT_EQ(seen.reason, Ignored::TooDeep);
+  EXPECT_EQ(seen.count(Anomaly::TooDeep), 0U) << "that is of packets that are metered all the same";
   const Packet full = Packet(outer())
                           .ipv4("1.1.1.1", "2.2.2.2")
                           .udp(1, 4789)
@@ -242,7 +242,9 @@ TEST(Encapsulation, TooManyWithoutIpAreCountedAsWell) {
                           .vlan(6)
                           .vlan(7)
                           .vlan(8, {.ethertype = 0x0806});
-  EXPECT_EQ(Decoded(Packet(full).payload("arp")).count(Anomaly::TooDeep), 0U) << "ten, and no IP in the last";
+  const Decoded ten(Packet(full).payload("arp"));
+  EXPECT_EQ(ten.reason, Ignored::kCount);
+  EXPECT_EQ(ten.count(Anomaly::TooDeep), 0U) << "ten, and no IP in the last";
 }
 
 }  // namespace

@@ -120,13 +120,10 @@ uint64_t Intake::take_plain(std::span<const Frame> frames, uint64_t taken, Packe
   return left;
 }
 
-/// The frames of a burst whose TCP and UDP checksums are verified, if they have one: all, or one in 64.
+/// The frames of a burst whose TCP and UDP checksums are verified, if they have one: all, or one in 64 by chance, as
+/// traffic has a rhythm of its own.
 uint64_t Intake::to_verify(size_t count) {
-  constexpr uint32_t kChecksumOneIn = 64;
-  static_assert(kBurst <= kChecksumOneIn);
-  const uint32_t turn = (kChecksumOneIn - frames_ % kChecksumOneIn) % kChecksumOneIn;
-  frames_ += static_cast<uint32_t>(count);
-  return settings_.every_checksum ? ~uint64_t{0} : uint64_t{1} << turn;
+  return settings_.every_checksum ? ~uint64_t{0} : verified_.pick(count);
 }
 
 /// The frames of a burst that are looked at.

@@ -29,17 +29,19 @@ struct IntakeCounters {
 class Intake {
  public:
   static constexpr size_t kBurst = 64;
+  static constexpr uint32_t kChecksumOneIn = RandomPicks::kOneIn;
 
   struct Settings {
-    bool every_checksum = false;  // check each TCP and UDP checksum, not one in 64
+    bool every_checksum = false;  // check each TCP and UDP checksum, not one in kChecksumOneIn
     bool keep_fragments = false;  // fragments that wait keep their bytes, for reassembly
     HashSeed seed;
-    uint32_t sampling = 1;  // one packet in so many is looked at
-    uint64_t sampling_seed = 0;
+    uint32_t sampling = 1;       // one packet in so many is looked at
+    uint64_t sampling_seed = 0;  // also of what is verified
   };
   explicit Intake(const Settings& settings)
       : settings_(settings),
         sampler_(settings.sampling, settings.sampling_seed),
+        verified_(settings.sampling_seed),
         fragments_(settings.seed, settings.keep_fragments) {}
 
   /// Decodes a burst; `packets` has room for as many. `port`: which of the probe's interfaces, 0 for a file.
@@ -66,9 +68,9 @@ class Intake {
 
   Settings settings_;
   Sampler sampler_;
+  RandomPicks verified_;
   FlowClock clock_;
   Fragments fragments_;
-  uint32_t frames_ = 0;
   IntakeCounters counters_;
 };
 

@@ -18,8 +18,11 @@ double rate(uint64_t now, uint64_t before, double seconds) {
 void tell_packets(const Probe& probe, const ProbeTotals& totals, MetricsPage& page) {
   for (const LossStage& stage : loss_ladder(totals, probe.live())) page.ladder(stage);
   for (size_t at = 0; at < std::size(totals.anomalies); ++at) {
-    page.counter("microcloud_probe_anomalies_total", "What was odd in packets that were metered all the same.",
-                 {{"kind", anomaly_name(static_cast<Anomaly>(at))}}, totals.anomalies[at]);
+    page.counter(
+        "microcloud_probe_anomalies_total",
+        "What was odd in packets that were metered all the same; TCP and UDP checksums: of one packet in 64 by "
+        "chance, or of all with --checksums.",
+        {{"kind", anomaly_name(static_cast<Anomaly>(at))}}, totals.anomalies[at]);
   }
   page.counter("microcloud_probe_octets_total", "Bytes of all frames read, as on the wire.", {}, totals.read_octets);
   page.counter("microcloud_probe_handed_over_packets_total", "Packets that belonged to another worker.", {},

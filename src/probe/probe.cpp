@@ -1,7 +1,10 @@
 #include "probe/probe.h"
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
+
+#include "base/thread_name.h"
 
 namespace microcloud {
 namespace {
@@ -48,13 +51,17 @@ Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std
   if (separate_reader) workers_.push_back(std::make_unique<Worker>(worker, std::move(inputs.front()), nullptr, 0));
   if (workers_.size() == 1) return;
 
+  // Live, packets wait in there: the more workers, the fewer for each way from one to another.
+  const size_t handover_bytes = settings_.live
+                                    ? std::max(Handover::kFileBytes, 2 * Handover::kLiveBytes / settings_.workers)
+                                    : Handover::kFileBytes;
   std::vector<std::vector<Handover*>> inboxes(workers_.size()), outboxes(workers_.size());
   for (size_t from = 0; from < workers_.size(); ++from) {
     if (workers_[from]->inputs().empty()) continue;
     for (unsigned to = 0; to < settings_.workers; ++to) {
       Handover* handover = nullptr;
       if (to != from) {
-        handover = handovers_.emplace_back(std::make_unique<Handover>()).get();
+        handover = handovers_.emplace_back(std::make_unique<Handover>(handover_bytes)).get();
         inboxes[to].push_back(handover);
       }
       outboxes[from].push_back(handover);
@@ -87,8 +94,16 @@ void Probe::each_waiting(const std::function<void(const RecordRef&)>& look) cons
 }
 
 void Probe::start() {
-  for (const auto& worker : workers_) threads_.emplace_back([this, w = worker.get()] { w->run(stop_); });
-  output_thread_ = std::thread([this] { serve_outputs(); });
+  for (size_t index = 0; index < workers_.size(); ++index) {
+    threads_.emplace_back([this, index] {
+      name_thread(index < settings_.workers ? "mc-worker-" + std::to_string(index) : "mc-reader");
+      workers_[index]->run(stop_);
+    });
+  }
+  output_thread_ = std::thread([this] {
+    name_thread("mc-records");
+    serve_outputs();
+  });
 }
 
 std::string Probe::wait() {
@@ -217,7 +232,11 @@ void Probe::add_parsers(ProbeTotals& totals) const {
 ProbeTotals Probe::totals() const {
   ProbeTotals totals;
   totals.size = size_;
+  totals.stopped = stopped();
   totals.sampling = settings_.sampling;
+  totals.active_s = settings_.flows.active_ms / 1000;
+  totals.idle_s = settings_.flows.idle_ms / 1000;
+  totals.every_checksum = settings_.every_checksum;
   for (const auto& worker : workers_) {
     totals.records_taken += worker->records().taken();
     totals.record_drops += worker->records().dropped();

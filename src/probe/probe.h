@@ -20,7 +20,7 @@ struct ProbeSettings {
   int64_t started_us = 0;  // wall clock, for live capture
   bool every_checksum = false;
   uint32_t sampling = 1;       // one packet in so many is metered
-  uint64_t sampling_seed = 0;  // a file is sampled alike each time
+  uint64_t sampling_seed = 0;  // a file is sampled alike each time, and the same checksums are checked
   FlowSettings flows;          // capacity is for all workers together
   InspectSettings inspect;
   std::vector<uint32_t> interfaces;  // the kernel's index of ports 1, 2, ...
@@ -35,6 +35,9 @@ struct ProbeTotals {
   uint64_t anomalies[static_cast<size_t>(Anomaly::kCount)] = {};
   uint64_t not_sampled = 0;
   uint32_t sampling = 1;
+  bool every_checksum = false;
+  uint32_t active_s = 0;  // the timeouts
+  uint32_t idle_s = 0;
   uint64_t offered = 0;  // live: by the kernel's own count
   uint64_t decoded = 0;  // read, sampled and not ignored; fragments that wait, or lost their first one, are among them
   uint64_t kernel_drops = 0;
@@ -57,8 +60,9 @@ struct ProbeTotals {
   uint64_t not_joined[static_cast<size_t>(NotJoined::kCount)] = {};
   int64_t first_us = 0;
   int64_t last_us = 0;
-  uint64_t position = 0;  // of a file
-  uint64_t size = 0;
+  uint64_t position = 0;  // of a file: octets read
+  uint64_t size = 0;      // 0: not known (a pipe)
+  bool stopped = false;   // told to end
 
   uint64_t ignored_in_all() const;
   /// Packets that are in flows: all that were read, less those not sampled, ignored or dropped on the way.

@@ -78,5 +78,35 @@ TEST(Sampler, LargestIntervalTakesHardlyAnything) {
   EXPECT_LE(count, 1U);
 }
 
+std::vector<size_t> picked(RandomPicks picks, size_t count, size_t burst) {
+  std::vector<size_t> places;
+  for (size_t at = 0; at < count; at += burst) {
+    const uint64_t bits = picks.pick(burst);
+    for (size_t place = 0; place < burst; ++place) {
+      if ((bits >> place & 1) != 0) places.push_back(at + place);
+    }
+  }
+  return places;
+}
+
+TEST(RandomPicks, StepsAreAsTheySayAndFollowNoRhythm) {
+  constexpr size_t kCount = 64 * 64 * 1000;
+  const std::vector<size_t> places = picked(RandomPicks(0), kCount, 64);
+  EXPECT_NEAR(static_cast<double>(places.size()), kCount / 64, 5 * std::sqrt(kCount / 64));
+  std::vector<unsigned> of_phase(64);
+  for (size_t at = 1; at < places.size(); ++at) {
+    const size_t step = places[at] - places[at - 1];
+    ASSERT_TRUE(step >= 1 && step <= 127) << step;
+    ++of_phase[places[at] % 64];
+  }
+  for (const unsigned count : of_phase) EXPECT_NEAR(count, 1000, 5 * std::sqrt(1000));
+}
+
+TEST(RandomPicks, DoNotHangOnTheBursts) {
+  for (const size_t burst : {1U, 2U, 32U})
+    EXPECT_EQ(picked(RandomPicks(7), 6400, burst), picked(RandomPicks(7), 6400, 64));
+  EXPECT_NE(picked(RandomPicks(7), 6400, 64), picked(RandomPicks(8), 6400, 64));
+}
+
 }  // namespace
 }  // namespace microcloud

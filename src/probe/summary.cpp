@@ -4,8 +4,10 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 
 namespace microcloud {
@@ -69,6 +71,29 @@ std::string balance_text(const ProbeTotals& totals) {
   return out;
 }
 
+/// What a count that is of a sample stands for, or nothing.
+std::string estimate_text(const ProbeTotals& totals, Anomaly anomaly) {
+  if (anomaly != Anomaly::BadTransportChecksum || totals.every_checksum) return {};
+  const uint64_t count = totals.anomalies[static_cast<size_t>(anomaly)];
+  std::string out;
+  append(out, "(1 packet in %u is checked: about %" PRIu64 " in all)", Intake::kChecksumOneIn,
+         count * Intake::kChecksumOneIn);
+  return out;
+}
+
+/// Of a file that was not read to its end, or nothing.
+std::string stopped_text(const ProbeTotals& totals) {
+  std::string out;
+  if (!totals.stopped || totals.position == 0) return out;
+  if (totals.size == 0) {
+    append(out, "stopped when %" PRIu64 " bytes of the input were read", totals.position);
+  } else if (totals.position < totals.size) {
+    append(out, "stopped when %" PRIu64 " of the %" PRIu64 " bytes of the input were read (%.1f%%)", totals.position,
+           totals.size, 100.0 * static_cast<double>(totals.position) / static_cast<double>(totals.size));
+  }
+  return out;
+}
+
 template <typename Name, typename Rows>
 auto named(const Rows& rows, const Name& name) {
   std::vector<std::pair<std::string, TrafficSums>> out;
@@ -82,8 +107,11 @@ auto named(const Rows& rows, const Name& name) {
 void append_notes(std::string& out, const ProbeTotals& totals) {
   std::string notes;
   for (size_t at = 0; at < std::size(totals.anomalies); ++at) {
-    if (totals.anomalies[at] > 0)
-      append(notes, "  %-38s %9" PRIu64 "\n", anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
+    if (totals.anomalies[at] == 0) continue;
+    const auto anomaly = static_cast<Anomaly>(at);
+    append(notes, "  %-38s %9" PRIu64, anomaly_name(anomaly), totals.anomalies[at]);
+    if (const std::string all = estimate_text(totals, anomaly); !all.empty()) notes += " " + all;
+    notes += '\n';
   }
   const std::pair<const char*, uint64_t> others[] = {{"flows ended because the table was full", totals.evicted},
                                                      {"packets dropped by the kernel", totals.kernel_drops},
@@ -153,7 +181,12 @@ std::string Summary::text(const std::string& title, const ProbeTotals& totals) c
   append(out, "\n%" PRIu64 " read%s", totals.read, balance_text(totals).c_str());
   if (totals.handover_drops > 0) append(out, " + %" PRIu64 " dropped", totals.handover_drops);
   append(out, "\n%" PRIu64 " flows in %" PRIu64 " records", totals.flows, totals.records);
-  if (totals.open_flows > 0) append(out, ", %" PRIu64 " open", totals.open_flows);
+  if (totals.open_flows > 0) {
+    append(out, ", %" PRIu64 " open", totals.open_flows);
+    append(out, "\nflows come into the tables when they end: after %u s of silence (-d), or each %u s (-t)",
+           totals.idle_s, totals.active_s);
+  }
+  if (const std::string part = stopped_text(totals); !part.empty()) out += "\n" + part;
   if (totals.sampling > 1) append(out, "\nsampled: what follows is what was metered, about one in %u", totals.sampling);
   out += '\n';
 
@@ -182,12 +215,16 @@ std::string conservation_text(const ProbeTotals& totals) {
   if (totals.handover_drops > 0) append(out, " + %" PRIu64 " dropped between workers", totals.handover_drops);
   append(out, "; %" PRIu64 " flows in %" PRIu64 " records", totals.flows, totals.records);
   if (totals.evicted > 0) append(out, ", %" PRIu64 " ended because the table was full", totals.evicted);
+  if (totals.filtered > 0) append(out, "; %" PRIu64 " packets not matching the filter", totals.filtered);
   if (totals.kernel_drops > 0) append(out, "; %" PRIu64 " packets dropped by the kernel", totals.kernel_drops);
   if (totals.record_drops > 0) append(out, "; %" PRIu64 " records dropped before the outputs", totals.record_drops);
   for (size_t at = 0; at < std::size(totals.anomalies); ++at) {
-    if (totals.anomalies[at] > 0)
-      append(out, "; %s %" PRIu64, anomaly_name(static_cast<Anomaly>(at)), totals.anomalies[at]);
+    if (totals.anomalies[at] == 0) continue;
+    const auto anomaly = static_cast<Anomaly>(at);
+    append(out, "; %s %" PRIu64, anomaly_name(anomaly), totals.anomalies[at]);
+    if (const std::string all = estimate_text(totals, anomaly); !all.empty()) out += " " + all;
   }
+  if (const std::string part = stopped_text(totals); !part.empty()) out += "; " + part;
   return out;
 }
 
@@ -209,17 +246,20 @@ void SummaryOutput::flush() {
   const auto now = std::chrono::steady_clock::now();
   if (when_ != When::Live || probe_ == nullptr || now - drawn_ < std::chrono::seconds(1)) return;
   drawn_ = now;
-  const std::string out = "\033[H\033[2J" + text();
-  fputs(out.c_str(), stdout);
-  fflush(stdout);
+  print("\033[H\033[2J" + text());
+}
+
+void SummaryOutput::print(const std::string& out) {
+  if (!error_.empty()) return;
+  if (fputs(out.c_str(), stdout) >= 0 && fflush(stdout) == 0) return;
+  error_ = std::string("cannot write the summary to standard output: ") + std::strerror(errno);
 }
 
 void SummaryOutput::finish() {
   if (probe_ == nullptr) return;
   std::string out = text();
   if (when_ == When::Live && isatty(STDOUT_FILENO) != 0) out.insert(0, "\033[H\033[2J");
-  fputs(out.c_str(), stdout);
-  fflush(stdout);
+  print(out);
 }
 
 }  // namespace microcloud

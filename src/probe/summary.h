@@ -60,8 +60,11 @@ class SummaryOutput final : public Output {
   void put(const RecordRef& record) override;
   void flush() override;
   void finish() override;
+  std::string error() const override { return error_; }
 
  private:
+  void print(const std::string& out);
+
   std::string title_;
   When when_;
   const Probe* probe_ = nullptr;
@@ -70,6 +73,7 @@ class SummaryOutput final : public Output {
   Summary summary_;
   std::mutex notices_mutex_;
   std::string notices_;
+  std::string error_;
   std::chrono::steady_clock::time_point drawn_{};
 };
 

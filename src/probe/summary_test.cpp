@@ -92,6 +92,48 @@ TEST(Summary, LargestHostsComeFirst) {
   EXPECT_EQ(text.find("10.0.0.12 "), std::string::npos) << "only the largest";
 }
 
+TEST(Summary, OpenFlowsAreSaidToComeLater) {
+  ProbeTotals totals;
+  totals.flows = totals.open_flows = 3;
+  totals.active_s = 120;
+  totals.idle_s = 30;
+  const std::string text = Summary().text("eth0", totals);
+  EXPECT_EQ(line(text, "3 flows"), "3 flows in 0 records, 3 open");
+  EXPECT_EQ(line(text, "flows come"),
+            "flows come into the tables when they end: after 30 s of silence (-d), or each 120 s (-t)");
+  totals.open_flows = 0;
+  EXPECT_EQ(line(Summary().text("eth0", totals), "flows come"), "no line");
+}
+
+TEST(Summary, RunThatWasStoppedSaysHowMuchItRead) {
+  ProbeTotals totals;
+  totals.position = 250;
+  totals.size = 1000;
+  EXPECT_EQ(conservation_text(totals).find("stopped"), std::string::npos);
+  totals.stopped = true;
+  EXPECT_NE(conservation_text(totals).find("; stopped when 250 of the 1000 bytes of the input were read (25.0%)"),
+            std::string::npos);
+  EXPECT_EQ(line(Summary().text("x", totals), "stopped"),
+            "stopped when 250 of the 1000 bytes of the input were read (25.0%)");
+  totals.size = 0;
+  EXPECT_EQ(line(Summary().text("x", totals), "stopped"), "stopped when 250 bytes of the input were read");
+  totals.size = 250;
+  EXPECT_EQ(line(Summary().text("x", totals), "stopped"), "no line") << "all was read by then";
+}
+
+TEST(Summary, CountOfASampleSaysWhatItStandsFor) {
+  ProbeTotals totals;
+  totals.anomalies[static_cast<size_t>(Anomaly::BadTransportChecksum)] = 50;
+  totals.anomalies[static_cast<size_t>(Anomaly::BadIpChecksum)] = 3;
+  const std::string said = "bad_transport_checksum 50 (1 packet in 64 is checked: about 3200 in all)";
+  EXPECT_NE(conservation_text(totals).find(said), std::string::npos) << conservation_text(totals);
+  EXPECT_EQ(line(Summary().text("x", totals), "bad_transport_checksum"), said);
+  EXPECT_EQ(line(Summary().text("x", totals), "bad_ip_checksum"), "bad_ip_checksum 3") << "all are checked";
+  totals.every_checksum = true;
+  EXPECT_EQ(line(Summary().text("x", totals), "bad_transport_checksum"), "bad_transport_checksum 50");
+  EXPECT_EQ(conservation_text(totals).find("about"), std::string::npos);
+}
+
 TEST(Summary, ClosingLineSaysWhereEveryPacketWent) {
   ProbeTotals totals;
   totals.read = 1000;
@@ -101,6 +143,7 @@ TEST(Summary, ClosingLineSaysWhereEveryPacketWent) {
   totals.flows = 7;
   totals.records = 9;
   totals.evicted = 1;
+  totals.filtered = 20;
   totals.kernel_drops = 50;
   totals.record_drops = 6;
   totals.anomalies[static_cast<size_t>(Anomaly::BadIpChecksum)] = 5;
@@ -108,8 +151,8 @@ TEST(Summary, ClosingLineSaysWhereEveryPacketWent) {
   const std::string text = conservation_text(totals);
   for (const char* part :
        {"1000 packets read = 991 metered + 7 ignored (arp 3, fragment_without_first 4) + 2 dropped between workers",
-        "7 flows in 9 records", "1 ended because the table was full", "50 packets dropped by the kernel",
-        "6 records dropped before the outputs", "bad_ip_checksum 5"}) {
+        "7 flows in 9 records", "1 ended because the table was full", "20 packets not matching the filter",
+        "50 packets dropped by the kernel", "6 records dropped before the outputs", "bad_ip_checksum 5"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\nin " << text;
   }
   totals.sampling = 10;

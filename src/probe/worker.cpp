@@ -13,20 +13,23 @@
 namespace microcloud {
 namespace {
 
-/// In a handover ring, from a worker that only reads: when its first frame was; and from any: nothing follows.
+/// In the ring from a file's reader: when its first frame was; nothing follows.
 struct ClockNote {
   int64_t first_us;
   uint32_t tick_ms;
   bool end;
 };
 
-constexpr size_t kPacketRoom = (sizeof(Packet) + 15) & ~size_t{15};
 static_assert(sizeof(ClockNote) < sizeof(Packet));
-static_assert(std::is_trivially_copyable_v<Packet>);
 
 constexpr uint32_t kExpiryPerBurst = 2 * Intake::kBurst;  // more than a burst can begin, so that it keeps up
 constexpr uint32_t kExpiryWhenIdle = 4096;
 constexpr auto kNap = std::chrono::microseconds(100);
+
+/// Fanout knows the outermost headers alone: what else is of this packet's flow may come to other workers.
+bool may_be_divided(const Packet& packet) {
+  return packet.fragment != FragmentPart::Whole || packet.around.outer_version != 0;
+}
 
 void put_note(ByteRing& ring, uint8_t* room, const ClockNote& note) {
   std::memcpy(room, &note, sizeof note);
@@ -39,6 +42,7 @@ Worker::Worker(Settings settings, std::vector<Input> inputs, const FlowSettings*
     : settings_(std::move(settings)),
       inputs_(std::move(inputs)),
       ended_(inputs_.size(), false),
+      complete_us_(inputs_.size(), Handover::kNothingYet),
       open_inputs_(inputs_.size()),
       intake_(settings_.intake),
       records_(record_ring_bytes, !settings_.live) {
@@ -72,22 +76,21 @@ void Worker::run(const std::atomic<bool>& stop) {
   if (settings_.live) {
     named_ = true;
     table_->name_flows(first_flow_id(settings_.started_us) + settings_.index);
+    if (inputs_.size() > 1) begin_order();
   }
   for (;;) {
     const bool stopping = stop.load(std::memory_order_relaxed);
     bool busy = read_inputs(stopping);
-    busy = drain_inboxes() || busy;
+    busy = (settings_.live ? meter_in_order() : drain_inboxes()) || busy;
     if (table_) {
-      if (inspector_) inspector_->on_time(intake_.clock().latest_us(), tick_ms_);
+      if (inspector_) inspector_->on_time(clock().latest_us(), tick_ms_);
       table_->expire(tick_ms_, idle_ ? kExpiryWhenIdle : kExpiryPerBurst);
       if (teller_) busy = teller_->step() || busy;
       records_.publish();
     }
     const bool said = open_inputs_ == 0 && say_end();
-    for (Handover* outbox : outboxes_) {
-      if (outbox != nullptr) outbox->ring.publish();
-    }
-    if (said && open_inboxes_ == 0) break;
+    publish_outboxes();
+    if (said && inboxes_ended()) break;
     if (!busy && inputs_.size() != 1) std::this_thread::sleep_for(kNap);  // a single source waits by itself
   }
   if (table_) {
@@ -103,57 +106,82 @@ void Worker::run(const std::atomic<bool>& stop) {
 bool Worker::read_inputs(bool stopping) {
   bool busy = false;
   idle_ = open_inputs_ > 0;
+  const bool told_how_far = order_ != nullptr || !outboxes_.empty();
+  const int64_t asked_us = settings_.live && told_how_far ? wall_us() : 0;
   for (size_t at = 0; at < inputs_.size(); ++at) {
     if (ended_[at]) continue;
-    ReadResult result{0, ReadStatus::End};
-    // Live, what the kernel has taken by now is metered too: until nothing waits, or as much as its ring may have held.
-    constexpr uint32_t kReadsAfterStop = 4096;
-    if (!stopping || (settings_.live && reads_after_stop_++ < kReadsAfterStop))
-      result = inputs_[at].source->read(frames_);
-    if (stopping && result.status == ReadStatus::Idle) result.status = ReadStatus::End;
+    const ReadResult result = read(at, stopping);
     if (result.count > 0) {
-      take(inputs_[at], std::span(frames_).first(result.count));
+      take(at, std::span(frames_).first(result.count));
       busy = true;
       idle_ = false;
     }
+    if (settings_.live) note_time(at, result, asked_us);
     if (result.status == ReadStatus::End || result.status == ReadStatus::Failed) {
       ended_[at] = true;
       if (--open_inputs_ == 0) intake_.finish();
     }
   }
-  if (idle_ && settings_.live && intake_.counters().read.get() > 0) {
-    // No packet moves the clock: the wall clock does, less what the kernel may still hold back.
-    constexpr int64_t kHeldBackUs = 200'000;
-    intake_.clock().advance(std::max(intake_.clock().latest_us(), wall_us() - kHeldBackUs));
-  }
+  if (idle_ && settings_.live) follow_wall_clock();
   if (!inputs_.empty()) {
     note_sources();
-    tick_ms_ = intake_.clock().tick_ms();
+    tick_ms_ = clock().tick_ms();
     intake_.expire();
   }
   return busy;
 }
 
-void Worker::take(const Input& input, std::span<const Frame> frames) {
+/// Live, what has come by the stop is metered too: until nothing waits that the kernel had by then, or as much as its
+/// ring may have held.
+ReadResult Worker::read(size_t input, bool stopping) {
+  constexpr uint32_t kReadsAfterStop = 4096;
+  if (!stopping) return inputs_[input].source->read(frames_);
+  if (!settings_.live || reads_after_stop_ >= kReadsAfterStop) return {0, ReadStatus::End};
+  const auto now = std::chrono::steady_clock::now();
+  const bool all_given = now - stop_seen_.value_or(now) >= std::chrono::microseconds(kKeptBackUs);
+  if (!stop_seen_) stop_seen_ = now;
+  ReadResult result = inputs_[input].source->read(frames_);
+  if (result.status != ReadStatus::Idle) ++reads_after_stop_;
+  if (result.status == ReadStatus::Idle && all_given) result.status = ReadStatus::End;
+  return result;
+}
+
+/// `asked_us`: the wall clock before the read.
+void Worker::note_time(size_t input, ReadResult result, int64_t asked_us) {
+  int64_t& complete_us = complete_us_[input];
+  if (result.count > 0) complete_us = std::max(complete_us, frames_[result.count - 1].time_us);
+  if (result.status == ReadStatus::Idle) complete_us = std::max(complete_us, asked_us - kKeptBackUs);
+  if (result.status == ReadStatus::End || result.status == ReadStatus::Failed) complete_us = Handover::kEnded;
+  if (order_) order_->complete(input, complete_us);
+}
+
+/// When no packet moves the clocks: less what the kernel may still hold back.
+void Worker::follow_wall_clock() {
+  constexpr int64_t kHeldBackUs = 200'000;
+  if (clock().latest_us() == 0 || (order_ && order_->waiting())) return;
+  const int64_t now_us = wall_us() - kHeldBackUs;
+  for (FlowClock* each : {&intake_.clock(), &clock()}) each->advance(std::max(each->latest_us(), now_us));
+}
+
+void Worker::take(size_t input, std::span<const Frame> frames) {
   if (!named_) {
     named_ = true;
     name_flows(frames.front().time_us);
   }
-  const auto at = static_cast<size_t>(&input - inputs_.data());
-  const size_t count = intake_.take(first_headers_[at], frames, input.port, packets_.data());
+  const size_t count = intake_.take(first_headers_[input], frames, inputs_[input].port, packets_.data());
   // Inspecting takes so much longer than waiting for memory that steps would cost more than they gain.
-  ReadAhead* const ahead = inspector_ ? nullptr : input.source->ahead();
+  ReadAhead* const ahead = inspector_ ? nullptr : inputs_[input].source->ahead();
   // Each fragment that waited goes behind the packet that it waited for: ticks never go back, whoever meters them.
   std::span<Packet> burst = std::span(packets_).first(count);
   for (Packet waiting; intake_.take_waiting(waiting);) {
     const auto later = std::ranges::find_if(
         burst, [&](const Packet& packet) { return static_cast<int32_t>(packet.tick_ms - waiting.tick_ms) > 0; });
     const auto before = static_cast<size_t>(later - burst.begin());
-    route(burst.first(before), ahead);
-    route(std::span(&waiting, 1), nullptr);
+    route(input, burst.first(before), ahead);
+    route(input, std::span(&waiting, 1), nullptr);
     burst = burst.subspan(before);
   }
-  route(burst, ahead);
+  route(input, burst, ahead);
 }
 
 /// A file's flows are named by its first frame's time, so that each run names them alike.
@@ -198,9 +226,9 @@ unsigned Worker::owner(const Packet& packet) const {
                   settings_.workers);
 }
 
-void Worker::route(std::span<Packet> packets, ReadAhead* ahead) {
+void Worker::route(size_t input, std::span<Packet> packets, ReadAhead* ahead) {
   if (outboxes_.empty()) {
-    table_->meter(packets, ahead);
+    meter(input, packets, ahead);
     return;
   }
   std::array<Packet, Intake::kBurst> own;
@@ -213,41 +241,88 @@ void Worker::route(std::span<Packet> packets, ReadAhead* ahead) {
       hand_over(packet, to);
     }
   }
-  if (count > 0) table_->meter(std::span(own).first(count), ahead);
+  if (settings_.live && !order_ && (count < packets.size() || std::ranges::any_of(packets, may_be_divided)))
+    begin_order();
+  if (count > 0) meter(input, std::span(own).first(count), ahead);
+}
+
+void Worker::meter(size_t input, std::span<Packet> packets, ReadAhead* ahead) {
+  if (!order_) {
+    table_->meter(packets, ahead);
+    return;
+  }
+  for (const Packet& packet : packets) {
+    while (!order_->put(input, packet)) meter_in_order();
+  }
 }
 
 void Worker::hand_over(const Packet& packet, unsigned to) {
   ByteRing& ring = outboxes_[to]->ring;
-  const size_t ip_end = packet.ip_at == kNoIp ? 0 : size_t{packet.ip_at} + packet.ip_captured;
-  const size_t frame_size = std::max(size_t{packet.payload_at} + packet.payload_captured, ip_end);
-  uint8_t* room = ring.reserve(kPacketRoom + frame_size);
-  while (room == nullptr) {
+  while (!put_packet(ring, packet)) {
     if (settings_.live) {
       handover_dropped_.add();
       return;
     }
     ring.publish();
     std::this_thread::sleep_for(kNap);
-    room = ring.reserve(kPacketRoom + frame_size);
   }
-  std::memcpy(room, &packet, sizeof packet);
-  std::memcpy(room + kPacketRoom, packet.frame, frame_size);
-  ring.commit(kPacketRoom + frame_size);
   handed_over_.add();
+}
+
+/// From now on packets are metered in the order of their times, whichever way they came.
+void Worker::begin_order() {
+  order_ = std::make_unique<TimeOrder>(inputs_.size(), inboxes_);
+  order_clock_ = intake_.clock();
+}
+
+/// Live: what need not wait any more, from own inputs and other workers.
+bool Worker::meter_in_order() {
+  if (!order_) {
+    if (std::ranges::all_of(inboxes_, [](const Handover* inbox) { return inbox->ring.empty(); })) return false;
+    begin_order();
+  }
+  std::array<Packet, Intake::kBurst> packets;
+  const size_t most_bursts = 2 * order_->queues();  // the inputs must not wait behind others
+  for (size_t burst = 0; burst < most_bursts; ++burst) {
+    const size_t count = order_->take(packets);
+    if (count == 0) return burst > 0;
+    const std::span<Packet> taken = std::span(packets).first(count);
+    for (Packet& packet : taken) tick_ms_ = packet.tick_ms = order_clock_.advance(packet.time_us);
+    table_->meter(taken);
+    order_->release();
+    table_->expire(tick_ms_, kExpiryPerBurst);
+    records_.publish();
+  }
+  return true;
+}
+
+bool Worker::inboxes_ended() const {
+  if (!settings_.live) return open_inboxes_ == 0;
+  if (order_) return order_->ended();
+  return std::ranges::all_of(inboxes_, [](const Handover* inbox) {
+    return inbox->complete_us.load(std::memory_order_acquire) == Handover::kEnded && inbox->ring.empty();
+  });
+}
+
+void Worker::publish_outboxes() {
+  if (outboxes_.empty()) return;
+  const int64_t complete_us = settings_.live ? *std::ranges::min_element(complete_us_) : Handover::kNothingYet;
+  for (Handover* outbox : outboxes_) {
+    if (outbox == nullptr) continue;
+    outbox->ring.publish();
+    if (settings_.live) outbox->complete_us.store(complete_us, std::memory_order_release);
+  }
 }
 
 bool Worker::drain_inboxes() {
   bool any = false;
   for (size_t at = 0; at < inboxes_.size(); ++at) {
-    while (inbox_open_[at] && drain(at)) {
-      any = true;
-      if (!inputs_.empty()) break;  // its own source must not wait behind others
-    }
+    while (inbox_open_[at] && drain(at)) any = true;
   }
   return any;
 }
 
-/// One burst from one inbox; false when it was empty.
+/// One burst from a file's reader; false when there was none.
 bool Worker::drain(size_t inbox) {
   ByteRing& ring = inboxes_[inbox]->ring;
   std::array<Packet, Intake::kBurst> packets;
@@ -261,7 +336,7 @@ bool Worker::drain(size_t inbox) {
     if (size == sizeof(ClockNote)) {
       ClockNote note;
       std::memcpy(&note, message, sizeof note);
-      if (inputs_.empty()) tick_ms_ = note.tick_ms;
+      tick_ms_ = note.tick_ms;
       if (!note.end) {
         table_->name_flows(first_flow_id(note.first_us) + settings_.index);
       } else {
@@ -271,14 +346,8 @@ bool Worker::drain(size_t inbox) {
       }
       continue;
     }
-    Packet& packet = packets[count++];
-    std::memcpy(&packet, message, sizeof packet);
-    packet.frame = message + kPacketRoom;
-    if (inputs_.empty()) {
-      tick_ms_ = packet.tick_ms;
-    } else {
-      tick_ms_ = packet.tick_ms = intake_.clock().advance(packet.time_us);
-    }
+    get_packet(message, packets[count]);
+    tick_ms_ = packets[count++].tick_ms;
   }
   if (count > 0) table_->meter(std::span(packets).first(count));
   ring.release();
@@ -289,8 +358,9 @@ bool Worker::drain(size_t inbox) {
   return any;
 }
 
-/// Tells the workers that get packets from here that none follows; true once all have been told.
+/// Tells the workers that get packets of a file from here that none follows; true once all have been told.
 bool Worker::say_end() {
+  if (settings_.live) return true;
   bool all = true;
   for (size_t to = 0; to < outboxes_.size(); ++to) {
     if (outboxes_[to] == nullptr || told_end_[to]) continue;

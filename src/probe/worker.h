@@ -3,18 +3,21 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "base/byte_ring.h"
 #include "capture/source.h"
 #include "flow/flow_table.h"
 #include "inspect/inspector.h"
 #include "probe/flow_teller.h"
+#include "probe/handover.h"
 #include "probe/intake.h"
 #include "probe/mailbox.h"
 #include "probe/record_ring.h"
+#include "probe/time_order.h"
 
 namespace microcloud {
 
@@ -22,12 +25,6 @@ namespace microcloud {
 struct Input {
   std::unique_ptr<Source> source;
   uint16_t port = 0;  // which of the probe's interfaces: 1, 2, ...; 0: a file
-};
-
-/// Packets of one worker for another: each a Packet and its frame, or a note of the clock.
-struct Handover {
-  static constexpr size_t kRingBytes = size_t{4} << 20;
-  ByteRing ring{kRingBytes};
 };
 
 class Worker {
@@ -69,20 +66,31 @@ class Worker {
 
  private:
   bool read_inputs(bool stopping);
-  void take(const Input& input, std::span<const Frame> frames);
-  void route(std::span<Packet> packets, ReadAhead* ahead);
+  ReadResult read(size_t input, bool stopping);
+  void note_time(size_t input, ReadResult result, int64_t asked_us);
+  void follow_wall_clock();
+  void take(size_t input, std::span<const Frame> frames);
+  void route(size_t input, std::span<Packet> packets, ReadAhead* ahead);
+  void meter(size_t input, std::span<Packet> packets, ReadAhead* ahead);
   void hand_over(const Packet& packet, unsigned owner);
+  void begin_order();
+  bool meter_in_order();
   bool drain_inboxes();
   bool drain(size_t inbox);
   bool say_end();
+  void publish_outboxes();
+  bool inboxes_ended() const;
   void name_flows(int64_t first_us);
   void note_sources();
   unsigned owner(const Packet& packet) const;
+  /// Of flows: that of the packets read, or metered in order.
+  FlowClock& clock() { return order_ ? order_clock_ : intake_.clock(); }
 
   Settings settings_;
   std::vector<Input> inputs_;
   std::vector<FirstHeader> first_headers_;
   std::vector<bool> ended_;
+  std::vector<int64_t> complete_us_;  // live: how far each input is, as in Handover
   size_t open_inputs_;
   Intake intake_;
   std::array<Frame, Intake::kBurst> frames_;
@@ -96,13 +104,16 @@ class Worker {
   std::unique_ptr<FlowTeller> teller_;
   std::unique_ptr<Inspector> inspector_;
   std::vector<Handover*> inboxes_;
-  std::vector<bool> inbox_open_;
+  std::vector<bool> inbox_open_;  // of a file's worker
   size_t open_inboxes_ = 0;
+  std::unique_ptr<TimeOrder> order_;  // live, once packets of one flow may come by several ways
+  FlowClock order_clock_;
   std::vector<Handover*> outboxes_;
   std::vector<bool> told_end_;
   uint32_t tick_ms_ = 0;
   bool idle_ = false;
   bool named_ = false;
+  std::optional<std::chrono::steady_clock::time_point> stop_seen_;
   uint32_t reads_after_stop_ = 0;
   Counter position_;
   Counter filtered_;

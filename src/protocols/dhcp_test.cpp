@@ -244,6 +244,19 @@ TEST(Dhcp, WhoAskedAllIsAnsweredInAnotherFlow) {
   EXPECT_FALSE(lan.flows[0]->dialogue.calls.at(0)) << "requests to all are nobody's";
 }
 
+TEST(Dhcp, ARefusalCountsInItsServiceWhenTheRequestWasSeen) {
+  Broadcast lan;
+  const Octets8 nak = Message4{.operation = 2, .type = dhcp4_type::kNak}.bytes();
+  lan.say(kToClient, nak, 0);
+  EXPECT_EQ(lan.flows[0]->dialogue.health(), ServiceHealth{});
+  EXPECT_EQ(lan.flows[0]->dialogue.counters.at("dhcp.naks"), 1U) << "the client was refused all the same";
+  lan.say(kAll, Message4{.type = dhcp4_type::kRequest}.bytes(), 100);
+  lan.say(kToClient, nak, 300);
+  lan.say(kToClient, nak, 400);
+  EXPECT_EQ(lan.flows[2]->dialogue.health(), (ServiceHealth{.requests = 1, .errors = 1, .delays = 1}));
+  EXPECT_EQ(lan.flows[3]->dialogue.health(), ServiceHealth{}) << "said before";
+}
+
 TEST(Dhcp, WhatARelaySendsIsAnExchangeOfItsOwn) {
   constexpr Broadcast::Ends kToServer{{10, 0, 0, 1}, {10, 9, 9, 9}, 67, 67},
       kToRelay{{10, 9, 9, 9}, {10, 0, 0, 1}, 67, 67};

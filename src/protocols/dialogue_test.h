@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,16 @@ struct TestNotes final : TreeNotes {
   }
   std::map<std::string, std::map<std::string, std::string>> keys;
 };
+
+/// What records tell of a service, as its key has it.
+struct ServiceHealth {
+  uint64_t requests = 0, errors = 0, delays = 0;
+  bool operator==(const ServiceHealth&) const = default;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const ServiceHealth& from) {
+  return out << from.requests << " requests, " << from.errors << " errors, " << from.delays << " delays";
+}
 
 class TestDialogue final : public Dialogue {
  public:
@@ -58,6 +69,10 @@ class TestDialogue final : public Dialogue {
       if (value.kind != Value::Kind::Absent) told[std::string(field.name)] = text_of(value);
     }
     records.push_back(told);
+    for (const CloudRule& rule : type.cloud) {
+      if (rule.holds != nullptr && !rule.holds(body, rule.value)) continue;
+      counters[std::string(rule.field)] += rule.amount == nullptr ? 1 : rule.amount(body);
+    }
     calls.push_back(type.service == nullptr ? std::nullopt : type.service(body));
     many.emplace_back();
     if (calls.back() && calls.back()->many != nullptr) many.back() = *std::exchange(calls.back()->many, nullptr);
@@ -73,9 +88,22 @@ class TestDialogue final : public Dialogue {
   Shared& shared() override { return *shared_; }
   void announce(const IpAddress&, uint16_t port) override { announced.push_back(port); }
 
+  /// Of records that tell of one request each.
+  ServiceHealth health() const {
+    ServiceHealth sum;
+    for (const auto& call : calls) {
+      if (!call) continue;
+      sum.requests += call->is_request ? 1 : 0;
+      sum.errors += call->failed ? 1 : 0;
+      sum.delays += call->latency_us ? 1 : 0;
+    }
+    return sum;
+  }
+
   std::vector<Told> records;
   std::vector<std::optional<ServiceCall>> calls;  // what each tells of its service
   std::vector<ServiceCalls> many;
+  std::map<std::string, uint64_t> counters;  // of hosts, whoever of the two
   std::vector<uint16_t> announced;
   TestNotes notes;
   Disclosure allowed;

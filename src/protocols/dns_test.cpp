@@ -25,6 +25,11 @@ DnsBytes response(uint16_t id, std::string_view name, uint32_t address = 0xc0000
   return DnsBytes(id, kResponse, 1, 1).question(name, 1).a(address);
 }
 
+/// Of the query with that number as its id.
+DnsBytes refusal(uint16_t code) {
+  return DnsBytes(code, kResponse | code, 1).question("a.test", 1);
+}
+
 struct Udp : TestFlow {
   Udp() : TestFlow(protocol::dns, kUdp) {}
 };
@@ -110,6 +115,23 @@ TEST(Dns, AResponseToAnotherQuestionIsAnOrphan) {
   EXPECT_EQ(each(records, "dnsQueryName"), "b.test a.test");
   EXPECT_EQ(each(records, "dnsState"), "orphan pending");
   EXPECT_EQ(each(records, "from"), "initiator initiator") << "the client of an orphan is who it was sent to";
+}
+
+TEST(Dns, WhatTheServerSaysCountsOfQueriesThatWereSeen) {
+  Udp flow;
+  for (const uint16_t code : {uint16_t{2}, uint16_t{3}}) flow.send(kServer, refusal(code));
+  flow.end();
+  EXPECT_EQ(each(flow.dialogue.records, "dnsState"), "orphan orphan");
+  EXPECT_TRUE(flow.dialogue.counters.empty());
+  EXPECT_EQ(flow.dialogue.health(), ServiceHealth{});
+  Udp seen;
+  for (const uint16_t code : {uint16_t{2}, uint16_t{3}}) {
+    seen.send(kClient, query(code, "a.test"));
+    seen.send(kServer, refusal(code), 100);
+  }
+  EXPECT_EQ(seen.dialogue.counters,
+            (std::map<std::string, uint64_t>{{"dns.queries", 2}, {"dns.nxdomain", 1}, {"dns.servfail", 1}}));
+  EXPECT_EQ(seen.dialogue.health(), (ServiceHealth{.requests = 2, .errors = 1, .delays = 2}));
 }
 
 TEST(Dns, AResponseWithoutQuestionAnswersTheOldest) {

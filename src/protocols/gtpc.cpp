@@ -34,6 +34,7 @@ struct GtpRecord {
   uint8_t version = 0;
   uint8_t type = 0;
   bool repeated = false;
+  bool answers = false;  // a request that was seen
   std::optional<uint32_t> teid;
   std::optional<uint32_t> sequence;
   std::optional<Text<kMostDigits>> imsi;
@@ -88,18 +89,18 @@ bool asks(const GtpRecord& from) {
 }
 
 bool refuses(const GtpRecord& from) {
-  return is_gtp_response(from.version, from.type) && from.cause && !gtp_accepts(from.version, *from.cause);
+  return from.answers && from.cause && !gtp_accepts(from.version, *from.cause);
 }
 
 constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "gtpc.requests", "GTP requests that the host sent, each once").when<&asks>(1),
-    grow(Entity::Destination, "gtpc.rejects", "responses that it was sent with a cause that refuses").when<&refuses>(1),
+    grow(Entity::Destination, "gtpc.rejects", "of its requests: answered with a cause that refuses").when<&refuses>(1),
 };
 
 std::optional<ServiceCall> service(const void* body) {
   const GtpRecord& gtp = *static_cast<const GtpRecord*>(body);
   if (asks(gtp)) return ServiceCall{};
-  if (!gtp.latency_us && !refuses(gtp)) return std::nullopt;
+  if (!gtp.answers) return std::nullopt;
   return ServiceCall{.is_request = false, .failed = refuses(gtp), .by_server = true, .latency_us = gtp.latency_us};
 }
 
@@ -304,6 +305,7 @@ class GtpParser final : public Parser {
       const auto request =
           requests_.answered({told.version, asked, *told.sequence, !segment.from_initiator}, segment.time_us);
       if (!request) return;
+      told.answers = true;
       told.latency_us = latency_us(request->sent_us, segment.time_us);
       const bool accepted = creates(told.version, asked) && told.cause && gtp_accepts(told.version, *told.cause);
       if (accepted) take_text(told.bound, request->kept.digits.view());

@@ -202,6 +202,20 @@ TEST(Gtpc, AResponseIsTheOneOfItsRequest) {
       flow.say(kResponder, message1(21, 3, {{gtp1_element::kCause, kAccepted1}}), 1010).contains("gtpBoundUser"));
 }
 
+TEST(Gtpc, ARefusalCountsWhenItsRequestWasSeen) {
+  constexpr uint8_t kNoResources = 199;
+  Gtp flow;
+  flow.say(kResponder, created1(1, kNoResources));
+  EXPECT_EQ(flow.dialogue.health(), ServiceHealth{});
+  EXPECT_TRUE(flow.dialogue.counters.empty());
+  flow.say(kInitiator, create1(2), 10);
+  flow.say(kInitiator, create1(2), 20);
+  flow.say(kResponder, created1(2, kNoResources), 30);
+  flow.say(kResponder, created1(2, kNoResources), 40);
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .errors = 1, .delays = 1}));
+  EXPECT_EQ(flow.dialogue.counters, (std::map<std::string, uint64_t>{{"gtpc.requests", 1}, {"gtpc.rejects", 1}}));
+}
+
 TEST(Gtpc, Version0) {
   Gtp flow;
   const Octets8 head{0x1e, 16,   0,    2,    0x10, 1,    0,    0,    0xff, 0xff,

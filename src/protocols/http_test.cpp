@@ -220,6 +220,8 @@ TEST(HttpParser, AResponseWithoutRequestHasItsOwnRecord) {
   EXPECT_EQ(flow.last().at("partial"), "no request");
   EXPECT_EQ(flow.last().at("from"), "initiator") << "source is the client";
   EXPECT_FALSE(flow.last().contains("httpRequestDepth"));
+  EXPECT_TRUE(flow.dialogue.counters.empty()) << "of requests that were seen";
+  EXPECT_EQ(flow.dialogue.health(), ServiceHealth{});
 }
 
 TEST(HttpParser, TheClientMayBeTheOneWhoWasCalled) {

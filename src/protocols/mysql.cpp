@@ -70,7 +70,9 @@ class MysqlParser final : public Parser {
     while (!waiting_.empty()) give_up_first(reason, dialogue);
     if (opening_told_ || !(greeted_ || logged_in_)) return;
     if (!logged_in_) session_.partial.add("no login");
-    tell_opening(nullptr, dialogue);
+    MysqlTransaction told = session_.opening();
+    told.request_seen = logged_in_;
+    finish(told, nullptr, dialogue);
   }
 
  private:
@@ -257,18 +259,21 @@ class MysqlParser final : public Parser {
     MysqlError error;
     const bool is_error = mysql_code(packet) == mysql::kError && packet.bytes.size() > 3 && packet.bytes[3] == '#' &&
                           read_mysql_error(packet.bytes, error);
+    MysqlTransaction told;
     if (!opening_told_) {
       if (!is_error && mysql_code(packet) != mysql::kOk) return;
       session_.partial.add("no login");
-      if (is_error) response_.error = error.code;
-      tell_opening(&response_, dialogue);
+      told = session_.opening();
+      opening_told_ = true;
     } else if (is_error) {
-      MysqlTransaction told;
       told.observed = to_milliseconds(packet.first_us);
-      told.error = error.code;
       told.partial.add("no command");
-      finish(told, nullptr, dialogue);
+    } else {
+      return;
     }
+    told.request_seen = false;
+    if (is_error) told.error = error.code;
+    finish(told, nullptr, dialogue);
   }
 
   void end_response(const Packet& packet, Dialogue& dialogue) {

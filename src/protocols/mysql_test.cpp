@@ -76,6 +76,7 @@ TEST(Mysql, AServerMayRefuseWithoutAGreeting) {
   EXPECT_EQ(flow.server(packet(0, "\xff\x6a\x04Host 'x' is not allowed to connect")), Status::Done);
   EXPECT_EQ(flow.only().at("mysqlErrorCode"), "1130");
   EXPECT_FALSE(flow.only().contains("mysqlServerVersion"));
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .errors = 1})) << "the connection was the request";
 }
 
 TEST(Mysql, ACommandIsToldWhenItsResponseIsOver) {
@@ -286,6 +287,19 @@ TEST(Mysql, OneDirectionSaysWhatItHas) {
   EXPECT_EQ(server.dialogue.records[1].at("mysqlErrorCode"), "1146");
   EXPECT_FALSE(server.dialogue.records[1].contains("mysqlCommand"));
   expect_partial(server.dialogue.records[1], "no command");
+  EXPECT_EQ(server.dialogue.health(), ServiceHealth{});
+  EXPECT_TRUE(server.dialogue.counters.empty()) << "the side that asks is counted where it is seen";
+  Mysql refused;
+  refused.server(greeting("8.0.36"));
+  refused.server(error(2, 1045));
+  EXPECT_EQ(refused.only().at("mysqlErrorCode"), "1045");
+  EXPECT_EQ(refused.only().at("mysqlServerVersion"), "8.0.36");
+  EXPECT_TRUE(refused.dialogue.counters.empty());
+  Mysql left;
+  left.server(greeting("8.0.36"));
+  left.end();
+  expect_partial(left.only(), "no login");
+  EXPECT_EQ(left.dialogue.health(), ServiceHealth{}) << "it asked for nothing";
 }
 
 TEST(Mysql, BeginsInTheMiddle) {

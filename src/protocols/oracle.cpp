@@ -292,6 +292,7 @@ class OracleParser final : public Parser {
     OracleTransaction told;
     told.observed = to_milliseconds(connect_->first_us);
     told.packet_type = answer;
+    told.request_seen = client_seen_;
     if (!client_seen_) told.partial.add("no connect");
     if (client_seen_ && (!connect_->is_whole || descriptor_.empty())) told.partial.add("connect data cut");
     if (!reason.empty()) told.partial.add(reason);

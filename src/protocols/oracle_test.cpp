@@ -194,6 +194,8 @@ TEST(Oracle, OneDirectionSaysWhatItHas) {
   server.end();
   EXPECT_EQ(server.only().at("oraclePacketType"), "2");
   expect_partial(server.only(), "no connect");
+  EXPECT_EQ(server.dialogue.health(), ServiceHealth{});
+  EXPECT_TRUE(server.dialogue.counters.empty()) << "the side that asks is counted where it is seen";
   EXPECT_FALSE(server.only().contains("serverLatencyMicroseconds"));
 }
 

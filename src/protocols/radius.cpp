@@ -33,6 +33,7 @@ struct RadiusRecord {
   uint8_t code = 0;
   uint8_t id = 0;
   bool repeated = false;
+  bool answers = false;  // the first answer to a request that was seen
   std::optional<Text<kRadiusMostOfText>> user;
   std::optional<Ipv4> framed_address;
   TextList<512, 16> framed_prefixes;
@@ -95,17 +96,20 @@ bool asks(const RadiusRecord& from) {
   return is_radius_request(from.code) && !from.repeated;
 }
 
+bool rejects(const RadiusRecord& from) {
+  return from.answers && from.code == radius_code::kAccessReject;
+}
+
 constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "radius.requests", "RADIUS requests that the host sent, each once").when<&asks>(1),
-    grow(Entity::Source, "radius.rejects", "Access-Rejects that it was sent")
-        .when<&RadiusRecord::code>(radius_code::kAccessReject),
+    grow(Entity::Source, "radius.rejects", "of its requests: answered with an Access-Reject").when<&rejects>(1),
 };
 
 /// A request counts when it comes; an answer, whatever it says, tells how long it took.
 std::optional<ServiceCall> service(const void* body) {
   const RadiusRecord& radius = *static_cast<const RadiusRecord*>(body);
   if (asks(radius)) return ServiceCall{};
-  if (!radius.latency_us) return std::nullopt;
+  if (!radius.answers) return std::nullopt;
   return ServiceCall{.is_request = false, .latency_us = radius.latency_us};
 }
 
@@ -229,7 +233,7 @@ class Requests {
     Request& last = known_[key(message.id, from_initiator)];
     const bool again =
         last.code == message.code && last.authenticator == message.authenticator && now_us - last.sent_us <= kRepeatUs;
-    last = {message.code, false, now_us, message.authenticator};
+    last = {message.code, again && last.answered, now_us, message.authenticator};
     return again;
   }
 
@@ -274,7 +278,8 @@ class RadiusParser final : public Parser {
       told.repeated = requests_.take(message, segment.from_initiator, segment.time_us);
     } else {
       const auto sent = requests_.answered(message, client_is_initiator, segment.time_us, told.repeated);
-      if (sent && !told.repeated) told.latency_us = latency_us(*sent, segment.time_us);
+      told.answers = sent && !told.repeated;
+      if (told.answers) told.latency_us = latency_us(*sent, segment.time_us);
     }
     told.index = dialogue.next_transaction();
     dialogue.tell(kRecordType, &told, client_is_initiator);

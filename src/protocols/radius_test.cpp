@@ -107,6 +107,21 @@ TEST(Radius, ARepetitionHasTheSameAuthenticator) {
   EXPECT_EQ(flow.last().at("radiusRetransmission"), "0") << "nobody waits so long";
 }
 
+TEST(Radius, EachRequestHasOneAnswerThatCounts) {
+  Radius flow;
+  flow.send(kServer, RadiusBytes(kAccessReject, 9));
+  EXPECT_EQ(flow.dialogue.health(), ServiceHealth{});
+  EXPECT_TRUE(flow.dialogue.counters.empty()) << "nobody's request";
+  for (const int64_t at : {int64_t{0}, kSecond}) {
+    flow.send(kClient, RadiusBytes(kAccessRequest, 1), at);
+    flow.send(kServer, RadiusBytes(kAccessReject, 1), at + 100);
+  }
+  EXPECT_EQ(flow.last().at("radiusRetransmission"), "1") << "the request came again, and so did its answer";
+  EXPECT_FALSE(flow.last().contains("serverLatencyMicroseconds"));
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .delays = 1}));
+  EXPECT_EQ(flow.dialogue.counters, (std::map<std::string, uint64_t>{{"radius.requests", 1}, {"radius.rejects", 1}}));
+}
+
 TEST(Radius, AResponseThatAnswersNothingHasNoLatency) {
   Radius flow;
   flow.send(kServer, RadiusBytes(kAccountingResponse, 1));

@@ -182,7 +182,8 @@ class SipParser final : public Parser {
     bool has_answer = false;  // a provisional one
   };
 
-  /// Nobody answers an ACK. A provisional response is the first one, but not the last.
+  /// Nobody answers an ACK. A provisional response is the first one, but not the last; it may come again when the
+  /// request does.
   void pair(const SipMessage& message, const Segment& segment, SipRecord& told) {
     constexpr HashSeed kSeed;
     constexpr uint16_t kServerError = 500, kGlobalFailure = 600;
@@ -190,7 +191,9 @@ class SipParser final : public Parser {
     const RequestKey key{hash_text(kSeed, message.call_id), hash_text(kSeed, message.method), *message.cseq,
                          segment.from_initiator == message.is_request()};
     if (message.is_request()) {
-      told.asks = !requests_.take(key, segment.time_us);
+      const auto before = requests_.answered(key, segment.time_us);
+      requests_.take(key, segment.time_us, before ? before->kept : Asked{});
+      told.asks = !before;
       return;
     }
     const auto request = requests_.answered(key, segment.time_us);

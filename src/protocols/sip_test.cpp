@@ -94,6 +94,20 @@ TEST(Sip, RequestsAndAnswersCountInTheServicesHealth) {
   EXPECT_TRUE(!call()->failed && call()->latency_us == 50U);
 }
 
+TEST(Sip, ARequestHasOneFirstAnswerHoweverOftenBothCome) {
+  Sip flow;
+  const std::string options = sip_text("OPTIONS sip:bob@example.test SIP/2.0", "c1", "2 OPTIONS");
+  const std::string trying = sip_text("SIP/2.0 100 Trying", "c1", "2 OPTIONS");
+  for (const int64_t at : {int64_t{0}, kSecond}) {
+    flow.client(options, at);
+    flow.server(trying, at + 100);
+  }
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .delays = 1}));
+  flow.server(sip_text("SIP/2.0 503 Service Unavailable", "c1", "2 OPTIONS"), 2 * kSecond);
+  flow.server(sip_text("SIP/2.0 503 Service Unavailable", "c2", "2 OPTIONS"), 2 * kSecond);
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .errors = 1, .delays = 1}));
+}
+
 TEST(Sip, EveryElementIsTold) {
   Sip flow;
   flow.client(sip_text("OPTIONS sip:bob@example.test SIP/2.0", "c1", "2 OPTIONS", "", "User-Agent: phone/1\r\n"));

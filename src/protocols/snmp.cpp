@@ -31,6 +31,8 @@ struct SnmpRecord {
   uint32_t index = 0;
   Partial partial;
   uint8_t version = 0;
+  bool asks = false;     // a request, no repetition: which kind is not known of an encrypted one
+  bool answers = false;  // a request that was seen
   bool repeated = false;
   std::optional<uint8_t> pdu;
   std::optional<int32_t> request_id;
@@ -84,27 +86,26 @@ bool is_trap(const SnmpRecord& from) {
          (from.pdu == snmp_pdu::kInform && !from.repeated);
 }
 
-bool asks(const SnmpRecord& from) {
-  return from.pdu && !from.repeated &&
-         (*from.pdu == snmp_pdu::kGet || *from.pdu == snmp_pdu::kGetNext || *from.pdu == snmp_pdu::kSet ||
-          *from.pdu == snmp_pdu::kGetBulk);
+bool reads_or_sets(const SnmpRecord& from) {
+  return from.asks && from.pdu && *from.pdu != snmp_pdu::kInform;
 }
 
 bool failed(const SnmpRecord& from) {
-  return from.pdu == snmp_pdu::kResponse && from.error_status.value_or(0) != 0;
+  return from.answers && from.pdu == snmp_pdu::kResponse && from.error_status.value_or(0) != 0;
 }
 
 constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "snmp.requests", "get, get-next, get-bulk and set that the host sent, each once")
-        .when<&asks>(1),
+        .when<&reads_or_sets>(1),
     grow(Entity::Source, "snmp.traps", "traps and informs that it sent, each inform once").when<&is_trap>(1),
-    grow(Entity::Destination, "snmp.errors", "responses with an error-status that it was sent").when<&failed>(1),
+    grow(Entity::Destination, "snmp.errors", "of its requests and informs: answered with an error-status")
+        .when<&failed>(1),
 };
 
 std::optional<ServiceCall> service(const void* body) {
   const SnmpRecord& snmp = *static_cast<const SnmpRecord*>(body);
-  if (asks(snmp) || (snmp.pdu == snmp_pdu::kInform && !snmp.repeated)) return ServiceCall{};
-  if (!snmp.latency_us && !failed(snmp)) return std::nullopt;
+  if (snmp.asks) return ServiceCall{};
+  if (!snmp.answers) return std::nullopt;
   return ServiceCall{.is_request = false, .failed = failed(snmp), .by_server = true, .latency_us = snmp.latency_us};
 }
 
@@ -215,9 +216,11 @@ class SnmpParser final : public Parser {
     if (is_request(message)) {
       const auto key = key_of(message, segment.from_initiator);
       told.repeated = key && requests_.take(*key, segment.time_us);
+      told.asks = !told.repeated;
     } else if (is_response(message)) {
       const auto key = key_of(message, !segment.from_initiator);
       const auto request = key ? requests_.answered(*key, segment.time_us) : std::nullopt;
+      told.answers = request.has_value();
       if (request) told.latency_us = latency_us(request->sent_us, segment.time_us);
     }
     told.index = dialogue.next_transaction();

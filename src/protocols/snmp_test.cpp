@@ -169,6 +169,36 @@ TEST(Snmp, Version3Encrypted) {
       << "what nobody was to answer was a trap";
 }
 
+TEST(Snmp, AnEncryptedRequestCountsAsOneOfItsService) {
+  Snmp flow;
+  flow.say(kManager, Version3{.message_id = 3}.encrypted());
+  flow.say(kManager, Version3{.message_id = 3}.encrypted(), 10);
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1})) << "repeated";
+  flow.say(kAgent, Version3{.message_id = 3, .flags = 0}.encrypted(), 25);
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .delays = 1}));
+  flow.say(kManager, Version3{.message_id = 4, .flags = 0}.encrypted(), 30);  // a trap
+  flow.say(kAgent, Version3{.message_id = 5, .flags = 0}.encrypted(), 40);    // to nobody's request
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .delays = 1}));
+  EXPECT_TRUE(flow.dialogue.counters.empty()) << "which kind of request it is nobody knows";
+}
+
+TEST(Snmp, AnErrorCountsWhenItsRequestWasSeen) {
+  const auto refused = [](int64_t id) { return message({.type = kResponse, .request_id = id, .error_status = 2}); };
+  Snmp flow;
+  flow.say(kAgent, refused(1));
+  EXPECT_EQ(flow.dialogue.health(), ServiceHealth{});
+  EXPECT_TRUE(flow.dialogue.counters.empty());
+  flow.say(kManager, message({.request_id = 2}), 10);
+  flow.say(kAgent, refused(2), 20);
+  flow.say(kAgent, refused(2), 30);
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 1, .errors = 1, .delays = 1}));
+  EXPECT_EQ(flow.dialogue.counters, (std::map<std::string, uint64_t>{{"snmp.requests", 1}, {"snmp.errors", 1}}));
+  flow.say(kManager, message({.type = kInform, .request_id = 3}), 40);
+  flow.say(kAgent, message({.type = kResponse, .request_id = 3}), 50);
+  EXPECT_EQ(flow.dialogue.health(), (ServiceHealth{.requests = 2, .errors = 1, .delays = 2}));
+  EXPECT_EQ(flow.dialogue.counters.at("snmp.traps"), 1U);
+}
+
 TEST(Snmp, WhatIsMalformedIsSaid) {
   Snmp flow;
   const auto partial = [&](const Octets8& bytes) {

@@ -47,6 +47,10 @@ void answer_get(const CommandWords&, Entries entries, ReplyWriter reply) {
   write_or_null(reply, entries[0]->type == Type::None ? nullptr : &entries[0]->text);
 }
 
+void answer_strlen(const CommandWords&, Entries entries, ReplyWriter reply) {
+  if (is_or_none(*entries[0], Type::String, reply)) reply.integer(static_cast<int64_t>(entries[0]->text.size()));
+}
+
 void answer_hget(const CommandWords& words, Entries entries, ReplyWriter reply) {
   if (is_or_none(*entries[0], Type::Hash, reply)) write_or_null(reply, entries[0]->field(words[2]));
 }
@@ -168,8 +172,24 @@ void answer_smembers(const CommandWords&, Entries entries, ReplyWriter reply) {
   reply.set(0);
 }
 
+constexpr std::string_view kMemoryHelp[] = {
+    "USAGE <key> [SAMPLES <count>]",
+    "    About so many bytes the key's content takes; it is never sampled.",
+};
+
+constexpr std::string_view kCommandHelp[] = {
+    "(no subcommand)",           "    All commands.",           "COUNT",
+    "    How many there are.",   "DOCS [<command-name> ...]",   "    Nothing: docs/keys.md tells them.",
+    "INFO [<command-name> ...]", "    These commands, or all.", "LIST",
+    "    Their names.",
+};
+
 void answer_memory(const CommandWords& words, Entries entries, ReplyWriter reply) {
   const resp::CommandView view(words.begin(), words.end());
+  if (is_command(words[1], "HELP")) {
+    if (words.size() > 2) return resp::write_wrong_arity(reply, resp::with_subcommand(view));
+    return resp::write_help(reply, words[0], kMemoryHelp);
+  }
   if (!is_command(words[1], "USAGE")) return resp::write_unknown_subcommand(reply, view);
   if (words.size() < 3) return resp::write_wrong_arity(reply, resp::with_subcommand(view));
   for (size_t at = 3; at < words.size(); at += 2) {
@@ -203,6 +223,7 @@ constexpr FaceCommand kCommands[] = {
     {"pttl", 2, Kind::Point, 1, 1, answer_ttl},
     {"scan", -2, Kind::Listing, 0, 0},
     {"smembers", 2, Kind::Point, 1, 1, answer_smembers},
+    {"strlen", 2, Kind::Point, 1, 1, answer_strlen},
     {"ttl", 2, Kind::Point, 1, 1, answer_ttl},
     {"type", 2, Kind::Point, 1, 1, answer_type},
     {"zcard", 2, Kind::Point, 1, 1, answer_zcard},
@@ -266,8 +287,10 @@ void write_commands(const CommandWords& words, ReplyWriter reply) {
   constexpr size_t kAll = std::size(kCommands) + std::size(kOfSession);
   const std::string what = words.size() > 1 ? lower(words[1]) : "";
   const resp::CommandView view(words.begin(), words.end());
-  if (what == "count" && words.size() > 2) return resp::write_wrong_arity(reply, resp::with_subcommand(view));
+  if ((what == "count" || what == "help") && words.size() > 2)
+    return resp::write_wrong_arity(reply, resp::with_subcommand(view));
   if (what == "count") return reply.integer(static_cast<int64_t>(kAll));
+  if (what == "help") return resp::write_help(reply, words[0], kCommandHelp);
   if (what == "docs") return reply.map(0);
   if (what == "info" && words.size() > 2) {
     reply.array(words.size() - 2);

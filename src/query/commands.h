@@ -32,7 +32,7 @@ struct FaceCommand {
 /// nullptr: there is no such command. Without regard to case.
 const FaceCommand* find_command(std::string_view name);
 bool has_arity(const FaceCommand& command, size_t words);
-/// COMMAND [COUNT | LIST | INFO name ... | DOCS].
+/// COMMAND [COUNT | LIST | INFO name ... | DOCS | HELP].
 void write_commands(const CommandWords& words, resp::ReplyWriter reply);
 
 }  // namespace microcloud

@@ -41,7 +41,7 @@ Entry Entry::of(const KeyUpdate& update) {
   Entry entry;
   if (!update.members().empty()) {
     entry.type = Type::SortedSet;
-    entry.members.assign(update.members().begin(), update.members().end());
+    for (const auto& [member, sum] : update.members()) entry.members.emplace_back(member, sum.amount);
     std::sort(entry.members.begin(), entry.members.end(), [](const auto& a, const auto& b) {
       return a.second != b.second ? a.second < b.second : a.first < b.first;
     });

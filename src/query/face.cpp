@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/resident_memory.h"
+#include "base/thread_name.h"
 #include "cloud/key_names.h"
 
 namespace microcloud {
@@ -40,6 +42,14 @@ std::span<const std::string> keys_of(const FaceCommand& command, const CommandWo
   return std::span(words).subspan(std::min(first, end), end - std::min(first, end));
 }
 
+/// Of the whole probe, in bytes: what is resident; and what the clients of the face take of it.
+std::string memory_lines(uint64_t of_clients) {
+  std::string text;
+  if (const auto used = resident_bytes())
+    text = "used_memory:" + std::to_string(*used) + "\r\nused_memory_rss:" + std::to_string(*used) + "\r\n";
+  return text + "mem_clients_normal:" + std::to_string(of_clients) + "\r\n";
+}
+
 }  // namespace
 
 Face::Face(FaceSettings settings, Probe& probe)
@@ -65,7 +75,10 @@ Face::~Face() {
 }
 
 void Face::start() {
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    name_thread("mc-face");
+    loop_.run();
+  });
 }
 
 void Face::stop() {
@@ -132,12 +145,16 @@ std::string Face::info(const CommandWords& words) const {
           "redis_version:" + settings_.server.version + "\r\nredis_mode:standalone\r\nmicrocloud_version:" +
               settings_.version + "\r\nmicrocloud_probe:" + settings_.view.probe_id +
               "\r\ntcp_port:" + std::to_string(port()) + "\r\nuptime_in_seconds:" + std::to_string(up) + "\r\n");
-  section("Clients", "CLIENTS", "connected_clients:" + std::to_string(counts.clients.get()) + "\r\n");
+  section("Clients", "CLIENTS",
+          "connected_clients:" + std::to_string(counts.clients.get()) +
+              "\r\nmaxclients:" + std::to_string(settings_.server.most_clients) + "\r\nblocked_clients:0\r\n");
+  section("Memory", "MEMORY", memory_lines(counts.memory.get()));
   section("Stats", "STATS",
           "total_connections_received:" + std::to_string(counts.accepted.get()) +
               "\r\ntotal_commands_processed:" + std::to_string(counts.commands.get()) +
               "\r\nrejected_connections:" + std::to_string(counts.refused.get()) + "\r\n");
   section("Replication", "REPLICATION", "role:master\r\nconnected_slaves:0\r\n");
+  section("Cluster", "CLUSTER", "cluster_enabled:0\r\n");
   return text;
 }
 

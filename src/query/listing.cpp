@@ -104,29 +104,37 @@ void Listing::take_buffer() {
   for (; buffer_.size() > 0; buffer_.pop_front()) take(buffer_.front().key());
 }
 
+void Listing::list_lane(CloudWriter::Unacknowledged::OfLane CloudWriter::Unacknowledged::*lane) {
+  std::deque<std::shared_ptr<const Batch>> batches;
+  MergeBuffer::Position of_returning, of_waiting;
+  // In parts, as records wait meanwhile; what is put into a batch between two of them is found in the batches.
+  for (bool more = true; more;) {
+    std::vector<std::string> keys;
+    const auto look = [&keys](const KeyUpdate& one) { keys.push_back(one.key()); };
+    view_.writer->look([&](const CloudWriter::Unacknowledged& now) {
+      const LaneFeed& feed = (now.*lane).feed;
+      more = feed.overflow() != nullptr && feed.overflow()->returning().each_from(of_returning, kKeysAtOnce, look);
+      more = more || feed.buffer().each_from(of_waiting, kKeysAtOnce, look);
+    });
+    for (const std::string& key : keys) take(key);
+  }
+  view_.writer->look([&](const CloudWriter::Unacknowledged& now) {
+    batches = (now.*lane).feed.batches();
+    if ((now.*lane).lane != nullptr)
+      (now.*lane).lane->each_open([this](const KeyUnit& unit) { (void)buffer_.at(unit.key); });
+  });
+  for (const auto& batch : batches)
+    add_batch(
+        batch->commands, [](std::string_view) { return true; }, buffer_);
+  take_buffer();
+}
+
 void Listing::finish() {
   take_buffer();
   accounting_.reset();
   if (view_.writer != nullptr) {
-    std::deque<std::shared_ptr<const Batch>> batches;
-    MergeBuffer::Position position;
-    // In parts, as records wait meanwhile; what is put into a batch between two of them is found in the batches.
-    for (bool more = true; more;) {
-      std::vector<std::string> keys;
-      view_.writer->look([&](const CloudWriter::Unacknowledged& now) {
-        more = now.waiting.each_from(position, kKeysAtOnce, [&](const KeyUpdate& one) { keys.push_back(one.key()); });
-      });
-      for (const std::string& key : keys) take(key);
-    }
-    view_.writer->look([&](const CloudWriter::Unacknowledged& now) {
-      batches = now.batches;
-      if (now.lane == nullptr) return;
-      now.lane->each_open([this](const KeyUnit& unit) { (void)buffer_.at(unit.key); });
-    });
-    for (const auto& batch : batches)
-      add_batch(
-          batch->commands, [](std::string_view) { return true; }, buffer_);
-    take_buffer();
+    list_lane(&CloudWriter::Unacknowledged::merging);
+    list_lane(&CloudWriter::Unacknowledged::urgent);
   }
   const std::string realm = realm_prefix(view_.accounting.realm);
   take(realm + "probe." + view_.probe_id);

@@ -58,6 +58,7 @@ class Listing {
   KeyNamesFound& found() { return found_; }
 
  private:
+  void list_lane(CloudWriter::Unacknowledged::OfLane CloudWriter::Unacknowledged::*lane);
   void take(std::string_view key);
   void take_buffer();
   void take_flow(const Common& common);

@@ -25,8 +25,9 @@ struct LiveView {
 
 /// The system field of each hash: up to the batch of this number the node has all of the key that is not told, and what
 /// is above is told. Of a cluster, where each key has numbers of its own, it is a member of each sorted set too, the
-/// number its negative score. 0: that is not known now.
+/// number its negative score. That is not known now: -1, of a cluster 0.
 inline constexpr std::string_view kBatchField = "_batch";
+inline constexpr int64_t kUnknownBatch = -1, kUnknownUnit = 0;
 /// The same of a cluster: the key's master has said that it has this one, and may still lose it. A key of which nothing
 /// else is told has these two alone.
 inline constexpr std::string_view kAppliedField = "_applied";

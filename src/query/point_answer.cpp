@@ -23,6 +23,7 @@ PointAnswer::PointAnswer(const LiveView& view, const std::vector<std::string>& k
       flow_prefix_(realm_prefix(view.accounting.realm) + "flow."),
       known_(0, IpAddressHash{view.seed}),
       systems_(0, IpAddressHash{view.seed}),
+      waiting_(kNoBound, view.seed),
       buffer_(kNoBound, view.seed) {
   std::vector<KeyTarget> walked;
   for (const std::string& key : keys) {
@@ -60,17 +61,32 @@ void PointAnswer::at_cut() {
 }
 
 void PointAnswer::look_at(const CloudWriter::Unacknowledged& now) {
-  is_cluster_ = now.lane != nullptr;
-  batch_ = is_cluster_ ? now.lane->stands_at() : now.batch;
-  last_ = now.last;
-  batches_ = now.batches;
+  const LaneFeed& feed = now.merging.feed;
+  is_cluster_ = now.merging.lane != nullptr;
+  const Overflow* overflow = feed.overflow();
+  const MergeBuffer* returning = overflow == nullptr ? nullptr : &overflow->returning();
+  // What is in a file cannot be told: then the rest of the key is no use.
+  const auto unless_hidden = [this](bool hidden, uint64_t number) {
+    return !hidden ? static_cast<int64_t>(number) : is_cluster_ ? kUnknownUnit : kUnknownBatch;
+  };
+  const bool hides = overflow != nullptr && overflow->has_spilled();
+  batch_ = unless_hidden(hides, is_cluster_ ? now.merging.lane->stands_at() : feed.acknowledged());
+  last_ = unless_hidden(hides, feed.last());
+  batches_ = feed.batches();
+  urgent_batches_ = now.urgent.feed.batches();
   for (auto& [key, asked] : asked_) {
-    asked.batch = is_cluster_ ? now.lane->stands_at(key) : now.last;
-    if (is_cluster_) {
-      asked.applied = now.lane->acknowledged_of(key);
-      for (const KeyUnit* unit : now.lane->open_of(key)) add_unit(*unit, buffer_);
+    asked.batch =
+        unless_hidden(hides && overflow->may_hide(key), is_cluster_ ? now.merging.lane->stands_at(key) : feed.last());
+    if (is_cluster_) asked.applied = now.merging.lane->acknowledged_of(key);
+    for (const CloudWriter::Unacknowledged::OfLane* of : {&now.merging, &now.urgent}) {
+      if (is_cluster_) {
+        for (const KeyUnit* unit : of->lane->open_of(key)) add_unit(*unit, buffer_);
+      }
+      for (const MergeBuffer* buffer : {of == &now.merging ? returning : nullptr, &of->feed.buffer()}) {
+        const KeyUpdate* waiting = buffer == nullptr ? nullptr : buffer->find(key);
+        if (waiting != nullptr) (is_cluster_ ? buffer_ : waiting_).at(key).merge(*waiting);
+      }
     }
-    if (const KeyUpdate* waiting = now.waiting.find(key); waiting != nullptr) buffer_.at(key).merge(*waiting);
   }
   for (const IpAddress& host : hosts_) {
     if (const auto known = now.accounting.known_host(host)) known_.emplace(host, *known);
@@ -131,6 +147,8 @@ Entry PointAnswer::probe_entry() const {
   if (view_.writer != nullptr) {
     fields.emplace_back("batch", std::to_string(batch_));
     if (!is_cluster_) fields.emplace_back("lastBatch", std::to_string(last_));
+    const Entry::Fields health = view_.writer->health();
+    fields.insert(fields.end(), health.begin(), health.end());
     fields.emplace_back("ledger", view_.writer->ledger());
     fields.emplace_back("incarnation", view_.incarnation);
   }
@@ -145,10 +163,17 @@ void PointAnswer::finish() {
         [&](std::string_view key) {
           const auto found = asked_.find(key);
           if (found == asked_.end()) return false;
-          found->second.batch = std::min(found->second.batch, batch->number - 1);
+          found->second.batch = std::min(found->second.batch, static_cast<int64_t>(batch->number) - 1);
           return true;
         },
         buffer_);
+  }
+  for (const auto& batch : urgent_batches_)
+    add_batch(
+        batch->commands, [this](std::string_view key) { return asked_.contains(key); }, buffer_);
+  for (; waiting_.size() > 0; waiting_.pop_front()) {
+    const KeyUpdate& newer = waiting_.front();
+    buffer_.at(newer.key()).merge(newer);
   }
   for (auto& [key, asked] : asked_) {
     if (asked.target.kind == Kind::Schema) {
@@ -191,12 +216,12 @@ void PointAnswer::stamp(Asked& asked) const {
   Entry& entry = asked.entry;
   if (entry.type == Entry::Type::None && asked.applied != 0)
     entry.type = asked.target.kind == Kind::HostSet ? Entry::Type::SortedSet : Entry::Type::Hash;
-  const auto add = [&](std::string_view field, uint64_t number) {
+  const auto add = [&](std::string_view field, int64_t number) {
     if (entry.type == Entry::Type::Hash) entry.fields.emplace_back(field, std::to_string(number));
     if (entry.type == Entry::Type::SortedSet && is_cluster_)
-      entry.members.emplace(entry.members.begin(), field, -static_cast<int64_t>(number));
+      entry.members.emplace(entry.members.begin(), field, -number);
   };
-  if (asked.applied != 0) add(kAppliedField, asked.applied);
+  if (asked.applied != 0) add(kAppliedField, static_cast<int64_t>(asked.applied));
   add(kBatchField, asked.batch);
 }
 

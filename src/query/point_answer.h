@@ -38,7 +38,7 @@ class PointAnswer {
   struct Asked {
     KeyTarget target;  // its name points into the key
     Entry entry;
-    uint64_t batch = 0;    // that the entry stands at
+    int64_t batch = 0;     // that the entry stands at
     uint64_t applied = 0;  // kAppliedField
   };
   void look_at(const CloudWriter::Unacknowledged& now);
@@ -58,11 +58,12 @@ class PointAnswer {
   std::shared_ptr<const WantedFlows> filter_;
 
   // Of the cut.
-  uint64_t batch_ = 0;
-  uint64_t last_ = 0;
+  int64_t batch_ = 0;
+  int64_t last_ = 0;
   bool is_cluster_ = false;
   std::unordered_map<IpAddress, KnownHost, IpAddressHash> known_;
   std::deque<std::shared_ptr<const Batch>> batches_;
+  std::deque<std::shared_ptr<const Batch>> urgent_batches_;
   struct Kept {
     const RecordType* type;
     Common common;
@@ -72,6 +73,7 @@ class PointAnswer {
   /// By the SYNs of open flows, of which nobody was told yet.
   std::unordered_map<IpAddress, SystemSamples, IpAddressHash> systems_;
 
+  MergeBuffer waiting_;  // what came behind the batches
   MergeBuffer buffer_;
   std::unique_ptr<Accounting> accounting_;
 };

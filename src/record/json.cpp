@@ -4,33 +4,12 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/printable.h"
+
 namespace microcloud {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
-
-/// Length of the UTF-8 sequence at `text`, or 0 where it is none (RFC 3629: no overlong forms, no surrogates).
-size_t utf8_length(std::string_view text) {
-  const auto byte = [text](size_t at) { return static_cast<uint8_t>(text[at]); };
-  const uint8_t first = byte(0);
-  const size_t length = first < 0x80                    ? 1
-                        : first >= 0xc2 && first < 0xe0 ? 2
-                        : first >= 0xe0 && first < 0xf0 ? 3
-                        : first >= 0xf0 && first < 0xf5 ? 4
-                                                        : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (size_t at = 1; at < length; ++at) {
-    if ((byte(at) & 0xc0U) != 0x80) return 0;
-  }
-  if (length > 2) {
-    const uint8_t second = byte(1);
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
-        (first == 0xf4 && second > 0x8f)) {
-      return 0;
-    }
-  }
-  return length;
-}
 
 void append_escaped(std::string& out, char character) {
   switch (character) {

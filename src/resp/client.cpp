@@ -36,6 +36,7 @@ void Client::Core::connect(const Endpoint& endpoint) {
   facts = NodeFacts{.endpoint = endpoint, .version = {}, .run_id = {}, .role = {}};
   decoder.reset();
   subscribed = false;
+  is_mute = false;
   stream = std::make_unique<Stream>(loop);
   const auto mine = [weak = weak_from_this(), number = attempt](auto&& then) {
     const auto self = weak.lock();
@@ -44,7 +45,7 @@ void Client::Core::connect(const Endpoint& endpoint) {
   StreamEvents its;
   its.opened = [mine] { mine([](Core& self) { self.opened(); }); };
   its.received = [mine](Bytes bytes) { mine([bytes](Core& self) { self.received(bytes); }); };
-  its.closed = [mine](const std::string& why) { mine([&why](Core& self) { self.fail(why); }); };
+  its.closed = [mine](const std::string& why) { mine([&why](Core& self) { self.closed(why); }); };
   stream->connect(endpoint, settings.tls, settings.connect_patience, std::move(its));
 }
 
@@ -82,6 +83,7 @@ void Client::Core::watch_deadlines() {
 void Client::Core::received(Bytes bytes) {
   const auto self = shared_from_this();
   heard = std::chrono::steady_clock::now();
+  is_mute = false;
   decoder.feed(bytes);
   for (;;) {
     Value value;
@@ -95,6 +97,11 @@ void Client::Core::received(Bytes bytes) {
     }
     if (!handle(std::move(value))) return;
   }
+}
+
+/// A server that wants TLS ends a connection that begins otherwise.
+void Client::Core::closed(const std::string& why) {
+  fail(is_mute && !settings.tls ? why + " before it said anything; does it want TLS (rediss://)?" : why);
 }
 
 namespace {

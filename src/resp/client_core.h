@@ -16,6 +16,7 @@ struct Client::Core : std::enable_shared_from_this<Client::Core> {
   void learned(Result result);
   void become_ready();
   void received(Bytes bytes);
+  void closed(const std::string& why);
   /// False: the connection is gone.
   bool handle(Value value);
   void fail(const std::string& why);
@@ -44,6 +45,7 @@ struct Client::Core : std::enable_shared_from_this<Client::Core> {
   std::string told;      // the last reason for Down
   bool is_ready = false;
   bool is_closed = false;
+  bool is_mute = false;     // connected, and has not said anything yet
   bool subscribed = false;  // RESP2: messages come as arrays
 };
 

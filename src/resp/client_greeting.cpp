@@ -1,4 +1,4 @@
-// What a client says and asks on a new connection: HELLO, with AUTH and SETNAME in it, then ROLE and INFO.
+// What a client says and asks on a new connection: HELLO, with AUTH and SETNAME in it, then ROLE, INFO and PING.
 #include "resp/client_core.h"
 
 namespace microcloud::resp {
@@ -20,6 +20,7 @@ std::string text_under(const Value& map, std::string_view name) {
 }  // namespace
 
 void Client::Core::opened() {
+  is_mute = true;
   Commands hello;
   const bool authenticates = !settings.user.empty() || !settings.password.empty();
   hello.start(2 + (authenticates ? 3U : 0U) + (settings.name.empty() ? 0U : 2U));
@@ -46,6 +47,7 @@ void Client::Core::greeted(Result result) {
   Commands questions;
   questions.add("ROLE");
   questions.add("INFO", "server");
+  questions.add("PING");  // unlike these not answered while the server reads its data
   send(std::move(questions), Request{.done = [this](Result told_result) { learned(std::move(told_result)); }});
 }
 
@@ -55,6 +57,7 @@ void Client::Core::learned(Result result) {
   if (result.replies[1].has_text()) facts.run_id = info_field(result.replies[1].text, "run_id");
   if (settings.master_only && facts.role.kind != Role::Kind::Master)
     return fail(std::string("the server is no master (its role: ") + facts.role.word() + ")");
+  if (error_code(result.replies[2]) == "LOADING") return fail(result.replies[2].text);
   become_ready();
 }
 

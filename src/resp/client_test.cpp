@@ -217,7 +217,8 @@ TEST(Client, UnixSocket) {
 TEST(Client, WhatIsNoRedisIsLeft) {
   Loop loop;
   for (const char* said : {"HTTP/1.1 400 Bad Request\r\n\r\n", "*1000000000\r\n", "$1073741824\r\n", ":1\r\n:2\r\n",
-                           "-ERR no\r\n", "%1\r\n+id\r\n+x\r\n*0\r\n+x\r\n:1\r\n"}) {
+                           "-ERR no\r\n", "%1\r\n+id\r\n+x\r\n*0\r\n+x\r\n+PONG\r\n:1\r\n",
+                           "%1\r\n+id\r\n+x\r\n*0\r\n+x\r\n-LOADING Redis is loading the dataset in memory\r\n"}) {
     std::vector<std::unique_ptr<Stream>> streams;
     Acceptor acceptor(loop, {"127.0.0.1", 0, true}, 1, [&](std::unique_ptr<Stream> stream) {
       Stream& one = *streams.emplace_back(std::move(stream));

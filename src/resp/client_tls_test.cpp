@@ -42,7 +42,11 @@ TEST(ClientTls, ThePeerIsVerified) {
   EXPECT_TRUE(insecure.wait_ready());
   TestClient in_clear(loop, server,
                       {.tls = client_tls(files.authority()), .connect_patience = std::chrono::milliseconds(500)});
-  EXPECT_TRUE(first_words(in_clear).starts_with("down")) << "no TLS there";
+  EXPECT_NE(first_words(in_clear).find("no TLS handshake within 500 ms; does it speak TLS?"), std::string::npos)
+      << first_words(in_clear);
+  TestClient without(loop, located_at({"127.0.0.1", port}), {});
+  EXPECT_NE(first_words(without).find("before it said anything; does it want TLS (rediss://)?"), std::string::npos)
+      << first_words(without);
 }
 
 TEST(ClientTls, FilesThatAreWrongAreNamed) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -67,7 +68,7 @@ struct ServerSettings {
   CommandLimits limits = {};
   /// Whether the handler knows a command; empty: it may know any.
   std::function<bool(std::string_view name)> knows = {};
-  /// Empty: nobody is asked for a password.
+  /// Empty: nobody is asked for a password, and all are the user `default`.
   std::function<bool(std::string_view user, std::string_view password)> authenticate = {};
   /// Whether a user may subscribe to a channel, or to all that match a pattern; empty: all may.
   std::function<bool(std::string_view user, std::string_view channel, bool is_pattern)> may_subscribe = {};
@@ -87,8 +88,8 @@ struct ServerCounts {
   Counter memory;         // bytes of all clients now: commands, answers, names of subscriptions
 };
 
-/// HELLO, AUTH, CLIENT ID/SETNAME/GETNAME/SETINFO, PING, ECHO, SELECT 0, RESET, QUIT and subscriptions are answered
-/// here, all else by the handler.
+/// HELLO, AUTH, CLIENT HELP/ID/INFO/GETNAME/SETNAME/SETINFO, PING, ECHO, SELECT 0, RESET, QUIT and subscriptions are
+/// answered here, all else by the handler.
 class Server {
  public:
   /// On the loop's thread; the views are there during the call only, the name is as the client wrote it.
@@ -122,6 +123,8 @@ class Server {
 void write_unknown_command(ReplyWriter reply, const CommandView& command);
 void write_wrong_arity(ReplyWriter reply, std::string_view name);
 void write_unknown_subcommand(ReplyWriter reply, const CommandView& command);
+/// What a command's HELP tells: each subcommand, and below it what it does; HELP itself is added.
+void write_help(ReplyWriter reply, std::string_view name, std::span<const std::string_view> lines);
 /// `client|id`.
 std::string with_subcommand(const CommandView& command);
 /// Without regard to case.

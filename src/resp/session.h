@@ -79,6 +79,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void auth(const CommandView& command, ReplyWriter reply);
   bool authenticated(std::string_view user, std::string_view password, ReplyWriter reply);
   void client(const CommandView& command, ReplyWriter reply);
+  std::string about() const;
   void ping(const CommandView& command, ReplyWriter reply);
   void subscribe(const CommandView& command, ReplyWriter reply, bool patterns);
   void unsubscribe(const CommandView& command, ReplyWriter reply, bool patterns);

@@ -25,6 +25,34 @@ bool is_own(std::string_view name) {
   return false;
 }
 
+constexpr std::string_view kClientHelp[] = {
+    "GETNAME",
+    "    The name of this connection.",
+    "ID",
+    "    The number of this connection.",
+    "INFO",
+    "    What is known of this connection.",
+    "SETINFO <what> <value>",
+    "    Is taken, and not kept.",
+    "SETNAME <name>",
+    "    Gives this connection a name.",
+};
+
+/// False, and the reply is written.
+bool is_client_name(std::string_view name, ReplyWriter reply) {
+  if (std::none_of(name.begin(), name.end(), [](char c) { return c < '!' || c > '~'; })) return true;
+  reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
+  return false;
+}
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - ('a' - 'A'));
+  }
+  return out;
+}
+
 }  // namespace
 
 bool is_command(std::string_view name, std::string_view upper) {
@@ -49,10 +77,16 @@ void write_wrong_arity(ReplyWriter reply, std::string_view name) {
 
 void write_unknown_subcommand(ReplyWriter reply, const CommandView& command) {
   constexpr size_t kShown = 128;
-  std::string upper(command[0]);
-  std::transform(upper.begin(), upper.end(), upper.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; });
-  reply.error("ERR unknown subcommand '" + std::string(command[1].substr(0, kShown)) + "'. Try " + upper + " HELP.");
+  reply.error("ERR unknown subcommand '" + std::string(command[1].substr(0, kShown)) + "'. Try " + upper(command[0]) +
+              " HELP.");
+}
+
+void write_help(ReplyWriter reply, std::string_view name, std::span<const std::string_view> lines) {
+  reply.array(lines.size() + 3);
+  reply.simple(upper(name) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+  for (const std::string_view line : lines) reply.simple(line);
+  reply.simple("HELP");
+  reply.simple("    Prints this help.");
 }
 
 std::string with_subcommand(const CommandView& command) {
@@ -101,9 +135,10 @@ bool Session::own_command(const CommandView& command, ReplyWriter reply) {
   return false;
 }
 
+/// Where nobody is asked for a password there is the user `default` alone, and takes any, as Redis' own does.
 bool Session::authenticated(std::string_view user, std::string_view password, ReplyWriter reply) {
   const auto& check = server_->settings.authenticate;
-  if (!check(user, password)) {
+  if (check ? !check(user, password) : user != "default") {
     reply.error("WRONGPASS invalid username-password pair or user is disabled.");
     return false;
   }
@@ -116,7 +151,7 @@ bool Session::authenticated(std::string_view user, std::string_view password, Re
 void Session::auth(const CommandView& command, ReplyWriter reply) {
   if (command.size() < 2) return write_wrong_arity(reply, command[0]);
   if (command.size() > 3) return reply.error("ERR syntax error");
-  if (!server_->settings.authenticate)
+  if (command.size() == 2 && !server_->settings.authenticate)
     return reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
@@ -135,10 +170,11 @@ void Session::hello(const CommandView& command, ReplyWriter reply) {
   std::string name = name_;
   for (; at < command.size(); ++at) {
     if (is_command(command[at], "AUTH") && at + 2 < command.size()) {
-      if (server_->settings.authenticate && !authenticated(command[at + 1], command[at + 2], reply)) return;
+      if (!authenticated(command[at + 1], command[at + 2], reply)) return;
       at += 2;
     } else if (is_command(command[at], "SETNAME") && at + 1 < command.size()) {
       name = command[++at];
+      if (!is_client_name(name, reply)) return;
     } else {
       return reply.error("ERR Syntax error in HELLO option '" + std::string(command[at].substr(0, 64)) + "'");
     }
@@ -175,15 +211,32 @@ void Session::client(const CommandView& command, ReplyWriter reply) {
   if (is_command(what, "GETNAME") && command.size() == 2) return name_.empty() ? reply.null() : reply.bulk(name_);
   if (is_command(what, "SETINFO") && command.size() == 4) return reply.ok();
   if (is_command(what, "SETNAME") && command.size() == 3) {
-    if (std::any_of(command[2].begin(), command[2].end(), [](char c) { return c < '!' || c > '~'; }))
-      return reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
+    if (!is_client_name(command[2], reply)) return;
     name_ = std::string(command[2]);
     return reply.ok();
   }
-  for (const char* known : {"ID", "GETNAME", "SETINFO", "SETNAME"}) {
+  if (is_command(what, "INFO") && command.size() == 2) return reply.verbatim("txt", about());
+  if (is_command(what, "HELP") && command.size() == 2) return write_help(reply, command[0], kClientHelp);
+  for (const char* known : {"ID", "INFO", "GETNAME", "SETINFO", "SETNAME", "HELP"}) {
     if (is_command(what, known)) return write_wrong_arity(reply, with_subcommand(command));
   }
   write_unknown_subcommand(reply, command);
+}
+
+/// As a line of Redis' CLIENT LIST, with all of its fields: 0 where there is nothing of the kind here.
+std::string Session::about() const {
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since_).count();
+  const auto number = [](const char* name, size_t value) {
+    return " " + std::string(name) + "=" + std::to_string(value);
+  };
+  std::string text = "id=" + std::to_string(id_) + " addr=" + stream_->peer() + " laddr=" + stream_->local() +
+                     " fd=0 name=" + name_ + " age=" + std::to_string(age) + " idle=0";
+  text += channels_.size() + patterns_.size() > 0 ? " flags=P db=0" : " flags=N db=0";
+  text += number("sub", channels_.size()) + number("psub", patterns_.size()) + " ssub=0 multi=-1";
+  text += number("qbuf", decoder_.memory()) + " qbuf-free=0" + number("argv-mem", asked_) + " multi-mem=0 rbs=0 rbp=0";
+  text += " obl=0 oll=0" + number("omem", held_ + out_.size() + stream_->unsent()) + number("tot-mem", weight_);
+  text += " events=r cmd=client|info user=" + user_ + " redir=-1" + number("resp", static_cast<size_t>(protocol_));
+  return text + "\n";
 }
 
 void Session::ping(const CommandView& command, ReplyWriter reply) {

@@ -114,11 +114,16 @@ def parse_metrics(text):
     return samples
 
 
+def read_metrics(port):
+    """What a running program's page of metrics says. Raises OSError."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+        return parse_metrics(page.read().decode())
+
+
 def packets_read(port):
     """What a running probe's page of metrics says; 0 while there is none."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
-            metrics = parse_metrics(page.read().decode())
+        metrics = read_metrics(port)
     except OSError:
         return 0
     return sum(value for (name, _), value in metrics.items() if name == "microcloud_probe_packets_total")

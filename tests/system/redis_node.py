@@ -31,9 +31,10 @@ class Client:
     def __call__(self, *words):
         words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
-        return self._reply()
+        return self.read()
 
-    def _reply(self):
+    def read(self):
+        """A reply, or what comes without being asked for."""
         line = self.file.readline()
         if not line:
             raise ConnectionError("the server closed the connection")
@@ -46,7 +47,7 @@ class Client:
             return int(text)
         if kind == b"$":
             return None if text == "-1" else self.file.read(int(text) + 2)[:-2].decode()
-        return None if text == "-1" else [self._reply() for _ in range(int(text))]
+        return None if text == "-1" else [self.read() for _ in range(int(text))]
 
     def close(self):
         self.file.close()

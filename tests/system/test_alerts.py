@@ -64,7 +64,7 @@ class Alerts(CloudTest):
         hears("SUBSCRIBE", "alert.export-lost")
         self.probe(node, "-n", f"tcp://127.0.0.1:{free_port()}", "--drain", "1", status=1)
         self.check_losses(client, "export-lost", "export")
-        self.assertIn(json.loads(hears._reply()[2]), alerts(client))
+        self.assertIn(json.loads(hears.read()[2]), alerts(client))
 
     def test_watched_hosts(self):
         node = self.node()

@@ -75,13 +75,37 @@ class Usage(Files):
                 self.assert_refused(run("probe", "-r", path, word), 2, name, value, accepted)
 
     def test_bad_filter_is_named(self):
-        done = run("probe", "-r", self.write(frames.pcap(TWO_FLOWS)), "-f", "port port")
-        self.assertNotEqual(done.status, 0)
-        self.assertIn("port port", done.stderr)
+        path = self.write(frames.pcap(TWO_FLOWS))
+        config = self.write(b'read = "x.pcap"\nfilter = "port port"\n', "probe.toml")
+        for args in (("-r", path), ("-r", "-"), ("-i", "no-such-if0")):
+            for check in ((), ("--check-config",)):
+                with self.subTest(args=args, check=check):
+                    self.assert_refused(run("probe", *args, "-f", "port port", *check), 2, "--filter", "port port", "syntax error")
+        for check in ((), ("--check-config",)):
+            self.assert_refused(run("probe", "--config", config, *check), 2, f"{config}:2: --filter", "port port")
+
+    def test_filter_that_does_not_fit_the_files_link_type_fails_when_it_is_read(self):
+        path = self.write(frames.pcap(TWO_FLOWS))
+        self.assert_refused(run("probe", "-r", path, "-f", "wlan type data"), 1, "wlan type data")
+        for words in ("wlan type data", "inbound and vlan 5", "ifindex 3", "ip6 and tcp[tcpflags] & tcp-syn != 0", ""):
+            with self.subTest(filter=words):
+                done = run("probe", "-r", path, "-f", words, "--check-config")
+                self.assertEqual((done.status, done.stderr), (0, ""))
 
     def test_filter(self):
-        found = self.flows("-r", self.write(frames.pcap(TWO_FLOWS)), "-f", "host 10.0.0.3")
-        self.assertEqual([harness.ends(flow)[0][0] for flow in found], ["10.0.0.3"])
+        path = self.write(frames.pcap(TWO_FLOWS))
+        done = run_probe("-r", path, "-f", "host 10.0.0.3")
+        self.assert_done(done)
+        self.assertEqual([harness.ends(flow)[0][0] for flow in done.records], ["10.0.0.3"])
+        self.assertIn("; 2 packets not matching the filter", done.stderr)
+        self.assertRegex(run("probe", "-r", path, "-f", "host 10.0.0.3").stdout, r"(?m)^  packets not matching the filter +2$")
+
+    def test_bad_template_is_refused_where_nothing_is_exported_too(self):
+        path = self.write(frames.pcap(TWO_FLOWS))
+        for collector in ((), ("-n", "none"), ("-n", "udp://127.0.0.1:9")):
+            with self.subTest(collector=collector):
+                self.assert_refused(run("probe", "-r", path, *collector, "-T", "%BOGUS"), 2, "-T", "BOGUS")
+                self.assert_refused(run("probe", "-r", path, *collector, "-T", "%BOGUS", "--check-config"), 2, "-T", "BOGUS")
 
     def test_configuration_file(self):
         capture = self.write(frames.pcap(TWO_FLOWS + [(50.0, TWO_FLOWS[0][1])]))
@@ -190,6 +214,41 @@ class Output(Files):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"No space left", done.stderr.splitlines()[-1])
 
+    def test_summary_that_cannot_be_written(self):
+        path = self.write(frames.pcap(TWO_FLOWS))
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([harness.PROGRAM, "probe", "-r", path], stdout=full, stderr=subprocess.PIPE,
+                                  timeout=harness.TIMEOUT, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rb"\Amicrocloud probe: .*summary.*: No space left on device\n\Z")
+
+    def test_output_that_is_the_capture_is_refused(self):
+        data = frames.pcap(TWO_FLOWS)
+        path = self.write(data)
+        hard, soft, other = (os.path.join(self.folder, name) for name in ("hard.pcap", "soft.pcap", "out"))
+        os.link(path, hard)
+        os.symlink(path, soft)
+        for option, form in (("--json", "%s"), ("-n", "file:%s"), ("--metrics-file", "%s"), ("--log-file", "%s")):
+            for target in (path, os.path.join(self.folder, ".", os.path.basename(path)), hard, soft):
+                for more in ((), ("--check-config",)):
+                    with self.subTest(option=option, target=target, more=more):
+                        name = {"-n": "--collector"}.get(option, option)
+                        self.assert_refused(run("probe", "-r", path, option, form % target, *more), 2, name, target)
+        self.assert_refused(run("probe", "-r", hard, "-n", f"file:{other}", "-n", f"file:{soft}"), 2, "--collector", soft)
+        self.assertFalse(os.path.exists(other), "nothing was opened")
+        with open(path, "rb") as standard_input:
+            done = subprocess.run([harness.PROGRAM, "probe", "-r", "-", "--json", hard], stdin=standard_input, capture_output=True,
+                                  timeout=harness.TIMEOUT, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        with open(path, "ab") as standard_output:
+            done = subprocess.run([harness.PROGRAM, "probe", "-r", path], stdout=standard_output, stderr=subprocess.PIPE,
+                                  timeout=harness.TIMEOUT, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(b"standard output", done.stderr)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), data, "the capture is as it was")
+        self.assertEqual(len(run_probe("-r", path, "-n", f"file:{other}").records), 2)
+
     def test_reader_that_goes_away(self):
         many = [(0.0, frames.udp("10.0.0.1", port, "10.0.0.2", 53)) for port in range(1, 5000)]
         path = self.write(frames.pcap(many))
@@ -289,11 +348,14 @@ class Signals(Files):
                 self.assert_done(done)
                 self.assertEqual(sorted(flow["sourceTransportPort"] for flow in done.records), list(range(1, 101)))
                 self.assertEqual({flow["flowEndReason"] for flow in done.records}, {4})
+                part, whole = map(int, re.search(r"; stopped when (\d+) of the (\d+) bytes of the input were read", done.stderr).groups())
+                self.assertTrue(24 + 96 * 158 <= part < whole, (part, whole))
 
     def test_interrupt_gives_the_summary(self):
         done = harness.end_probe(self.start(3, "--log-level", "warning"))
         self.assertEqual((done.status, done.stderr), (0, ""))
         self.assertIn("10.0.0.2", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^stopped when \d+ of the \d+ bytes of the input were read \([\d.]+%\)$")
 
     def test_second_interrupt_ends_at_once(self):
         process = self.start(4000, "--json", "-")  # far more than the pipe that nobody reads will hold

@@ -53,7 +53,7 @@ class Tls(Certificates):
     def assert_not_taken(self, done, why):
         last = done.stderr.splitlines()[-1]
         self.assertEqual(done.status, 1, done.stderr)
-        self.assertRegex(last, f"rediss://.* has not taken .*{why}")
+        self.assertRegex(last, f"rediss?://.* has not taken .*{why}")
 
     def test_both_sides_show_who_they_are(self):
         node = self.node("yes")
@@ -66,12 +66,20 @@ class Tls(Certificates):
     def test_the_server_is_verified(self):
         node = self.node("no")
         self.assert_not_taken(self.probe("--cloud-ca", self.file("other.pem")), "certificate verify failed")
-        self.assert_not_taken(self.probe("--cloud-ca", self.file("ca.pem"), host="localhost"), "certificate verify failed")
+        self.assert_not_taken(self.probe("--cloud-ca", self.file("ca.pem"), host="localhost"), r"certificate verify failed.* \(hostname mismatch\)")
         self.assertNotIn("probe.berlin", node.contents()[0])
         done = self.probe("--insecure")
         self.assertEqual(done.status, 0, done.stderr)
         self.assertRegex(done.stderr, "warning --insecure: .*rediss://")
         self.assertIn("probe.berlin", node.contents()[0])
+
+    def test_a_url_of_the_other_kind(self):
+        self.node("no")
+        plain = Node()
+        self.addCleanup(plain.close)
+        self.assert_not_taken(run("probe", "-r", DNS, "--cloud", f"redis://127.0.0.1:{self.port}", "--drain", "1"),
+                              r"does it want TLS \(rediss://\)\?")
+        self.assert_not_taken(run("probe", "-r", DNS, "--cloud", f"rediss://127.0.0.1:{plain.port}", "--drain", "4"), r"no TLS handshake within 2 s; does it speak TLS\?")
 
     def test_options_that_do_not_fit(self):
         self.port = 1

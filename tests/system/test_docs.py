@@ -138,3 +138,7 @@ class Unit(unittest.TestCase):
 
 class NodeUnit(Unit):
     name = "microcloud-node.service"
+
+
+class NodesUnit(Unit):
+    name = "microcloud-node@.service"

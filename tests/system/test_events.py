@@ -18,7 +18,7 @@ class Events(CloudTest):
 
         def hear():
             while not done.is_set():
-                _, _, channel, payload = client._reply()
+                _, _, channel, payload = client.read()
                 heard.append((channel, payload))
                 if channel == until:
                     done.set()
@@ -51,3 +51,5 @@ class Events(CloudTest):
 
     def test_kinds_that_there_are_not(self):
         self.assert_refused(run("probe", "-r", "x", "--cloud", "redis://127.0.0.1:1", "--events", "dns,dance"), 2, "--events", "dance", "flow")
+        for option in (("--events", "dns"), ("--alerts", "watched")):  # nowhere to tell it
+            self.assert_refused(run("probe", "-r", "x", "--listen", "127.0.0.1:1", *option), 2, option[0], "--cloud")

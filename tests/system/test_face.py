@@ -301,10 +301,37 @@ class FaceTest(ProbeTest):
         feed.give(traffic(50, 6, hosts=3))
         feed.settle()
         feed.give([(60.0, *traffic(1, 8)[0][1:])])  # the others have ended by then
-        pattern, channel, line = subscriber._reply()[1:]
+        pattern, channel, line = subscriber.read()[1:]
         self.assertEqual((pattern, channel), ("event.*", "event.flow"))
         self.assertEqual(harness.parse_record(line)["record"], "flow")
         subscriber.close()
+
+    def test_the_probe_tells_of_itself_what_the_node_knows_of_it(self):
+        node = Node()
+        self.addCleanup(node.close)
+        feed = self.feed("--cloud", f"redis://127.0.0.1:{node.port}", "-t", "2", "-d", "1", "--max-new-keys", "3")
+        feed.give(traffic(2_000, 12))
+        feed.settle()
+        face, redis = feed.client, node.client()
+        seen = {}
+
+        def settled():
+            seen.update(node=as_dict(redis("HGETALL", "probe.p")), face=as_dict(face("HGETALL", "probe.p")))
+            names = ("batch", "urgentBatch", "keysRefused", "cloudLost", "cloudWaitingKeys", "packets", "cloud.in", "cloud.out")
+            return int(seen["node"].get("keysRefused", 0)) > 0 and all(seen["node"][name] == seen["face"].get(name) for name in names)
+
+        harness.wait_for(settled)
+        self.assertEqual(set(seen["face"]) - set(seen["node"]), {"lastBatch", "ledger", "incarnation", "_batch"})
+        self.assertEqual(set(seen["node"]) - set(seen["face"]), set())
+        self.assertLess(int(seen["face"]["cloudLagMilliseconds"]), GRACE * 1000)
+        redis("CLIENT", "PAUSE", 60_000, "WRITE")
+        feed.give([(8 + seconds, *rest) for seconds, *rest in traffic(2_000, 13)])
+        feed.settle()
+        now = as_dict(face("HGETALL", "probe.p"))
+        self.assertGreater(int(now["cloudWaitingKeys"]) + int(now["lastBatch"]) - int(now["batch"]), 0, "as of now, not of the last heartbeat")
+        redis("CLIENT", "UNPAUSE")
+        status, _, stderr = feed.end()
+        self.assertEqual(status, 0, stderr)
 
     def test_clients_of_other_languages(self):
         feed = self.feed()
@@ -315,6 +342,12 @@ class FaceTest(ProbeTest):
         self.assertEqual(said.stdout.strip(), "100")
         said = subprocess.run(["redis-cli", "-3", "-p", port, "HGETALL", "port.udp.9"], capture_output=True, text=True, check=True, timeout=GRACE)
         self.assertIn("bytesSent", said.stdout)
+        for look, unit in (("--bigkeys", "bytes"), ("--memkeys", "bytes")):
+            said = subprocess.run(["redis-cli", "-p", port, look], capture_output=True, text=True, check=True, timeout=GRACE)
+            self.assertEqual(said.stderr, "")
+            self.assertNotRegex(said.stdout, "(?i)warning|error")
+            self.assertIn(f"Sampled {feed.client('DBSIZE')} keys", said.stdout)
+            self.assertRegex(said.stdout, f'Biggest +string found \'"meta.schema"\' has [0-9]+ {unit}')
         script = "my $r = Redis->new(server => '127.0.0.1:%s'); my %%h = $r->hgetall('probe.p'); print $h{packets}, ' ', scalar($r->keys('ip.*'))" % port
         said = subprocess.run(["perl", "-MRedis", "-e", script], capture_output=True, text=True, check=True, timeout=GRACE)
         self.assertEqual(said.stdout.split()[0], "100")
@@ -367,6 +400,8 @@ class FaceOptionsTest(ProbeTest):
     def test_other_hosts_need_users_and_tls(self):
         self.assert_refused(run("probe", "-r", "x.pcap", "--listen", "0.0.0.0:6380"), 2, "--listen", "--listen-auth", "--listen-cert", "loopback")
         self.assert_refused(run("probe", "-r", "x.pcap", "--listen", "nowhere"), 2, "--listen", "none")
+        self.assert_refused(run("probe", "-r", "x.pcap", "--listen", "127.0.0.1"), 2, "--listen", "127.0.0.1:6380")
+        self.assert_refused(run("probe", "-r", "x.pcap", "--metrics", "127.0.0.1"), 2, "--metrics", "127.0.0.1:9475")
         with harness.scratch_file(b"user a on >x allkeys +@write\n", ".acl") as path:
             os.chmod(path, 0o600)
             self.assert_refused(run("probe", "-r", "x.pcap", "--listen-auth", path), 2, path + ":1", "accepted")

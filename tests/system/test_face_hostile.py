@@ -22,6 +22,9 @@ from test_live import Link, wait_until_idle, why_not
 
 MOST_CLIENTS = 1000
 MEGABYTE = 1 << 20
+# What the log says once of those that are turned away, by the metric's reason.
+TOLD = {"clients": "Redis clients turned away, as too many", "overflow": "Redis clients cut off, as they did not read",
+        "memory": "Redis clients cut off that took most", "malformed": "Redis clients cut off, as what they sent"}
 
 
 def command(*words):
@@ -124,8 +127,11 @@ class HostileClients(ProbeTest):
             self.assertLess(self.most_memory(), self.before + most_bytes)
         self.feed.give(flows(500, first=1_000_000))
         self.feed.settle()
+        refused = {reason: self.refused(reason) for reason in TOLD}
         status, _, stderr = self.feed.end()
         self.assertEqual(status, 0, stderr)
+        for reason, words in TOLD.items():
+            self.assertEqual(len(re.findall(rf"warning {words}.*: [1-9]\d*$", stderr, re.M)), 1 if refused[reason] else 0, f"{reason}\n{stderr}")
         self.assertEqual(harness.closing_counts(stderr)["metered"], self.feed.fed)
 
     def witness(self):
@@ -333,7 +339,7 @@ class HostileClients(ProbeTest):
 
         def hear(client):
             while len(heard) < count:
-                heard.append(client._reply()[2])
+                heard.append(client.read()[2])
 
         with self.witness() as witness:
             lazy, listener = connect(self.feed.port), Client(self.feed.port)

@@ -1,5 +1,7 @@
 """The probe's Redis face beside a redis-server that holds the same: each command, in RESP2 and RESP3, gets a reply of the same type and words."""
+import resource
 import socket
+import subprocess
 import unittest
 
 from harness import ProbeTest
@@ -14,12 +16,15 @@ EQUAL = [
     ["PING"], ["PING", "a"], ["PING", "a", "b"], ["ping"], ["ECHO", "a"], ["ECHO"], ["ECHO", "a", "b"], ["ECHO", ""],
     ["SELECT", "0"], ["SELECT", "16"], ["SELECT", "x"], ["SELECT", "-1"], ["SELECT"], ["SELECT", "0", "0"],
     ["HELLO", "4"], ["HELLO", "x"], ["HELLO", "2", "NONSENSE"], ["HELLO", "2", "SETNAME"], ["HELLO", "2", "AUTH", "a"],
-    ["AUTH"], ["AUTH", "x"], ["AUTH", "a", "b", "c"],
+    ["AUTH"], ["AUTH", "x"], ["AUTH", "a", "b", "c"], ["AUTH", "a", "b"], ["AUTH", "default", "x"], ["AUTH", "default", ""], ["AUTH", "Default", "x"], ["AUTH", "", ""],
+    ["HELLO", "3", "AUTH", "a", "b"], ["HELLO", "2", "AUTH", "", ""], ["HELLO", "3", "SETNAME", "me", "AUTH", "a", "b"], ["HELLO", "3", "SETNAME", "a b"],
+    ["HELLO", "3", "AUTH", "default", "x", "SETNAME", "a b"], ["HELLO", "3", "AUTH", "default"], ["CLIENT", "GETNAME"],
+    ["CLIENT", "HELP", "x"], ["CLIENT", "INFO", "x"], ["MEMORY", "HELP", "x"], ["COMMAND", "HELP", "x"],
     ["CLIENT"], ["CLIENT", "GETNAME"], ["CLIENT", "SETNAME", "a b"], ["CLIENT", "SETNAME", "me"], ["CLIENT", "GETNAME"], ["CLIENT", "SETNAME", ""],
     ["CLIENT", "GETNAME"], ["CLIENT", "NONSENSE"], ["CLIENT", "ID", "x"], ["CLIENT", "GETNAME", "x"], ["CLIENT", "SETNAME"],
     ["COMMAND", "NONSENSE"], ["COMMAND", "INFO", "nonsense"], ["COMMAND", "COUNT", "x"], ["INFO", "nonsense"],
     ["DBSIZE"], ["DBSIZE", "x"],
-    ["EXISTS"], ["EXISTS", HASH, SET, TEXT, NONE, HASH], ["TYPE"], ["TYPE", HASH, SET], ["TTL"], ["PTTL"], ["GET"], ["GET", TEXT, TEXT],
+    ["EXISTS"], ["EXISTS", HASH, SET, TEXT, NONE, HASH], ["TYPE"], ["TYPE", HASH, SET], ["TTL"], ["PTTL"], ["GET"], ["GET", TEXT, TEXT], ["STRLEN"], ["STRLEN", TEXT, TEXT],
     ["KEYS"], ["KEYS", "a", "b"], ["KEYS", "nothing.*"], ["KEYS", "meta.schem[a]"], ["KEYS", "meta.schem?"], ["KEYS", ""], ["KEYS", "\\meta.schema"],
     ["SCAN"], ["SCAN", "x"], ["SCAN", "0", "MATCH"], ["SCAN", "0", "COUNT", "0"], ["SCAN", "0", "COUNT", "-1"], ["SCAN", "0", "COUNT", "x"], ["SCAN", "0", "NO", "x"],
     ["SCAN", "0", "MATCH", "nothing.*", "COUNT", "1000"], ["SCAN", "0", "TYPE", "stream", "COUNT", "1000"], ["SCAN", "0", "TYPE", "string", "COUNT", "1000"],
@@ -33,7 +38,7 @@ EQUAL = [
     ["NONSENSE"], ["NONSENSE", "a", "b c"], ["nonsense" * 30, "x" * 200, "y"], ["NON\r\nSENSE", "a\r\nb"], ["NONSENSE", "", ""], [""], ["HGET\n"],
 ]
 for one in KEYS:
-    EQUAL += [["TYPE", one], ["TTL", one], ["PTTL", one], ["EXISTS", one], ["GET", one], ["HGET", one, "bytesSent"], ["HGET", one, "none"], ["HGET", one, ""],
+    EQUAL += [["TYPE", one], ["TTL", one], ["PTTL", one], ["EXISTS", one], ["GET", one], ["STRLEN", one], ["HGET", one, "bytesSent"], ["HGET", one, "none"], ["HGET", one, ""],
               ["HMGET", one, "bytesSent", "none", "bytesSent"], ["HGETALL", one], ["HKEYS", one], ["HLEN", one], ["HEXISTS", one, "bytesSent"],
               ["HEXISTS", one, "none"], ["HSCAN", one, "0"], ["HSCAN", one, "0", "MATCH", "bytes*", "COUNT", "1"], ["HSCAN", one, "x"], ["HSCAN", one, "0", "MATCH"],
               ["HSCAN", one, "0", "COUNT", "0"], ["HSCAN", one, "0", "COUNT", "x"], ["HSCAN", one, "0", "NONSENSE", "1"],
@@ -51,7 +56,8 @@ SAME_MEMBERS = [["KEYS", "*"], ["KEYS", "ip.*"], ["KEYS", "*.peers"], ["KEYS", "
 # What is a server's own: the same type.
 SAME_TYPE = [["INFO"], ["INFO", "server"], ["COMMAND"], ["COMMAND", "COUNT"], ["COMMAND", "INFO", "get", "hgetall"], ["COMMAND", "LIST"],
              ["CLIENT", "ID"], ["MEMORY", "USAGE", HASH], ["MEMORY", "USAGE", SET], ["memory", "usage", TEXT], ["MEMORY", "USAGE", HASH, "SAMPLES", "0"],
-             ["HELLO"], ["HELLO", "2"], ["HELLO", "3"], ["HELLO", "3", "SETNAME", "me"], ["HELLO", "2", "AUTH", "default", "any"]]
+             ["HELLO"], ["HELLO", "2"], ["HELLO", "3"], ["HELLO", "3", "SETNAME", "me"], ["HELLO", "2", "AUTH", "default", "any"], ["HELLO", "3", "AUTH", "default", "any"],
+             ["CLIENT", "INFO"], ["CLIENT", "HELP"], ["MEMORY", "HELP"], ["COMMAND", "HELP"], ["command", "help"]]
 
 # In the state that the ones before have left.
 CONVERSATIONS = [
@@ -152,6 +158,46 @@ class BesideRedis(ProbeTest):
 
     def test_what_is_the_servers_own_has_the_same_type(self):
         self.check(SAME_TYPE, shape)
+
+    def test_client_info_has_the_fields_of_redis(self):
+        for resp3 in (False, True):
+            face, node = self.beside(resp3)
+            told = []
+            for one in (face, node):
+                one.ask(["CLIENT", "SETNAME", "me"])
+                line = one.ask(["CLIENT", "INFO"])[1].decode()
+                told.append(dict(word.split("=", 1) for word in line.removeprefix("txt:").split()))
+                self.assertTrue(line.endswith("\n"))
+            self.assertEqual(list(told[0]), list(told[1]))
+            for field in ("name", "db", "sub", "psub", "ssub", "multi", "flags", "cmd", "user", "redir", "resp"):
+                self.assertEqual(told[0][field], told[1][field], field)
+            self.assertEqual(told[0]["addr"], "%s:%d" % face.socket.getsockname())
+            self.assertEqual(told[0]["laddr"], "%s:%d" % face.socket.getpeername())
+            self.assertGreater(int(told[0]["tot-mem"]), 0)
+        import redis  # pylint: disable=import-outside-toplevel
+        with redis.Redis(port=self.feed.port) as client:
+            self.assertEqual(client.client_info()["laddr"], f"127.0.0.1:{self.feed.port}")
+
+    def test_statistics(self):
+        import redis  # pylint: disable=import-outside-toplevel
+        with redis.Redis(port=self.feed.port) as client:
+            found = client.info()
+            with open(f"/proc/{self.feed.probe.pid}/statm", encoding="ascii") as file:
+                resident = int(file.read().split()[1]) * resource.getpagesize()
+            self.assertLess(abs(found["used_memory"] - resident), resident / 4)
+            self.assertEqual(found["used_memory"], found["used_memory_rss"])
+            self.assertGreater(found["mem_clients_normal"], 0)
+            self.assertLess(found["mem_clients_normal"], resident)
+            self.assertEqual((found["blocked_clients"], found["maxclients"], found["cluster_enabled"]), (0, 1000, 0))
+            self.assertGreaterEqual(found["connected_clients"], 1)
+            self.assertEqual(list(client.info("cluster")), ["cluster_enabled"])
+            self.assertNotIn("db0", found)  # DBSIZE tells, which walks
+            self.assertGreater(client.dbsize(), 0)
+        with subprocess.Popen(["redis-cli", "-p", str(self.feed.port), "-i", "0.2", "--stat"], stdout=subprocess.PIPE, text=True) as process:
+            lines = [process.stdout.readline() for _ in range(4)]
+            process.terminate()
+        for line in lines[2:]:
+            self.assertRegex(line, r"^0 +\d+(\.\d+)?[MG] +\d+ +0 +\d+ \(\+\d+\) +\d+ +$")
 
     def test_conversations(self):
         for resp3 in (False, True):

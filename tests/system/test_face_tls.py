@@ -17,6 +17,7 @@ from test_face import GRACE, Feed, as_dict, traffic, truth
 
 USERS = b"""# who may ask
 user ann on >ann's-secret ~ip.10.0.0.1* %R~probe.* &event.flow &event.d*
+user kim on >all ~ip.*
 user eve off >eve allkeys allchannels
 user query on #ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5 >all allkeys allchannels +@read
 """
@@ -211,7 +212,8 @@ class FaceTls(Certificates):
         self.assertEqual(json.loads(done.stdout)["fields"]["packetsSent"], truth(packets)["ip.10.0.0.1"]["packetsSent"])
         done = run(*words, *users, "--insecure")
         self.assertEqual((done.status, done.stderr), (0, ""))
-        for wrong, why in (((*users, "--probes-ca", self.file("other.pem")), "certificate verify failed"), (("--probes-ca", self.file("ca.pem")), "NOAUTH|HELLO"),
+        for wrong, why in (((*users, "--probes-ca", self.file("other.pem")), "certificate verify failed"), (("--probes-ca", self.file("ca.pem")), "NOAUTH: it wants to know who asks: --probes-user USER"),
+                           (("--probes-user", "kim", "--probes-secret-file", secret, "--probes-ca", self.file("ca.pem")), r"NOPERM.*--probes-user needs ~probe\.\*"),
                            (("--probes-user", "ann", "--probes-secret-file", secret, "--probes-ca", self.file("ca.pem")), "WRONGPASS")):
             done = run(*words, *wrong)
             self.assertRegex(done.stderr, f"probe p at rediss://.*({why}).*its open flows are missing")

@@ -195,17 +195,37 @@ class Other(MeteringTest):
         self.assertRegex(said, r"(?i)checksum")
         self.assertNotRegex(run("probe", "-r", self.write([forth(0)]), "--checksums").stdout, r"(?i)bad.*checksum")
 
+    def test_wrong_checksums_of_one_direction_are_found_and_their_number_estimated(self):
+        """Requests and answers in turn: what is checked must not always be one of them."""
+        def broken(seconds, frame):
+            return (seconds, frame[:40] + bytes([frame[40] ^ 0x55]) + frame[41:])
+        count = 12_800
+        for phase in (0, 1):
+            packets = [one for at in range(count) for one in (forth(at / 1000), back(at / 1000))]
+            packets[phase::2] = [broken(*one) for one in packets[phase::2]]
+            path = self.write(packets)
+            done = run("probe", "-r", path, "-n", "none")
+            self.assert_done(done)
+            found, estimate = map(int, re.search(
+                r"bad_transport_checksum (\d+) \(1 packet in 64 is checked: about (\d+) in all\)", done.stderr).groups())
+            self.assertLess(abs(found - count / 64), 5 * (count / 64) ** 0.5)
+            self.assertEqual(estimate, found * 64)
+            again = run("probe", "-r", path, "-n", "none").stderr
+            self.assertEqual(*(said.split(" info ", 1)[1] for said in (done.stderr, again)), "the same each time")
+            self.assertRegex(run("probe", "-r", path, "-n", "none", "--checksums").stderr, rf"bad_transport_checksum {count}\n")
+
     def test_ignored_packets_are_counted_by_reason(self):
         arp = frames.ethernet(bytes.fromhex("0001080006040001020000000001") + bytes(14), 0x0806)
         lldp = frames.ethernet(bytes(46), 0x88CC)
         cut = frames.udp(A, 1, B, 2)[:14 + 12]
         malformed = frames.ethernet(b"\x41" + bytes(39))  # a header length of 4 bytes
-        packets = [forth(0), back(1), (2, arp), (3, arp), (4, lldp), (5, cut), (6, malformed)]
+        tags = (7, frames.ethernet(b"\0\1\x81\0" * 11 + forth(0)[1][14:], 0x8100))  # an eleventh is not opened
+        packets = [forth(0), back(1), (2, arp), (3, arp), (4, lldp), (5, cut), (6, malformed), tags]
         path = self.write(packets)
         self.assertEqual(metered_packets(self.flows("-r", path)), 2)
         said = harness.closing_counts(run("probe", "-r", path).stdout)
-        self.assertEqual((said["read"], said["metered"]), (7, 2))
-        self.assertEqual(said["ignored"], {"arp": 2, "not_ip": 1, "truncated": 1, "malformed": 1})
+        self.assertEqual((said["read"], said["metered"]), (8, 2))
+        self.assertEqual(said["ignored"], {"arp": 2, "not_ip": 1, "truncated": 1, "malformed": 1, "too_many_encapsulations": 1})
 
     def test_captured_part_is_enough(self):
         """-s shortens what is looked at, never what is counted."""
@@ -226,6 +246,15 @@ class Table(MeteringTest):
         self.assertNotIn(5000, ended)
         self.assertRegex(run("probe", "-r", path, "-w", "100").stdout, rf"\b{with_commas(len(ended))}\b", "counted")
         self.assertEqual({flow["flowEndReason"] for flow in self.flows("-r", path)}, {FORCED})
+
+    def test_connection_that_had_ended_does_not_count_as_ended_by_a_full_table(self):
+        reset = [(0, frames.tcp(A, 4000, B, 80, SYN)), (0.1, frames.tcp(B, 80, A, 4000, RST | ACK))]
+        path = self.write(reset + [forth(0.2 + number / 1000, port=1 + number) for number in range(5)])
+        done = harness.run_probe("-r", path, "-w", "3")
+        self.assert_done(done)
+        reasons = [flow["flowEndReason"] for flow in done.records]
+        self.assertEqual((reasons.count(TCP_END), reasons.count(NO_ROOM)), (1, 2))
+        self.assertIn(", 2 ended because the table was full", done.stderr)
 
 
 def with_commas(number):

@@ -14,6 +14,8 @@ import urllib.request
 
 import harness
 from harness import run
+from redis_node import Client
+from test_cloud import Truth, counters, lines, traffic
 
 READY = re.compile(r"the node is ready: (\S+) .*secrets in (\S+)")
 
@@ -205,6 +207,87 @@ class OneServer(NodeTest):
         self.assertEqual(samples[("microcloud_node_log_repairs_total", label)], 0)
 
 
+class WithProbes(NodeTest):
+    """What the user `probe` writes, with the rights that the node gives it, is there after a restart: transactions in the log, too."""
+
+    KINDS = {"hash": "hgetall", "zset": "zrange", "string": "get", "set": "smembers", "stream": "xlen"}
+
+    def probe(self, node, scheme, name):
+        done = harness.run("probe", "-r", os.path.join(harness.CAPTURES, "real", name), "--probe-id", name.split(".")[0], "-n", "none", "--cloud",
+                           f"{scheme}://probe@127.0.0.1:{node.port}", "--cloud-secret-file", os.path.join(node.folder, "secrets", "probe"))
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertNotIn("NOPERM", done.stderr)
+
+    def contents(self, node, ports):
+        """{key: its content} of all servers."""
+        found = {}
+        for port in ports:
+            client = Client(port)
+            client("AUTH", "admin", node.secret("admin"))
+            for key in client("KEYS", "*"):
+                kind = client("TYPE", key)
+                words = ("0", "-1", "WITHSCORES") if kind == "zset" else ()
+                content = client(self.KINDS[kind], key, *words)
+                found[key] = dict(zip(content[::2], content[1::2])) if kind in ("hash", "zset") else content
+            client.close()
+        return found
+
+    def write_all(self, node, scheme="redis"):
+        for name in sorted(os.listdir(os.path.join(harness.CAPTURES, "real"))):
+            if name.endswith(".pcap"):
+                self.probe(node, scheme, name)
+
+    def test_all_that_probes_write_is_there_after_a_crash_and_a_restart(self):
+        node = self.node().ready()
+        self.write_all(node)
+        before = self.contents(node, [node.port])
+        for tree in ("ip.", "mac.", "proto.", "port.", "service.", "http.", "mysql.", "voip.call.", "voip.endpoint.", "tns.redir.", "mc.led."):
+            self.assertTrue(any(key.startswith(tree) for key in before), f"nothing tests {tree}")
+        time.sleep(1.5)  # everysec
+        os.kill(node.server_pids()[0], signal.SIGKILL)
+        node.wait_until_said("accepts connections", times=2)
+        self.assertEqual(self.contents(node, [node.port]), before)
+        self.assertEqual(node.end()[0], 0)
+        again = self.node(directory=node.folder, port=node.port).wait_until_said(READY.pattern, times=2)
+        self.assertEqual(self.contents(again, [node.port]), before)
+        self.assertNotIn("NOPERM", again.said())
+
+    def test_connections_break(self):
+        """Of a node and of a cluster, and the probe has the rights to go on."""
+        for number in (1, 3):
+            cluster = ("--cluster", "3") if number == 3 else ()
+            with self.subTest(servers=number), tempfile.TemporaryDirectory() as folder:
+                node = self.node(*cluster, servers=number).ready()
+                records = os.path.join(folder, "records.json")
+                probe = harness.start_probe("-r", "-", "--probe-id", "p", "--json", records, "-d", "5", "--cloud", f"redis{'+cluster' if cluster else ''}://probe@127.0.0.1:{node.port}",
+                                            "--cloud-secret-file", os.path.join(node.folder, "secrets", "probe"), "--cloud-flush", "3", stdin=subprocess.PIPE)
+                for at, part in enumerate(traffic(51, 120)):
+                    probe.stdin.write(part)
+                    probe.stdin.flush()
+                    time.sleep(0.02)
+                    if at % 30 == 20:
+                        for port in range(node.port, node.port + number):
+                            node.cli("client", "kill", "user", "probe", port=port)
+                _, said = probe.communicate(timeout=harness.TIMEOUT)
+                self.assertEqual(probe.returncode, 0, said.decode())
+                self.assertNotIn("NOPERM", said.decode())
+                self.assertIn("is away", said.decode())
+                found = {key: {field: value for field, value in content.items() if not field.startswith("_")}
+                         for key, content in self.contents(node, range(node.port, node.port + number)).items()
+                         if not re.search(r"\.(peers|ports|protocols)$", key) and isinstance(content, dict)}
+                self.assertEqual(counters(found), Truth(lines(records)).counters())
+
+    def test_the_same_in_a_cluster(self):
+        node = self.node("--cluster", "3", servers=3).ready()
+        ports = range(node.port, node.port + 3)
+        self.write_all(node, "redis+cluster")
+        before = self.contents(node, ports)
+        self.assertTrue(any(key.startswith("tns.redir.") for key in before))
+        self.assertEqual(node.end()[0], 0)
+        again = self.node("--cluster", "3", directory=node.folder, port=node.port).wait_until_said(READY.pattern, times=2)
+        self.assertEqual(self.contents(again, ports), before)
+
+
 class DamagedLog(NodeTest):
     """Redis 7.0 leaves an open MULTI behind in a log that was cut in it, and runs its half at the next start but one."""
 
@@ -275,12 +358,28 @@ class Users(NodeTest):
             (("publish", "event.flow", "{}"), number), (("publish", "lab/alert.mine", "{}"), number), (("smembers", "list.probe-obeys"), r"192\.0\.2\.7"),
             (("get", "meta.schema"), "1"), (("role",), r"(?s:master\n.*)"), (("info", "server"), r"(?s:# Server\s.*)"), (("client", "id"), number),
             (("xadd", "stream.alerts", "*", "a", "1"), r"\d+-\d+"), (("scan", "0", "match", "ip.*", "count", "100"), r"(?s:0\n.*ip\.192\.0\.2\.1.*)"),
-            (("hset", "probe.a", "packets", "9"), done), (("hgetall", "probe.a"), "packets\n9")))
+            (("hset", "probe.a", "packets", "9"), done), (("hgetall", "probe.a"), "packets\n9"),
+            (("hset", "identity.192.0.2.1", "user", "bob"), done), (("hget", "identity.192.0.2.1", "user"), "bob")))
         self.refused("probe", (
             ("set", "elsewhere", "1"), ("sadd", "list.probe-obeys", "x"), ("srem", "lab/list.watched", "x"), ("set", "rule.x", "1"), ("set", "app.own", "1"),
             ("get", "elsewhere"), ("eval", "return redis.call('set', KEYS[1], 1)", "1", "elsewhere"), ("keys", "*"), ("flushall",), ("flushdb",),
             ("config", "get", "dir"), ("acl", "list"), ("publish", "elsewhere", "x"), ("shutdown",), ("monitor",), ("client", "list"),
             ("replicaof", "no", "one"), ("script", "flush")))
+
+    # Of each right that docs/keys.md says the probe's user needs: a command that uses it.
+    RIGHTS = {"+@hash": "hincrby ip.a x 1", "+@sortedset": "zincrby ip.a.peers 1 x", "+client|setname": "client setname x", "+client|id": "client id",
+              "+client|tracking": "client tracking on", "+client|kill": "client kill id 1", "+cluster|slots": "cluster slots", "+cluster|info": "cluster info",
+              "+del": "del ip.a", "+xadd": "xadd stream.alerts * a 1", "+scard": "scard list.a", "+smembers": "smembers list.a", "+expire": "expire ip.a 1",
+              "+eval": "eval x 1 ip.a", "+watch": "watch ip.a", "+multi": "multi", "+exec": "exec", "+set": "set mc.led.a 1", "+get": "get mc.led.a", "+role": "role",
+              "+dbsize": "dbsize", "+hello": "hello 3", "+ping": "ping", "+pttl": "pttl ip.a", "+publish": "publish event.flow x", "+asking": "asking",
+              "+info": "info server"}
+
+    def test_the_probe_may_do_what_it_does(self):
+        with open(os.path.join(harness.TOP, "docs", "keys.md"), encoding="utf-8") as file:
+            said = re.search(r"The probe's user \(`microcloud node`.*?needs: `(.*?)`.*?in a cluster also\s+`(.*?)`", file.read(), re.S)
+        self.assertEqual(set(f"{said[1]} {said[2]}".split()), set(self.RIGHTS))
+        for right, command in self.RIGHTS.items():
+            self.assertEqual(self.shared.cli("acl", "dryrun", "probe", *command.split()), "OK", right)
 
     def test_app(self):
         self.assertEqual(self.shared.cli("hset", "ip.192.0.2.30", "bytesSent", "70"), "1")
@@ -290,7 +389,7 @@ class Users(NodeTest):
             (("publish", "alert.mine", "x"), r"\d+"), (("xadd", "stream.alerts", "*", "a", "1"), r"\d+-\d+")))
         self.refused("app", (
             ("hincrby", "ip.192.0.2.30", "bytesSent", "1"), ("del", "ip.192.0.2.30"), ("expire", "ip.192.0.2.30", "1"), ("set", "mc.led.a", "9"),
-            ("hset", "probe.a", "packets", "1"), ("set", "meta.schema", "9"), ("set", "elsewhere", "1"), ("eval", "return 1", "0"), ("flushall",),
+            ("hset", "probe.a", "packets", "1"), ("hset", "identity.192.0.2.30", "user", "bob"), ("set", "meta.schema", "9"), ("set", "elsewhere", "1"), ("eval", "return 1", "0"), ("flushall",),
             ("config", "get", "dir"), ("acl", "list"), ("shutdown",), ("monitor",), ("client", "list")))
 
     def test_reader(self):
@@ -333,6 +432,20 @@ class Clusters(NodeTest):
         self.assertEqual(sum(self.key_count(again, again.port + master) for master in range(3)), 60)
         self.assertEqual(len(re.findall("the cluster is formed", again.said())), 1)
 
+    def test_what_servers_say_alike_is_told_once(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        server = os.path.join(folder, "redis-server")
+        with open(server, "w", encoding="ascii") as script:
+            script.write("#!/bin/sh\necho '1:M 01 Jan 2026 00:00:00.000 # WARNING a fact of the machine'\nexec redis-server \"$@\"\n")
+        os.chmod(server, 0o755)
+        node = self.node("--cluster", "3", "--redis-server", server, servers=3).ready()
+        warnings = re.findall(r"warning server \d+: (.*)", node.said())
+        self.assertIn("WARNING a fact of the machine", warnings)
+        self.assertEqual(len(warnings), len(set(warnings)), warnings)
+        for port in range(node.port, node.port + 3):
+            self.assertIn(f"info server {port}: Cluster state changed: ok", node.said())
+
     def test_one_master_is_a_cluster_too(self):
         node = self.node("--cluster", "1").ready()
         self.assertEqual(node.cli("set", "ip.192.0.2.1", "1"), "OK")
@@ -359,6 +472,53 @@ class Clusters(NodeTest):
         again = self.node("--cluster", "2", directory=node.folder, port=node.port)
         self.assertEqual(again.process.wait(timeout=harness.TIMEOUT), 1)
         self.assertRegex(again.said().splitlines()[-1], "holds a cluster of 1 masters, not of 2")
+
+
+class OtherKinds(NodeTest):
+    """A directory that another kind of node has left is refused: one server of a cluster would pass for the whole."""
+
+    def refused(self, node, words):
+        self.assertEqual(node.process.wait(timeout=harness.TIMEOUT), 1)
+        last = node.said().splitlines()[-1]
+        self.assertRegex(last, f"^microcloud node: {re.escape(node.folder)}.* holds ")
+        for word in words:
+            self.assertIn(word, last)
+        self.assertIn("or give another --dir", last)
+
+    def again(self, node, *args, port=None):
+        return self.node(*args, directory=node.folder, port=port or node.port)
+
+    def test_a_cluster_is_started_as_a_cluster_only(self):
+        node = self.node("--cluster", "3", servers=4).ready()
+        for number in range(30):
+            self.assertEqual(node.cli("set", f"ip.192.0.2.{number}", "1", options=("-c",)), "OK")
+        self.assertEqual(node.end()[0], 0)
+        ports = ", ".join(str(node.port + number) for number in range(3))
+        self.refused(self.again(node), ("one server of a Redis Cluster", "share of the keys", "--cluster N", f"--port {node.port}"))
+        self.refused(self.again(node, port=node.port + 2), ("one server of a Redis Cluster", "--cluster N", f"--port {node.port}"))
+        self.refused(self.again(node, "--replica-of", "127.0.0.1:1"), ("one server of a Redis Cluster",))
+        self.refused(self.again(node, "--cluster-member"), ("one of the servers", ports, "--cluster N"))
+        self.refused(self.again(node, "--cluster", "2"), (ports, "as it was formed"))
+        self.refused(self.again(node, "--cluster", "4"), (ports, "as it was formed"))
+        self.refused(self.again(node, "--cluster", "3", port=node.port + 1), (ports, "as it was formed"))
+        whole = self.again(node, "--cluster", "3").wait_until_said(READY.pattern, times=2)
+        self.assertEqual(sum(int(whole.cli("dbsize", port=node.port + master)) for master in range(3)), 30)
+        self.assertNotIn("is not started", whole.said())
+
+    def test_a_server_alone_stays_alone(self):
+        node = self.node(servers=3).ready()
+        self.assertEqual(node.cli("set", "ip.192.0.2.1", "1"), "OK")
+        self.assertEqual(node.end()[0], 0)
+        self.refused(self.again(node, "--cluster", "3"), ("the data of a server alone", "without --cluster,"))
+        self.refused(self.again(node, "--cluster-member"), ("the data of a server alone", "without --cluster-member,"))
+        self.assertEqual(self.again(node).wait_until_said(READY.pattern, times=2).cli("get", "ip.192.0.2.1"), "1")
+
+    def test_another_port_starts_another_server_and_says_so(self):
+        node = self.node().ready()
+        self.assertEqual(node.end()[0], 0)
+        other = self.again(node, port=free_ports(1)).wait_until_said(READY.pattern, times=2)
+        self.assertRegex(other.said(), f"warning {re.escape(node.folder)}/{node.port} holds the data of a server that is not started: --port")
+        self.assertEqual(other.cli("dbsize"), "0")
 
 
 class Replication(NodeTest):
@@ -405,11 +565,27 @@ class Usage(harness.ProbeTest):
                             (("--tls-cert", "x"), ("--tls-cert", "--tls-key", "--tls-ca")),
                             (("--tls-cert", "/nowhere", "--tls-key", "/nowhere", "--tls-ca", "/nowhere"), ("--tls-cert", "/nowhere")),
                             (("--port", "60000", "--cluster", "1"), ("--port", "70000")),
-                            (("--replica-of", "host:none"), ("--replica-of", "host:none")),
-                            (("--bind", "a b"), ("--bind", "a b")),
+                            *((("--replica-of", word), ("--replica-of", word, "HOST:PORT"))
+                              for word in ("host:none", "foo", "foo:", "foo:0", "foo:65536", "300.1.1.1:6379", "2001:db8::1:7000", "[host", "[]:1", ":6379", "a b:1")),
+                            *((("--bind", word), ("--bind", word)) for word in ("a b", "300.1.1.1", "10.0.0", "nonsense!", "-::1", "", "10.0.0.1:6379")),
                             (("--bind", "0.0.0.0", "--cluster", "3"), ("--bind", "0.0.0.0")),
+                            (("--memory", "5"), ("--memory", "5 bytes", "16MB at least")),
+                            (("--memory", "0"), ("--memory", "0 bytes", "16MB at least")),
+                            (("--memory", "64MB", "--cluster", "3", "--replicas", "1"), ("--memory", "96MB at least")),
                             (("--memory", "much"), ("--memory", "much"))):
             self.assert_refused(run("node", *args), 2, *words)
+
+    def test_addresses_that_are_taken(self):
+        for args in (("--bind", "10.0.0.5"), ("--bind", "::1"), ("--bind", "fe80::1%lo"), ("--bind", "*"), ("--bind", "localhost"), ("--bind", "node-1.example"),
+                     ("--replica-of", "localhost:6379"), ("--replica-of", "[::1]:1"), ("--replica-of", "10.0.0.5:65535"), ("--memory", "16MB")):
+            self.assertEqual(run("node", *args, "--check-config").status, 0, args)
+
+    def test_one_address_is_a_list_as_two_are(self):
+        for args, value in (((), '["127.0.0.1"]'), (("--bind", "10.0.0.5"), '["10.0.0.5"]'), (("--bind", "10.0.0.5", "--bind", "::1"), '["10.0.0.5", "::1"]')):
+            text = run("node", *args, "--print-config").stdout
+            self.assertIn(f" = {value}  # ", next(line for line in text.splitlines() if line.startswith("bind ")))
+            with harness.scratch_file(text.encode(), ".toml") as config:
+                self.assertIn("\nbind " + value[1:-1].replace('"', "").replace(",", "") + "\n", run("node", "--config", config, "--print-redis-config").stdout)
 
     def test_no_server_program(self):
         with tempfile.TemporaryDirectory() as folder:

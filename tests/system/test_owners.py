@@ -214,7 +214,8 @@ class Faults(OwnersTest):
     def test_a_user_who_may_not_ask(self):
         node = self.node()
         client = node.client()
-        client("ACL", "SETUSER", "probe", "on", "nopass", "~*", "+@all", "-hget", "-client|tracking")
+        trees = ("ip", "mac", "vlan", "proto", "port", "service", "dns", "mc", "probe", "meta", "stream", "list")
+        client("ACL", "SETUSER", "probe", "on", "nopass", *(f"~{tree}.*" for tree in trees), "+@all", "-client|tracking")
         client("HSET", f"identity.{CLIENT}", "user", "anna")
         path = os.path.join(self.folder, "probe.toml")
         with open(path, "w", encoding="ascii") as file:

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -81,6 +82,84 @@ class InTheNode(QueryTest):
         self.assertEqual((one["type"], sorted(one["members"])), ("set", ["10.0.0.1", "10.0.0.2"]))
         one, = self.told("get", "meta.schema")
         self.assertEqual((one["type"], one["value"]), ("string", 1))
+
+    def test_control_characters_are_told_by_their_bytes(self):
+        """As a SIP Call-ID may have them, of which a key's name is made."""
+        name, value = b"odd.\x1b[2J\nforged\x7f\xc2\x9b\xff", b"\x1b]0;title\x07 \r\x80 \xc3\xa9"
+        told_name, told_value = r"odd.\x1b[2J\x0aforged\x7f\xc2\x9b\xff", r"\x1b]0;title\x07 \x0d\x80 é"
+        self.addCleanup(self.client, "DEL", name)
+        self.client("HSET", name, value, value, "bytesSent", 1)
+        self.assertEqual(self.query("keys", "odd.*", "--no-probes").stdout, told_name + "\n")
+        self.assertEqual(self.query("top", "ip", "-n", "1000", "--no-probes").stdout.count("\x1b"), 0)
+        done = subprocess.run([harness.PROGRAM, "query", "get", name, "--no-probes", "--cloud", self.url], capture_output=True, check=True)
+        self.assertEqual(done.stdout.decode().splitlines()[0], f"{told_value}  {told_value}")
+        self.assertEqual(self.told("keys", "odd.*"), [{"key": "odd.\x1b[2J\nforged\x7f\u009b\ufffd"}])
+        gone = subprocess.run([harness.PROGRAM, "query", "get", b"no" + name, "--no-probes", "--cloud", self.url], capture_output=True, check=False)
+        self.assertEqual((gone.returncode, gone.stderr.decode()), (1, f"microcloud query: there is no key no{told_name}\n"))
+        for tree, fields in (("ip", ("bytesSent", 10**15)), ("service", ("requests", 10**9))):
+            key = tree.encode() + b".\x1b[31m\n"
+            self.addCleanup(self.client, "DEL", key)
+            self.client("HSET", key, *fields)
+            self.assertRegex(self.query("top", tree, "-n", "1", "--no-probes").stdout.splitlines()[1], rf"^{tree}\.\\x1b\[31m\\x0a +")
+        heart = b"probe.\x1b[5m"
+        self.addCleanup(self.client, "DEL", heart)
+        self.client("HSET", heart, "beat", int(time.time() * 1000) - 30_000, "interfaces", "\x1b[0m", "ring.in", 5, "ring.dropped.\x1b", 3)
+        self.assertRegex(self.query("loss").stdout, r"(?m)^\\x1b\[5m \(\\x1b\[0m\), silent for 3\d s$")
+        self.assertIn(r"\x1b 3", self.query("loss").stdout)
+
+    def test_control_characters_in_messages(self):
+        process = subprocess.Popen([harness.PROGRAM, "query", "watch", "alert.*", "--cloud", self.url], stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        harness.wait_for(lambda: self.client("PUBLISH", "alert.\x1bc", "one\ntwo \x1b[2J"))
+        self.assertEqual(process.stdout.readline(), "alert.\\x1bc  one\\x0atwo \\x1b[2J\n")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(harness.TIMEOUT), 0)
+
+    def test_a_call_id_with_an_escape(self):
+        """From the wire: a call's key and its record on a channel."""
+        invite = (b"INVITE sip:b@example.test SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@example.test>;tag=1\r\n"
+                  b"To: <sip:b@example.test>\r\nCall-ID: a\x1b[2Jb@example.test\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "sip.pcap")
+        with open(path, "wb") as file:
+            file.write(frames.pcap([(1, frames.udp("10.0.0.1", 5060, "10.0.0.2", 5060, invite))]))
+        process = subprocess.Popen([harness.PROGRAM, "query", "watch", "event.*", "--cloud", self.url], stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        harness.wait_for(lambda: self.client("PUBSUB", "NUMPAT"))
+        done = run("probe", "-r", path, "--cloud", self.url, "--probe-id", "sip", "--events", "sip")
+        self.assertEqual(done.status, 0, done.stderr)
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(harness.TIMEOUT), 0)
+        self.assertTrue(line.startswith("event.sip  {"), line)
+        self.assertNotIn("\x1b", line)
+        for words in (("keys", "*"), ("keys", "*", "--json")):
+            self.assertNotIn("\x1b", self.query(*words).stdout)
+
+    def test_stream_and_list(self):
+        self.addCleanup(self.client, "DEL", "stream.test", "list.rows")
+        for number in range(30):
+            self.client("XADD", "stream.test", f"{number + 1}-1", "rule", "r", "number", number)
+        one, = self.told("get", "stream.test", "-n", "3")
+        self.assertEqual((one["type"], one["entries"]), ("stream", [{"id": f"{number + 1}-1", "fields": {"rule": "r", "number": number}}
+                                                                  for number in (29, 28, 27)]))
+        lines = self.query("get", "stream.test", "--no-probes").stdout.splitlines()
+        self.assertEqual(len(lines), 20)
+        self.assertEqual(lines[0], "30-1  rule=r  number=29")
+        self.client("RPUSH", "list.rows", "b", "a\x1b", "b")
+        one, = self.told("get", "list.rows")
+        self.assertEqual((one["type"], one["members"]), ("list", ["b", "a\x1b", "b"]))
+        self.assertEqual(self.query("get", "list.rows", "--no-probes").stdout, "b\na\\x1b\nb\n")
+        self.assertEqual(self.told("keys", "*", "--type", "list"), [{"key": "list.rows"}])
+
+    def test_scores_are_numbers(self):
+        self.addCleanup(self.client, "DEL", "scores")
+        self.client("ZADD", "scores", 1.5, "a", -7, "b", "inf", "c", "1e300", "d")
+        one, = self.told("get", "scores")
+        self.assertEqual(one["scores"], {"c": "inf", "d": 1e300, "a": 1.5, "b": -7})
 
     def test_no_such_key(self):
         done = self.query("get", "ip.203.0.113.9", "--no-probes")
@@ -162,6 +241,7 @@ class InTheNode(QueryTest):
         told = [one for one in self.told("loss") if one["probe"] == "fresh"]
         stages = {one["stage"]: one for one in told}
         self.assertLessEqual({"ring", "decode", "table", "queue", "cloud"}, set(stages))
+        self.assertEqual({(one["state"], one["beat"]) for one in told}, {("ended", int(self.hash("probe.fresh")["beat"]))})
         for one in told:
             self.assertEqual(one["in"], one["out"] + one["held"] + sum(one["dropped"].values()), one)
         self.assertEqual(stages["decode"]["dropped"]["arp"], 2)
@@ -190,6 +270,27 @@ class InTheNode(QueryTest):
         self.assertNotIn("bit/s", lines[0])
         self.assertIn("bit/s", lines[2])
         self.assertEqual(lines[1].split()[:4], lines[3].split()[:4])
+
+    def test_a_key_that_is_new_in_the_list_has_no_rate_yet(self):
+        process = subprocess.Popen([harness.PROGRAM, "query", "top", "ip", "--no-probes", "--watch", "--interval", "0.5", "-n", "1",
+                                    "--cloud", self.url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        first = [process.stdout.readline() for _ in range(2)][1]
+        self.addCleanup(self.client, "DEL", "ip.203.0.113.9")
+        self.client("HSET", "ip.203.0.113.9", "bytesSent", 10**12, "lastSeen", int(time.time() * 1000))
+        rates = []
+        while len(rates) < 3:
+            line = process.stdout.readline()
+            if "bit/s" in line:
+                end = line.index("bit/s") + len("bit/s")
+            if line.startswith("ip.203.0.113.9"):
+                rates.append(line[end - 11:end].strip())
+                self.client("HINCRBY", "ip.203.0.113.9", "bytesSent", 1_000_000)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(harness.TIMEOUT), 0)
+        self.assertFalse(first.startswith("ip.203.0.113.9"))
+        self.assertEqual(rates[0], "-")
+        self.assertRegex(rates[2], r"^[1-9][0-9.]* M$")
 
 
 class WithProbes(ProbeTest):
@@ -349,6 +450,35 @@ class WithProbes(ProbeTest):
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
         self.feeds[1].end()
 
+    def test_a_key_says_its_realm(self):
+        """Its open flows are told without --realm."""
+        feed = Feed("--cloud", self.url, "--realm", "lab", probe="there")
+        feed.key = "lab/" + feed.key
+        feed.give(self.packets[:50])
+        feed.settle()
+        wanted = self.fed(50)
+        host = max(wanted, key=lambda one: sum(wanted[one]))
+
+        def told_by(*words):
+            one, = self.told("get", *words)
+            return one["exact"] and [one["fields"].get("bytesSent", 0), one["fields"].get("bytesRcvd", 0)]
+        harness.wait_for(lambda: self.told("loss", "--realm", "lab"))
+        for words in ((f"lab/ip.{host}",), (f"ip.{host}", "--realm", "lab"), (f"lab/ip.{host}", "--realm", "lab")):
+            self.assertEqual(told_by(*words), wanted[host], words)
+        for words in (("lab/flow.*",), ("flow.*", "--realm", "lab")):
+            flows = [one["key"] for one in self.told("keys", *words)]
+            self.assertTrue(flows and all(name.startswith("lab/flow.") for name in flows), flows)
+        self.assert_refused(run("query", "get", "lab/ip.10.0.0.1", "--realm", "other", "--cloud", self.url), 2, "--realm: 'lab/ip.10.0.0.1' is of the realm lab, not of other")
+        for one in (feed, *self.feeds):
+            one.end()
+
+    def test_a_probe_is_no_cloud(self):
+        face = f"redis://127.0.0.1:{self.feeds[0].port}"
+        for words in (("get", "ip.10.0.0.1"), ("top", "ip"), ("keys", "*"), ("watch", "*")):
+            self.assert_refused(run("query", *words, "--cloud", face), 1, "is no MicroCloud, but a probe: --no-probes asks it by itself")
+        for feed in self.feeds:
+            feed.end()
+
 
 class WithProbesOfACluster(WithProbes):
     """The same of a cluster of three masters."""
@@ -502,10 +632,29 @@ class Wrong(ProbeTest):
     def test_usage(self):
         for words, named in ((("top", "hosts"), "accepted: ip, mac"), (("get",), "accepted: a key"), (("loss", "all"), "'all' has no use"),
                              (("guess", "x"), "keys"), ((), "question"), (("keys", "*", "--watch"), "--watch"),
+                             (("keys", "*", "-n", "3"), "--count"), (("loss", "-n", "3"), "--count"), (("watch", "*", "-n", "3"), "--count"),
+                             (("top", "ip", "--interval", "3"), "--interval"), (("watch", "*", "--interval", "3"), "--interval"),
+                             (("top", "ip", "--watch", "--interval", "0"), "accepted: 0.1 to 3600 seconds"),
+                             (("top", "ip", "--watch", "--interval", "nan"), "--interval"),
                              (("get", "x", "--type", "hash"), "--type"), (("get", "x", "--cloud", "http://x"), "--cloud"),
                              (("get", "x", "--probes-secret-file", "f", "--no-probes"), "--probes-secret-file")):
             with self.subTest(words=words):
                 self.assert_refused(run("query", *words), 2, named)
+
+    def test_who_asks_is_wanted(self):
+        server = Node()
+        self.addCleanup(server.close)
+        client = Client(server.port)
+        client("ACL", "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@read", "+info")
+        client("CONFIG", "SET", "requirepass", "other")
+        client.close()
+        for words in (("keys", "*"), ("top", "ip", "--watch"), ("watch", "*"), ("loss",)):
+            began = time.monotonic()
+            done = run("query", *words, "--cloud", f"redis://127.0.0.1:{server.port}")
+            self.assert_refused(done, 1, f"the MicroCloud at redis://127.0.0.1:{server.port} wants a user and a secret: "
+                                f"--cloud redis://reader@127.0.0.1:{server.port} --cloud-secret-file DIR/secrets/reader")
+            self.assertLess(time.monotonic() - began, 2 * harness.slowness())
+        self.assert_refused(run("query", "keys", "*", "--cloud", f"redis://reader@127.0.0.1:{server.port}"), 1, "WRONGPASS")
 
     def test_no_right(self):
         server = Node()

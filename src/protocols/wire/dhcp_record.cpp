@@ -63,7 +63,7 @@ constexpr CloudRule kCloud[] = {
 /// By the answers: requests go to whoever serves.
 std::optional<ServiceCall> service(const void* body) {
   const DhcpRecord& dhcp = *static_cast<const DhcpRecord*>(body);
-  if (!dhcp.latency_us && !refuses(dhcp)) return std::nullopt;
+  if (!dhcp.latency_us) return std::nullopt;
   return ServiceCall{.failed = refuses(dhcp), .latency_us = dhcp.latency_us};
 }
 

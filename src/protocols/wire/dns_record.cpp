@@ -8,6 +8,8 @@
 namespace microcloud {
 namespace {
 
+constexpr uint16_t kFormErr = 1, kServFail = 2, kNxDomain = 3, kNotImp = 4, kRefused = 5;  // RFC 1035, 4.1.1
+
 constexpr size_t kMostOfName = 253;  // characters of a host's name (RFC 1035, section 2.3.4)
 
 std::string_view state_name(const DnsTransaction& from, Scratch&) {
@@ -84,23 +86,30 @@ bool query_seen(const DnsTransaction& from) {
   return from.queries > 0;
 }
 
+bool no_such_name(const DnsTransaction& from) {
+  return query_seen(from) && from.code == kNxDomain;
+}
+
+bool server_failed(const DnsTransaction& from) {
+  return query_seen(from) && from.code == kServFail;
+}
+
 bool other_case(const DnsTransaction& from) {
   return from.case_mismatches.value_or(0) > 0;
 }
 
 constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "dns.queries", "distinct queries that the host asked").when<&query_seen>(1),
-    grow(Entity::Source, "dns.nxdomain", "of its queries: no such name").when<&DnsTransaction::code>(3),
+    grow(Entity::Source, "dns.nxdomain", "of its queries: no such name").when<&no_such_name>(1),
     grow(Entity::Source, "dns.caseMismatches", "responses to it with other capitals in the name than its queries")
         .when<&other_case>(1),
-    grow(Entity::Source, "dns.servfail", "of its queries: the server failed").when<&DnsTransaction::code>(2),
+    grow(Entity::Source, "dns.servfail", "of its queries: the server failed").when<&server_failed>(1),
 };
 
 /// No such name is an answer; that nobody answers, or that the server cannot or will not, is none.
 std::optional<ServiceCall> service(const void* body) {
-  constexpr uint16_t kFormErr = 1, kServFail = 2, kNotImp = 4, kRefused = 5;
   const DnsTransaction& dns = *static_cast<const DnsTransaction*>(body);
-  if (dns.queries == 0 || dns.state == DnsState::Pending) return std::nullopt;
+  if (!query_seen(dns) || dns.state == DnsState::Pending) return std::nullopt;
   const uint16_t code = dns.code.value_or(0);
   return ServiceCall{.failed = dns.state == DnsState::Timeout || code == kFormErr || code == kServFail ||
                                code == kNotImp || code == kRefused,

@@ -50,12 +50,12 @@ bool request_seen(const HttpTransaction& from) {
 }
 
 bool failed(const HttpTransaction& from) {
-  return from.status.value_or(0) >= 400;
+  return request_seen(from) && from.status.value_or(0) >= 400;
 }
 
 constexpr CloudRule kCloud[] = {
     grow(Entity::Source, "http.requests", "HTTP requests that the host made").when<&request_seen>(1),
-    grow(Entity::Source, "http.errors", "responses to the host with status 400 or more").when<&failed>(1),
+    grow(Entity::Source, "http.errors", "of its requests: answered with status 400 or more").when<&failed>(1),
 };
 
 uint64_t octets_of(const HttpTransaction& from) {

@@ -40,7 +40,7 @@ bool is_query(const MysqlTransaction& from) {
   return code == mysql_command::kQuery || code == mysql_command::kExecute || code == mysql_command::kBulkExecute;
 }
 bool has_failed(const MysqlTransaction& from) {
-  return from.error.has_value();
+  return from.request_seen && from.error.has_value();
 }
 
 constexpr CloudRule kCloud[] = {
@@ -69,6 +69,7 @@ constexpr CloudTree kTrees[] = {
 /// Logins are requests too.
 std::optional<ServiceCall> service(const void* body) {
   const MysqlTransaction& mysql = *static_cast<const MysqlTransaction*>(body);
+  if (!mysql.request_seen) return std::nullopt;
   return ServiceCall{
       .failed = has_failed(mysql), .latency_us = mysql.latency_us, .begins_connection = mysql.index == 1};
 }

@@ -26,6 +26,7 @@ struct MysqlTransaction {
   std::optional<uint64_t> rows;
   std::optional<uint64_t> affected;
   std::optional<uint32_t> latency_us;
+  bool request_seen = true;  // false: what the server says to nobody's login or command
 };
 
 extern const RecordType kMysqlRecordType;

@@ -37,13 +37,13 @@ constexpr Field kOwnFields[] = {
 constexpr auto kFields = transaction_fields<OracleTransaction>(kOwnFields);
 
 bool is_connect(const OracleTransaction& from) {
-  return from.packet_type != tns::kData;
+  return from.request_seen && from.packet_type != tns::kData;
 }
 bool is_statement(const OracleTransaction& from) {
   return from.query.has_value();
 }
 bool has_failed(const OracleTransaction& from) {
-  return from.error.value_or(kOracleNoMoreRows) != kOracleNoMoreRows;
+  return from.request_seen && from.error.value_or(kOracleNoMoreRows) != kOracleNoMoreRows;
 }
 
 constexpr CloudRule kCloud[] = {
@@ -55,6 +55,7 @@ constexpr CloudRule kCloud[] = {
 
 std::optional<ServiceCall> service(const void* body) {
   const OracleTransaction& oracle = *static_cast<const OracleTransaction*>(body);
+  if (!oracle.request_seen) return std::nullopt;
   return ServiceCall{
       .failed = has_failed(oracle), .latency_us = oracle.latency_us, .begins_connection = oracle.index == 1};
 }

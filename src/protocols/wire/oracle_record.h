@@ -29,6 +29,7 @@ struct OracleTransaction {
   std::optional<Text<255>> redirect_host;
   std::optional<uint16_t> redirect_port;
   std::optional<uint32_t> latency_us;
+  bool request_seen = true;  // false: an answer of a server of which nothing else was seen
 };
 
 /// Where the server sends the client: to itself, unless it tells an address.
