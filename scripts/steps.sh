@@ -28,7 +28,7 @@ step() {
   else
     printf '  %-32s FAILED %7s s  %s\n' "$name" "$(seconds_since "$started")" "$counts"
     printf '    its last lines; all of it: %s\n' "$log"
-    tail -n 25 "$log" | cut -c 1-200 | sed 's/^/    | /'
+    tail -n 60 "$log" | cut -c 1-200 | sed 's/^/    | /'
   fi
   return $status
 }

@@ -93,7 +93,9 @@ struct Part {
 std::string key_of(const Piece& piece, size_t number) {
   std::string key;
   each_command(piece.commands, [&, at = size_t{0}](const CommandView& command) mutable {
-    if (at++ == number && command.size() > 1) key = command[1];
+    if (at++ != number) return;
+    const size_t key_at = command[0] == "EVAL" ? 3 : 1;
+    if (command.size() > key_at) key = command[key_at];
   });
   return key;
 }

@@ -48,6 +48,18 @@ TEST(PieceParts, WhatIsTakenOutIsAPieceOfItsOwn) {
   EXPECT_EQ(piece.checks[1].command, 1U);
 }
 
+TEST(PieceParts, TheKeyOfACommandIsKnownWhereAScriptTakesIt) {
+  MergeBuffer buffer(1 << 20, HashSeed{});
+  buffer.at("a").add("n", 1);
+  buffer.at("b").earliest("firstSeen", 9);
+  buffer.at("c").add_member("m", 4);
+  const Piece piece = *cut_piece(buffer, {});
+  Lines keys;
+  for (size_t number = 0; number < piece.count; ++number) keys.push_back(key_of(piece, number));
+  EXPECT_EQ(keys, (Lines{"a", "b", "c"}));
+  EXPECT_TRUE(lines_of(piece).at(1).starts_with("EVAL "));
+}
+
 TEST(PieceParts, BothPartsOfASortedSetAreChecked) {
   MergeBuffer buffer(1 << 20, HashSeed{});
   buffer.at("a").add("n", 1);

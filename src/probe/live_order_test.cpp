@@ -73,6 +73,7 @@ ProbeSettings live_settings(unsigned workers) {
   settings.workers = workers;
   settings.live = true;
   settings.started_us = wall_us();
+  settings.longest_hold_us = 60'000'000;  // a busy machine may let a worker stand for more than is waited for
   settings.flows.capacity = 100'000;
   settings.interfaces = {5, 6};
   return settings;

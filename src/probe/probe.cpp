@@ -33,6 +33,7 @@ Probe::Probe(ProbeSettings settings, std::vector<std::vector<Input>> inputs, std
                           .workers = settings_.workers,
                           .live = settings_.live,
                           .started_us = settings_.started_us,
+                          .longest_hold_us = settings_.longest_hold_us,
                           .intake = {.every_checksum = settings_.every_checksum,
                                      .keep_fragments = !settings_.inspect.protocols.empty(),
                                      .seed = flows.seed,

@@ -4,7 +4,8 @@
 
 namespace microcloud {
 
-TimeOrder::TimeOrder(size_t inputs, const std::vector<Handover*>& inboxes) {
+TimeOrder::TimeOrder(size_t inputs, const std::vector<Handover*>& inboxes, int64_t longest_hold_us)
+    : longest_hold_us_(longest_hold_us) {
   for (size_t at = 0; at < inputs; ++at) {
     own_.push_back(std::make_unique<Handover>(Handover::kLiveBytes));
     queues_.push_back({own_.back().get()});
@@ -48,7 +49,7 @@ int64_t TimeOrder::ripe_us() const {
     if (queue.head == nullptr) all = std::min(all, queue.complete_us);
     if (queue.complete_us != Handover::kEnded) newest = std::max(newest, queue.complete_us);
   }
-  return std::max(all, newest - kLongestHoldUs);
+  return std::max(all, newest - longest_hold_us_);
 }
 
 size_t TimeOrder::take(std::span<Packet> packets) {

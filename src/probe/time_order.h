@@ -12,13 +12,13 @@ namespace microcloud {
 
 /// A queue for each of a worker's inputs, and the ways from other workers, each in the order of time; what is taken is
 /// in the order of all. A packet waits until none from before it can come by any way, as each says how far it is, but
-/// not while kLongestHoldUs of traffic have come behind it, nor once a queue is half full: then the order may suffer,
+/// not while the longest hold of traffic has come behind it, nor once a queue is half full: then the order may suffer,
 /// and nothing is lost. One thread.
 class TimeOrder {
  public:
   static constexpr int64_t kLongestHoldUs = 500'000;
 
-  TimeOrder(size_t inputs, const std::vector<Handover*>& inboxes);
+  TimeOrder(size_t inputs, const std::vector<Handover*>& inboxes, int64_t longest_hold_us = kLongestHoldUs);
 
   /// Of an input; false: there is no room until some were taken and released.
   bool put(size_t input, const Packet& packet);
@@ -44,6 +44,7 @@ class TimeOrder {
   bool look();
   int64_t ripe_us() const;
 
+  const int64_t longest_hold_us_;
   std::vector<std::unique_ptr<Handover>> own_;  // of the inputs
   std::vector<Queue> queues_;                   // theirs first
 };

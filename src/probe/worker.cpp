@@ -271,7 +271,7 @@ void Worker::hand_over(const Packet& packet, unsigned to) {
 
 /// From now on packets are metered in the order of their times, whichever way they came.
 void Worker::begin_order() {
-  order_ = std::make_unique<TimeOrder>(inputs_.size(), inboxes_);
+  order_ = std::make_unique<TimeOrder>(inputs_.size(), inboxes_, settings_.longest_hold_us);
   order_clock_ = intake_.clock();
 }
 

@@ -34,6 +34,7 @@ class Worker {
     unsigned workers = 1;    // that have a table
     bool live = false;       // drop rather than wait, follow the wall clock when no packet comes
     int64_t started_us = 0;  // wall clock, for live capture
+    int64_t longest_hold_us = TimeOrder::kLongestHoldUs;  // live
     Intake::Settings intake;
     InspectSettings inspect;
   };

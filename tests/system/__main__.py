@@ -16,6 +16,8 @@ import unittest
 import harness
 import one_class
 
+LINES_OF_A_FAILURE = 12
+MOST_OF_A_LINE = 190
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -60,6 +62,13 @@ def report_unseen(outcomes_):
         print(f"  {record_type}: {name}")
 
 
+def report_failures(failed):
+    """At the end, where whoever sees no more than the last lines sees them."""
+    for name, why in failed.items():
+        last = why.strip().splitlines()[-LINES_OF_A_FAILURE:]
+        print("\n    ".join([f"failed: {name}", *(line[:MOST_OF_A_LINE] for line in last)]))
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--pipeline", action="store_true", help="only what exercises the threads of the pipeline")
@@ -93,9 +102,8 @@ def main():
     report_skips(done)
     if not options.pipeline and not options.names:
         report_unseen(done)
-    failed = [name for outcome in done for name in outcome.failed]
-    for name in failed:
-        print(f"failed: {name}")
+    failed = {name: why for outcome in done for name, why in outcome.failed.items()}
+    report_failures(failed)
     if not done:
         print("no test was chosen")
     passed = sum(outcome.passed for outcome in done)

@@ -191,15 +191,15 @@ def slowness():
     return 4 if re.search("lib[at]san", libraries) else 1
 
 
-def wait_for(what, seconds=15):
-    """The first true value that what() gives within so many seconds, more with a sanitizer."""
+def wait_for(what, seconds=15, seen=lambda: ""):
+    """The first true value that what() gives within so many seconds, more with a sanitizer; `seen`: what to tell if there is none."""
     end = time.monotonic() + seconds * slowness()
     while time.monotonic() < end:
         found = what()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError("did not come in time")
+    raise AssertionError(f"did not come in time\n{seen()}".rstrip())
 
 
 def wait_until_running(process, with_signal=signal.SIGINT, timeout=TIMEOUT):

@@ -6,7 +6,7 @@ import unittest
 
 import harness
 
-# What one class came to. Texts are as unittest prints them.
+# What one class came to. Texts are as unittest prints them; failed: {test: why}.
 Outcome = collections.namedtuple("Outcome", "text seconds passed failed skipped seen")
 
 
@@ -28,6 +28,7 @@ def run(names):
     stream = io.StringIO()
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     result = unittest.TextTestRunner(stream=stream, resultclass=Result, verbosity=2).run(suite)
-    failed = [test.id() for test, _ in result.failures + result.errors] + [f"{test.id()} (passed, but should not)" for test in result.unexpectedSuccesses]
+    failed = {test.id(): why for test, why in result.failures + result.errors}
+    failed |= {test.id(): "It passed, but should not." for test in result.unexpectedSuccesses}
     return Outcome(stream.getvalue(), time.monotonic() - started, result.passed, failed, [reason for _, reason in result.skipped],
                    harness.seen_elements)
