@@ -14,8 +14,13 @@ class Counter {
   void add(uint64_t count = 1) {
     value_.store(value_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
   }
+  /// Whoever sees it by get_before() sees in other counters all that was added before.
+  void add_after(uint64_t count) {
+    value_.store(value_.load(std::memory_order_relaxed) + count, std::memory_order_release);
+  }
   void set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
   uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+  uint64_t get_before() const { return value_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<uint64_t> value_{0};

@@ -151,7 +151,6 @@ size_t Intake::take(FirstHeader first, std::span<const Frame> frames, uint16_t p
   }
   clock_ = clock;
   counters_.last_us.set(static_cast<uint64_t>(clock.latest_us()));
-  counters_.read.add(frames.size());
   counters_.read_octets.add(octets);
 
   const uint64_t verify = to_verify(frames.size());
@@ -166,6 +165,7 @@ size_t Intake::take(FirstHeader first, std::span<const Frame> frames, uint16_t p
     const bool check = (verify >> at & 1) != 0 && !frame.checksum_pending;
     if (!take_any(first, {frame.bytes(), frame.length, check}, packets[at])) metered &= ~(uint64_t{1} << at);
   }
+  counters_.read.add_after(frames.size());  // what is not sampled, or ignored, is never more than is read
   if (metered == all) [[likely]]
     return frames.size();
   size_t count = 0;

@@ -204,8 +204,8 @@ void Probe::serve_outputs() {
   for (Output* output : outputs_) output->finish();
 }
 
-/// What is ignored is counted frame by frame, what is read and what is not sampled burst by burst: their difference
-/// steps back and forth, and a counter must not.
+/// What is ignored is counted frame by frame, and before what is read: the difference is never more than it comes to,
+/// but it steps back while a burst is looked at, and a counter must not.
 uint64_t Probe::decoded(const ProbeTotals& totals) const {
   const uint64_t ignored = totals.ignored_in_all() - totals.ignored[static_cast<size_t>(Ignored::LostFragment)];
   const uint64_t out = ignored + totals.not_sampled;
@@ -248,7 +248,7 @@ ProbeTotals Probe::totals() const {
   for (const auto& worker : workers_) totals.handover_drops += worker->handover_dropped().get();
   for (const auto& worker : workers_) {
     const IntakeCounters& intake = worker->intake();
-    totals.read += intake.read.get();
+    totals.read += intake.read.get_before();
     totals.read_octets += intake.read_octets.get();
     totals.not_sampled += intake.not_sampled.get();
     for (size_t at = 0; at < std::size(totals.ignored); ++at)

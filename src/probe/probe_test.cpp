@@ -242,6 +242,21 @@ TEST(Probe, StopTellsAllThatIsOpen) {
   }
 }
 
+TEST(Probe, WhatIsIgnoredIsNeverTakenForMetered) {
+  const Blob arp =
+      Packet().eth("02:00:00:00:00:01", "02:00:00:00:00:02", {.ethertype = 0x0806}).payload(Blob(28)).bytes();
+  KeepingOutput output;
+  const auto make = [&](uint64_t number) -> StoredFrame { return {kStartUs + static_cast<int64_t>(number), arp}; };
+  Probe probe(settings(1), one_input(std::make_unique<EndlessSource>(make)), {&output});
+  probe.start();
+  while (probe.totals().read < 1'000'000) {
+    const ProbeTotals totals = probe.totals();  // at any moment of a burst
+    ASSERT_EQ(totals.decoded, 0U) << totals.read << " read, " << totals.ignored_in_all() << " ignored";
+  }
+  probe.stop();
+  EXPECT_EQ(probe.wait(), "");
+}
+
 TEST(Probe, MayEndWithoutBeingWaitedFor) {
   KeepingOutput output;
   {
