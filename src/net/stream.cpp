@@ -47,6 +47,32 @@ auto name_check(const std::string& name) {
 
 }  // namespace
 
+void Outgoing::append(std::string bytes) {
+  constexpr size_t kPiece = 64 << 10;
+  if (bytes.empty()) return;
+  size_ += bytes.size();
+  if (!pieces_.empty() && pieces_.back().size() + bytes.size() <= kPiece) {
+    pieces_.back() += bytes;
+  } else {
+    if (!pieces_.empty() && bytes.capacity() > bytes.size() + bytes.size() / 4) bytes.shrink_to_fit();  // it will wait
+    pieces_.push_back(std::move(bytes));
+  }
+}
+
+void Outgoing::clear() {
+  constexpr size_t kKept = 64;
+  pieces_.clear();
+  size_ = 0;
+  if (pieces_.capacity() > kKept) pieces_.shrink_to_fit();
+  if (buffers_.capacity() > kKept) buffers_ = {};
+}
+
+std::span<const asio::const_buffer> Outgoing::buffers() {
+  buffers_.clear();
+  for (const std::string& piece : pieces_) buffers_.push_back(asio::buffer(piece));
+  return buffers_;
+}
+
 StreamTls::StreamTls(Side side, const TlsSettings& settings)
     : native_(std::make_unique<Native>()), verifies_(settings.verify) {
   namespace ssl = asio::ssl;
@@ -186,14 +212,13 @@ void Stream::Core::give(Bytes bytes) {
 void Stream::Core::write() {
   if (!is_open || is_closed || is_writing || waiting.empty()) return;
   is_writing = true;
-  writing.clear();
-  writing.swap(waiting);
+  std::swap(writing, waiting);  // that is empty
   handed += writing.size();
   auto then = [self = shared_from_this()](const Error& error, size_t) { self->written(error); };
   if (tls) {
-    asio::async_write(*tls, asio::buffer(writing), std::move(then));
+    asio::async_write(*tls, writing.buffers(), std::move(then));
   } else {
-    asio::async_write(socket, asio::buffer(writing), std::move(then));
+    asio::async_write(socket, writing.buffers(), std::move(then));
   }
 }
 
@@ -201,9 +226,7 @@ void Stream::Core::written(const Error& error) {
   is_writing = false;
   if (is_closed) return;
   if (error) return fail(error.message());
-  constexpr size_t kKept = 64 << 10;
   writing.clear();
-  if (writing.capacity() > kKept) writing.shrink_to_fit();
   if (!waiting.empty()) return write();
   if (ends_when_sent) return close();
   if (events.sent) events.sent();
@@ -254,11 +277,7 @@ void Stream::accept(std::shared_ptr<const StreamTls> tls, std::chrono::milliseco
 void Stream::send(std::string bytes) {
   if (core_->is_closed) return;
   core_->given += bytes.size();
-  if (core_->waiting.empty()) {
-    core_->waiting = std::move(bytes);
-  } else {
-    core_->waiting += bytes;
-  }
+  core_->waiting.append(std::move(bytes));
   core_->write();
 }
 

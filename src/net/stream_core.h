@@ -1,11 +1,14 @@
 // A stream's inside: its socket, what goes out and in.
 #pragma once
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "net/loop_native.h"
@@ -15,6 +18,22 @@ namespace microcloud {
 
 struct StreamTls::Native {
   boost::asio::ssl::context context{boost::asio::ssl::context::tls};
+};
+
+/// Bytes on their way out, in pieces: however many wait, none of them are moved.
+class Outgoing {
+ public:
+  void append(std::string bytes);
+  void clear();
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  /// Until the next append() or clear().
+  std::span<const boost::asio::const_buffer> buffers();
+
+ private:
+  std::vector<std::string> pieces_;
+  std::vector<boost::asio::const_buffer> buffers_;
+  size_t size_ = 0;
 };
 
 struct Stream::Core : std::enable_shared_from_this<Stream::Core> {
@@ -52,8 +71,8 @@ struct Stream::Core : std::enable_shared_from_this<Stream::Core> {
   std::string peer;
   std::string local;
   std::vector<uint8_t> buffer;  // encrypted streams only
-  std::string waiting;          // to go out after `writing`
-  std::string writing;
+  Outgoing waiting;             // after `writing`
+  Outgoing writing;
   uint64_t given = 0;
   uint64_t handed = 0;
   bool is_open = false;
