@@ -17,7 +17,7 @@ namespace microcloud {
 struct ProbeSettings {
   unsigned workers = 1;
   bool live = false;
-  int64_t started_us = 0;  // wall clock, for live capture
+  int64_t started_us = 0;                               // wall clock, for live capture
   int64_t longest_hold_us = TimeOrder::kLongestHoldUs;  // live: see TimeOrder
   bool every_checksum = false;
   uint32_t sampling = 1;       // one packet in so many is metered

@@ -466,6 +466,39 @@ TEST(Server, SubscriptionsComeAndGoWhileMessagesDo) {
   EXPECT_EQ(peer.hear(by_pattern.size()), by_pattern);
 }
 
+/// Commands and answers of many sizes, all of which wait for the other side: each way's bytes stay what they were.
+void ask_all_at_once(Loop& loop, TestClient& client) {
+  constexpr size_t kValues = 60;
+  std::minstd_rand random(7);
+  std::vector<std::string> values;
+  for (size_t number = 0; number < kValues; ++number)
+    values.push_back(std::string(size_t{1} << random() % 18, static_cast<char>('a' + number % 26)) +
+                     std::to_string(number));
+  std::vector<Value> answers;
+  for (const std::string_view name : {"SET", "GET"}) {
+    for (size_t number = 0; number < kValues; ++number) {
+      Commands commands;
+      const std::string key = "key" + std::to_string(number);
+      name == "SET" ? commands.add(name, key, values[number]) : commands.add(name, key);
+      client.client.send(std::move(commands), [&answers](Result result) {
+        EXPECT_EQ(result.why, "");
+        std::ranges::move(result.replies, std::back_inserter(answers));
+      });
+    }
+  }
+  ASSERT_TRUE(run_until(loop, [&] { return answers.size() == 2 * kValues; }));
+  for (size_t number = 0; number < kValues; ++number)
+    EXPECT_TRUE(answers[kValues + number].is(values[number])) << number;
+}
+
+TEST(Server, ManyBytesThatWaitForAClientStayInTheirOrder) {
+  const ExampleServer server;
+  Loop loop;
+  TestClient client(loop, located_at({"127.0.0.1", server.port()}));
+  ASSERT_TRUE(client.wait_ready());
+  ask_all_at_once(loop, client);
+}
+
 TEST(Server, ClientOfOursOverTls) {
   const Certificates files;
   ServerSettings settings;
@@ -484,6 +517,7 @@ TEST(Server, ClientOfOursOverTls) {
   ASSERT_TRUE(run_until(loop, [&] { return client.pushed.size() == 2; }));
   EXPECT_TRUE(client.pushed[1].elements[2].is("hello"));
   EXPECT_EQ(client.ask("BIG").text.size(), size_t{1} << 20);
+  ask_all_at_once(loop, client);
 }
 
 }  // namespace
