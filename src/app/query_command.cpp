@@ -143,7 +143,7 @@ void look_on_screen(const QueryOptions& options, const std::string& title, See s
       const Screen::Size size = Screen::size();
       std::vector<std::string> notes = look.notes;
       if (!away.empty()) notes.insert(notes.begin(), away);
-      if (!(size == drawn)) Screen::draw(head, look.text(size.columns), notes, size);
+      if (Screen::was_emptied() || !(size == drawn)) Screen::draw(head, look.text(size.columns), notes, size);
       drawn = size;
       std::this_thread::sleep_for(kTurn);
     }

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <string_view>
 
 #include "app/standard_output.h"
 #include "base/printable.h"
@@ -17,6 +20,42 @@ constexpr char kEnter[] = "\033[?1049h\033[?7l\033[?25l\033[2J";
 constexpr char kLeave[] = "\033[?25h\033[?7h\033[?1049l";
 
 std::atomic<bool> entered{false};
+std::atomic<bool> emptied{false};
+
+void say(std::string_view what) {
+  // A terminal that is gone needs nothing.
+  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, what.data(), what.size());
+}
+
+extern "C" void on_stand_signal(int number);
+
+void stand_by(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTSTP, &action, nullptr);
+}
+
+/// The system's own answer to the signal is asked for, as it knows whether there is a shell that could let it go on.
+extern "C" void on_stand_signal(int number) {
+  const int error = errno;
+  const bool was_entered = entered;
+  Screen::leave();
+  stand_by(SIG_DFL);
+  sigset_t mask, before;
+  sigemptyset(&mask);
+  sigaddset(&mask, number);
+  raise(number);
+  pthread_sigmask(SIG_UNBLOCK, &mask, &before);  // here it stands
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  stand_by(on_stand_signal);
+  if (was_entered) {
+    entered = true;
+    say(kEnter);
+    emptied = true;
+  }
+  errno = error;
+}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -37,6 +76,8 @@ bool Screen::possible() {
 Screen::Screen() {
   entered = true;
   print(kEnter);
+  struct sigaction usual {};
+  if (sigaction(SIGTSTP, nullptr, &usual) == 0 && usual.sa_handler == SIG_DFL) stand_by(on_stand_signal);
 }
 
 Screen::~Screen() {
@@ -44,9 +85,11 @@ Screen::~Screen() {
 }
 
 void Screen::leave() noexcept {
-  if (!entered.exchange(false)) return;
-  // A terminal that is gone needs nothing.
-  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, kLeave, sizeof kLeave - 1);
+  if (entered.exchange(false)) say(kLeave);
+}
+
+bool Screen::was_emptied() {
+  return emptied.exchange(false);
 }
 
 Screen::Size Screen::size() {

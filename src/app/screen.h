@@ -19,6 +19,7 @@ class Screen {
   /// Standard output is a terminal.
   static bool possible();
 
+  /// From now on the terminal is given back while the program stands (SIGTSTP, Ctrl-Z).
   Screen();
   ~Screen();
   Screen(const Screen&) = delete;
@@ -29,6 +30,9 @@ class Screen {
   /// In the first line `title`, in the last ones the notes, and between them of `text` what fits: what does not is told
   /// in the first line. No line is longer than the screen is wide. Throws ClosedOutput (app/standard_output.h).
   static void draw(const std::string& title, const std::string& text, const std::vector<std::string>& notes, Size size);
+
+  /// Once after the program has stood: nothing of what was drawn is there any more.
+  static bool was_emptied();
 
   /// Gives the terminal back, if a screen has it. A signal's handler may call it.
   static void leave() noexcept;

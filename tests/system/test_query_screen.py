@@ -29,7 +29,7 @@ class Terminal:
     def __init__(self, *words, rows=24, columns=80):
         self.master, slave = pty.openpty()
         self.resize(rows, columns)
-        self.process = subprocess.Popen([harness.PROGRAM, *words], stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True)
+        self.process = subprocess.Popen([harness.PROGRAM, *words], stdin=slave, stdout=slave, stderr=subprocess.PIPE, process_group=0)
         os.close(slave)
         self.said, self.lock = "", threading.Lock()
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -184,6 +184,25 @@ class OnScreen(ProbeTest):
             screen = terminal.wait_for(lambda screen: screen[-1].startswith("! probe p at 127.0.0.1:"))
             self.assertRegex(screen[-1], "its open flows are missing$")
         self.assertEqual(terminal.end(), (0, ""))
+
+    def test_it_may_stand_and_go_on(self):
+        """Ctrl-Z: the shell has the terminal, and then it is drawn again, long before the next look."""
+        self.hosts(3)
+        terminal = self.terminal("top", "ip", interval=3600)
+        terminal.wait_for(lambda screen: "key" in screen[1])
+        for _ in range(2):
+            terminal.process.send_signal(signal.SIGTSTP)
+            _, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+            self.assertTrue(os.WIFSTOPPED(status))
+            self.assertEqual(os.WSTOPSIG(status), signal.SIGTSTP)
+            wait_for(lambda: terminal.said.endswith("\033[?1049l"))
+            drawn = len(terminal.frames())
+            terminal.process.send_signal(signal.SIGCONT)
+            wait_for(lambda: len(terminal.frames()) > drawn)
+            self.assertIn("key", terminal.screen()[1])
+        self.assertEqual(terminal.said.count("\033[?1049h"), 3)
+        self.assertEqual(terminal.end(), (0, ""))
+        self.assertTrue(terminal.said.endswith("\033[?1049l"))
 
     def test_a_second_signal_gives_the_terminal_back_too(self):
         self.hosts(1)
