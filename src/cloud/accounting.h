@@ -78,7 +78,9 @@ class Accounting final : private HostLessons, private TreeNotes {
   /// A key had gone from the node and was born again: what it holds of what was taken from the buffer is of these
   /// times. All that is told of a key beside its counters is told again with its next traffic.
   void reborn(std::string_view key, const SeenTimes& times);
-  void set_keys_of_node(uint64_t count) { births_.set_keys_of_node(count); }
+  /// See Births.
+  uint64_t arrived_births(uint64_t waiting) const { return births_.arrived(waiting); }
+  void set_keys_of_node(uint64_t count, uint64_t arrived) { births_.set_keys_of_node(count, arrived); }
 
   /// Nothing: the host has no key, as far as this probe knows.
   std::optional<KnownHost> known_host(const IpAddress& address) const;

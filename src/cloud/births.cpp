@@ -34,12 +34,12 @@ Births::Verdict Births::ask(Refreshed& refreshed, uint32_t now_s) {
 
 bool Births::bear(uint32_t keys) {
   const uint64_t tokens = uint64_t{keys} * 1000;
-  if (tokens_ < tokens || keys_of_node_ + born_since_ + keys > limits_.most_keys) {
+  if (tokens_ < tokens || keys_of_node_ + born_ - arrived_ + keys > limits_.most_keys) {
     ++refused_;
     return false;
   }
   tokens_ -= tokens;
-  born_since_ += keys;
+  born_ += keys;
   return true;
 }
 

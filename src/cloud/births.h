@@ -1,6 +1,7 @@
 // Which keys this probe may bring into the world: a scan or a flood of forged addresses must not fill the MicroCloud.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace microcloud {
@@ -20,10 +21,12 @@ class Births {
 
   /// The packets' time: limits are per second of it, so that a file gives the same keys however fast it is read.
   void at_time(int64_t time_ms);
-  /// How many volatile keys the node says it has.
-  void set_keys_of_node(uint64_t count) {
+  /// How many of the keys that were born until now the node has, if updates of no more than so many keys are not there.
+  uint64_t arrived(uint64_t waiting) const { return born_ - std::min(waiting, born_ - arrived_); }
+  /// How many volatile keys the node says it has; `arrived`: as of when it was asked.
+  void set_keys_of_node(uint64_t count, uint64_t arrived) {
     keys_of_node_ = count;
-    born_since_ = 0;
+    arrived_ = arrived;
   }
 
   /// Whether a key may be written. Refresh: yes, and its time to live must begin anew, as a quarter of it is over.
@@ -53,7 +56,8 @@ class Births {
   uint64_t tokens_;
   int64_t time_ms_ = 0;
   uint64_t keys_of_node_ = 0;
-  uint64_t born_since_ = 0;
+  uint64_t born_ = 0;
+  uint64_t arrived_ = 0;  // of them, those that keys_of_node_ counts
   uint64_t refused_ = 0;
 };
 

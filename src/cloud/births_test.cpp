@@ -31,19 +31,32 @@ TEST(Births, SoManyInASecondOfThePacketsTime) {
 
 TEST(Births, NoMoreThanTheNodeMayHold) {
   Births births({.per_second = 1'000, .most_keys = 150, .ttl_s = 3'600});
-  births.set_keys_of_node(100);
+  births.set_keys_of_node(100, births.arrived(0));
   EXPECT_EQ(born(births, 1'000), 50U);
-  births.set_keys_of_node(149);
+  births.set_keys_of_node(149, births.arrived(0));
   EXPECT_EQ(born(births, 1'000), 1U);
-  births.set_keys_of_node(200);
+  births.set_keys_of_node(200, births.arrived(0));
   EXPECT_EQ(born(births, 1'000), 0U);
+}
+
+TEST(Births, WhatIsOnItsWayIsNotForgottenWhenTheNodeSaysWhatItHas) {
+  Births births({.per_second = 1'000, .most_keys = 500, .ttl_s = 3'600});
+  EXPECT_EQ(born(births, 100), 100U);
+  const uint64_t asked = births.arrived(30);
+  EXPECT_EQ(born(births, 50), 50U) << "while it is asked";
+  births.set_keys_of_node(400, asked);
+  EXPECT_EQ(born(births, 1'000), 20U) << "30 waited, 50 came since";
+  births.set_keys_of_node(400, births.arrived(1'000));
+  EXPECT_EQ(born(births, 1'000), 0U) << "no more can wait than were born since it was last asked";
+  births.set_keys_of_node(460, births.arrived(15));
+  EXPECT_EQ(born(births, 1'000), 25U);
 }
 
 TEST(Births, AKnownKeyIsRefreshedAfterAQuarterOfItsTimeAndNeverRefused) {
   Births births({.per_second = 1, .most_keys = 1, .ttl_s = 100});
   Refreshed refreshed = 0;
   EXPECT_EQ(births.ask(refreshed, 10), Verdict::Born);
-  births.set_keys_of_node(1'000);
+  births.set_keys_of_node(1'000, births.arrived(0));
   EXPECT_EQ(births.ask(refreshed, 34), Verdict::Known);
   EXPECT_EQ(births.ask(refreshed, 35), Verdict::Refresh);
   EXPECT_EQ(births.ask(refreshed, 59), Verdict::Known) << "counted from the last refresh";
@@ -64,7 +77,7 @@ TEST(Births, WhatBelongsToAKeyIsBornWholeOrNotAtAll) {
 
   Births few({.per_second = 1'000, .most_keys = 10, .ttl_s = 3'600});
   few.at_time(1'000'000);
-  few.set_keys_of_node(6);
+  few.set_keys_of_node(6, few.arrived(0));
   EXPECT_TRUE(few.bear(3));
   EXPECT_FALSE(few.bear(3));
   EXPECT_EQ(born(few, 9), 1U);

@@ -165,6 +165,14 @@ bool CloudWriter::done() const {
   return merging_.empty() && urgent_.empty();
 }
 
+/// Keys of which updates have not been sent yet, or more.
+uint64_t CloudWriter::waiting_keys() const {
+  uint64_t keys = merging_.buffer().size() + urgent_.buffer().size();
+  if (const Overflow* overflow = merging_.overflow(); overflow != nullptr)
+    keys += overflow->returning().size() + overflow->counts().updates;
+  return keys;
+}
+
 WriterStatus CloudWriter::status() const {
   const std::lock_guard lock(mutex_);
   WriterStatus status = status_;

@@ -92,9 +92,14 @@ void CloudWriter::beat(bool last) {
     }
     on_beat(last);
   });
-  way_->count_keys([this](uint64_t keys) {
+  uint64_t arrived = 0;
+  {
     const std::lock_guard lock(mutex_);
-    accounting_.set_keys_of_node(keys);
+    arrived = accounting_.arrived_births(waiting_keys());
+  }
+  way_->count_keys([this, arrived](uint64_t keys) {
+    const std::lock_guard lock(mutex_);
+    accounting_.set_keys_of_node(keys, arrived);
   });
 }
 

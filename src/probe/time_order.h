@@ -16,7 +16,7 @@ namespace microcloud {
 /// and nothing is lost. One thread.
 class TimeOrder {
  public:
-  static constexpr int64_t kLongestHoldUs = 500'000;
+  static constexpr int64_t kLongestHoldUs = 2'000'000;
 
   TimeOrder(size_t inputs, const std::vector<Handover*>& inboxes, int64_t longest_hold_us = kLongestHoldUs);
 

@@ -89,11 +89,22 @@ class Node:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def _log(self):
+        folder = os.path.join(self.folder, "appendonlydir")
+        return max((entry for entry in os.scandir(folder) if entry.name.endswith(".incr.aof")), key=lambda entry: entry.stat().st_mtime)
+
+    def wait_until_written(self, seconds=60):
+        """Until the append-only file has an end that can be lost."""
+        deadline = time.monotonic() + seconds
+        while self._log().stat().st_size < 1_000:
+            if time.monotonic() > deadline:
+                raise AssertionError("nothing is written")
+            time.sleep(0.02)
+
     def lose_tail(self, chance, most=60_000):
         """What a loss of power does to the append-only file of a server that was killed: its last bytes are gone, whatever stood there.
         Gives how many."""
-        folder = os.path.join(self.folder, "appendonlydir")
-        log = max((entry for entry in os.scandir(folder) if entry.name.endswith(".incr.aof")), key=lambda entry: entry.stat().st_mtime)
+        log = self._log()
         lost = chance.randrange(1, min(most, log.stat().st_size // 2))
         os.truncate(log.path, log.stat().st_size - lost)
         return lost

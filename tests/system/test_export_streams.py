@@ -94,12 +94,18 @@ class Away(StreamTest):
     def test_comes_late(self):
         port = free_tcp_port()
         late = Collector(port)
-        timer = threading.Timer(1.0 * harness.slowness(), late.start)
-        timer.start()
-        status, said, metrics = self.probe(capture("real/http.pcap"), "-n", f"tcp://{HOST}:{port}")
-        timer.join()
+        path = os.path.join(self.folder, "metrics.prom")
+        process = harness.start_probe("-r", capture("real/http.pcap"), "--metrics-file", path, "-n", f"tcp://{HOST}:{port}")
+        self.addCleanup(process.kill)
+        said = ""
+        while "Connection refused" not in said and (line := process.stderr.readline()):
+            said += line.decode()
+        time.sleep(1)
+        late.start()
+        said += process.communicate(timeout=harness.TIMEOUT)[1].decode()
         late.stop()
-        self.assertEqual(status, 0, said)
+        self.assertEqual(process.returncode, 0, said)
+        metrics = self.read_metrics(path)
         self.assertRegex(said, "(?s)away: Connection refused.*connected after [0-9]+ s, 0 records lost")
         self.assert_all_came(late, metrics)
 

@@ -120,6 +120,7 @@ class NodeInTrouble(LiveTest):
                 time.sleep(1.5)
                 self.node.process.send_signal(signal.SIGCONT)
                 time.sleep(1)
+                self.node.wait_until_written()
                 self.node.kill()
                 self.node.lose_tail(random.Random(4))
                 time.sleep(0.5)

@@ -137,6 +137,7 @@ class OneNode(CallsTest):
         chance = random.Random(3)
         feed = self.giving_calls(process)
         for _ in range(2):
+            node.wait_until_written()
             time.sleep(1)
             node.kill()
             node.lose_tail(chance)
