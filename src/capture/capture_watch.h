@@ -57,6 +57,7 @@ class WatchedSource final : public Source {
   LinkType link_type() const override { return source_->link_type(); }
   ReadResult read(std::span<Frame> burst) override;
   void wake_by(int fd) override { source_->wake_by(fd); }
+  void take_no_more() override { source_->take_no_more(); }
   SourceDrops drops() const override { return source_->drops(); }
   std::string error() const override { return source_->error(); }
 

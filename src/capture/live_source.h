@@ -38,6 +38,7 @@ class LiveSource final : public Source {
   LinkType link_type() const override { return interface_.link_type; }
   ReadResult read(std::span<Frame> burst) override;
   void wake_by(int fd) override { wake_fd_ = fd; }
+  void take_no_more() override { socket_.refuse_all(); }
   SourceDrops drops() const override;
   std::string error() const override { return error_; }
 

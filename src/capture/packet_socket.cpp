@@ -52,9 +52,14 @@ void PacketSocket::attach(std::span<const sock_filter> program) {
   if (::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) fail("attaching the filter");
 }
 
+bool PacketSocket::refuse_all() {
+  const sock_filter program[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+  const sock_fprog filter = as_program(program);
+  return ::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
+}
+
 void PacketSocket::bind() {
-  const sock_filter refuse_all[] = {{BPF_RET | BPF_K, 0, 0, 0}};
-  attach(refuse_all);
+  if (!refuse_all()) fail("attaching the filter");
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);

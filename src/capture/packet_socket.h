@@ -32,6 +32,8 @@ class PacketSocket {
   void join_group(uint16_t id);
   /// From now on takes what `program` takes; everything when it is empty.
   void start(std::span<const sock_filter> program);
+  /// From now on nothing comes to it. False: the system has refused to do that.
+  bool refuse_all();
 
   /// Frames since the last call: all that passed the filter, and those of them dropped because the ring was full. Any
   /// thread.

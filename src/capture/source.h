@@ -85,6 +85,8 @@ class Source {
   virtual ReadAhead* ahead() { return nullptr; }
   /// Before the first read(): one that waits stops waiting when this descriptor is readable.
   virtual void wake_by(int) {}
+  /// A live source takes no frame from now on; what it has taken is there to be read.
+  virtual void take_no_more() {}
   virtual SourceDrops drops() const { return {}; }
   /// After Failed: one sentence, with the offset in a file.
   virtual std::string error() const { return {}; }

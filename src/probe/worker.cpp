@@ -139,7 +139,10 @@ ReadResult Worker::read(size_t input, bool stopping) {
   if (!settings_.live || reads_after_stop_ >= kReadsAfterStop) return {0, ReadStatus::End};
   const auto now = std::chrono::steady_clock::now();
   const bool all_given = now - stop_seen_.value_or(now) >= std::chrono::microseconds(kKeptBackUs);
-  if (!stop_seen_) stop_seen_ = now;
+  if (!stop_seen_) {
+    stop_seen_ = now;
+    for (const Input& each : inputs_) each.source->take_no_more();  // so that there is an end of what has come
+  }
   ReadResult result = inputs_[input].source->read(frames_);
   if (result.status != ReadStatus::Idle) ++reads_after_stop_;
   if (result.status == ReadStatus::Idle && all_given) result.status = ReadStatus::End;

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import frames
@@ -173,6 +174,22 @@ class Live(ProbeTest):
         self.assertNotIn("egressInterface", received)
         self.assertGreater(sent["egressInterface"], 1)
         self.assertNotIn("ingressInterface", sent)
+
+    def test_stopped_while_packets_come(self):
+        """What the kernel has counted was read, or is told as dropped: nothing is left in its ring."""
+        packets = [(0, frames.udp("10.0.0.1", 1 + number % 500, "10.0.0.2", 9, bytes(100))) for number in range(5_000)]
+        with Link() as link, harness.scratch_file(frames.pcap(packets)) as path:
+            for workers in (1, 2):
+                process = harness.start_probe("-i", link.RECEIVER, "--workers", str(workers), "-n", "none", prefix=link.inside)
+                link.wait_for_capture(process, workers)
+                sending = threading.Thread(target=link.send, args=(path, "--pps", "20000", "--loop", "20"))
+                sending.start()
+                time.sleep(1)
+                done = harness.end_probe(process)  # it looks at the ladder
+                self.assertTrue(sending.is_alive(), "packets came all the time")
+                sending.join()
+                self.assertEqual(done.status, 0, done.stderr)
+                self.assertGreater(harness.closing_counts(done.stderr)["read"], 500)
 
     def test_drops_are_told(self):
         """While the probe is stopped more is sent than its ring holds: each packet was metered, or is told as dropped."""
