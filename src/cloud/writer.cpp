@@ -165,12 +165,9 @@ bool CloudWriter::done() const {
   return merging_.empty() && urgent_.empty();
 }
 
-/// Keys of which updates have not been sent yet, or more.
 uint64_t CloudWriter::waiting_keys() const {
-  uint64_t keys = merging_.buffer().size() + urgent_.buffer().size();
-  if (const Overflow* overflow = merging_.overflow(); overflow != nullptr)
-    keys += overflow->returning().size() + overflow->counts().updates;
-  return keys;
+  const Overflow* overflow = merging_.overflow();
+  return merging_.buffer().size() + urgent_.buffer().size() + (overflow == nullptr ? 0 : overflow->returning().size());
 }
 
 WriterStatus CloudWriter::status() const {
@@ -181,17 +178,16 @@ WriterStatus CloudWriter::status() const {
     status.increments += buffer.totals().increments;
     status.overflowed += buffer.totals().lost;
     status.others_overflowed += buffer.totals().others_lost;
-    status.waiting_keys += buffer.size();
     status.waiting_bytes += buffer.bytes();
   }
   if (const Overflow* overflow = merging_.overflow(); overflow != nullptr) {
     const Overflow::Counts counts = overflow->counts();
     status.overflowed += counts.overflowed;
     status.damaged = counts.lost;
-    status.waiting_keys += overflow->returning().size();
     status.waiting_bytes += overflow->returning().bytes();
     status.spill = {counts.updates, counts.bytes, counts.failures};
   }
+  status.waiting_keys = waiting_keys();
   status.keys_refused = accounting_.keys_refused();
   status.visible = visible_.read();
   return status;

@@ -150,7 +150,7 @@ class CloudWriter final {
   void tell_earlier_life(const resp::Value& beat_and_ended) const;
   void look_for_namesake(const resp::Value& life);
   void on_beat(bool last);
-  uint64_t waiting_keys() const;  // with the mutex
+  uint64_t waiting_keys() const;  // in memory; with the mutex
   void publish_status(const WayStatus& merging, const WayStatus& urgent);
   void tell_reach(const WayStatus& merging, const WayStatus& urgent);
   void tell_schema(int64_t schema);

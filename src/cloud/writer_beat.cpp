@@ -95,7 +95,8 @@ void CloudWriter::beat(bool last) {
   uint64_t arrived = 0;
   {
     const std::lock_guard lock(mutex_);
-    arrived = accounting_.arrived_births(waiting_keys());
+    const Overflow* overflow = merging_.overflow();
+    arrived = accounting_.arrived_births(waiting_keys() + (overflow == nullptr ? 0 : overflow->counts().updates));
   }
   way_->count_keys([this, arrived](uint64_t keys) {
     const std::lock_guard lock(mutex_);
